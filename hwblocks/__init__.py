@@ -1,0 +1,1 @@
+"""Bit-exact, fast, fixed-point simulator of neural-network building blocks."""

@@ -1,0 +1,1 @@
+"""Numbers: formats, casts, rounding, overflow, requantization, accumulators, tables."""

@@ -1,0 +1,1 @@
+"""Quantizer of hwblocks: turns a float graph and calibration data into an integer graph."""
