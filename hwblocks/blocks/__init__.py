@@ -1,0 +1,1 @@
+"""The building blocks: one file per formula family, discovered, not listed."""

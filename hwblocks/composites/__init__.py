@@ -1,0 +1,1 @@
+"""Blocks made of blocks; each stays one named group in a graph."""

@@ -1,0 +1,1 @@
+"""Graphs of blocks: tensors, nodes, shapes, work, memory, rewriting and files."""

@@ -1,0 +1,229 @@
+"""Blocks: the four kinds, what each kind derives from one formula, and the registry.
+
+A block is a frozen dataclass of attributes. It never holds a graph, a target or an execution: it states shapes,
+the formula, the work, the quantization rule and, where C can do it, a description of the kernel call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from hwblocks.errors import GraphError, ShapeError
+from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.registry import register
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+from hwblocks.numerics.accumulator import exact_matmul
+
+if TYPE_CHECKING:
+    from hwblocks.graph.site import Site
+
+Call = Any
+
+
+def parameter() -> Any:
+    """A dataclass field for weights given with the block (`Conv2d(weight=W)`); never part of its identity."""
+    return field(default=None, compare=False, repr=False, kw_only=True)
+
+
+class Block:
+    """What every block states. Subclass one of the kinds below, not this class.
+
+    input_names: the inputs in order; "b?" may be absent, "xs*" takes any number.
+    parameters: which field feeds which input, for example {"weight": "w", "bias": "b"}.
+    """
+
+    kind: ClassVar[str] = "block"
+    input_names: ClassVar[tuple[str, ...]] = ("x",)
+    parameters: ClassVar[dict[str, str]] = {}
+    changes_values: ClassVar[bool] = True
+
+    def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if not abstract:
+            register(cls)
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Apply the block alone: on arrays it computes in float, on builder values it adds a node."""
+        from hwblocks.graph.builder import Value, apply_in_graph
+
+        arguments = self.arguments(inputs, named)
+        if any(isinstance(a, Value) for a in arguments):
+            return apply_in_graph(self, arguments)
+        arrays = [None if a is None else np.asarray(a) for a in arguments]
+        self.shape(*(a.shape for a in arrays if a is not None))
+        return self.compute(*arrays)
+
+    def arguments(self, inputs: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """Positional and named inputs in the block's order, stored parameters filled in."""
+        names = [name.rstrip("?*") for name in self.input_names]
+        unknown = sorted(set(named) - set(names))
+        if unknown:
+            raise GraphError(f"{type(self).__name__}: no input named {unknown[0]!r}; inputs are {', '.join(names)}")
+        stored = {target: getattr(self, source) for source, target in self.parameters.items()}
+        given = list(inputs) + [named.get(n, stored.get(n)) for n in names[len(inputs) :]]
+        while given and given[-1] is None:
+            given.pop()
+        self.check_arity(given)
+        return given
+
+    def check_arity(self, given: Sequence[Any]) -> None:
+        """Raise GraphError when required inputs are missing or too many are given."""
+        variadic = any(name.endswith("*") for name in self.input_names)
+        needed = [name for name in self.input_names if name[-1] not in "?*"]
+        missing = [n for i, n in enumerate(needed) if i >= len(given) or given[i] is None or given[i] == ""]
+        if missing:
+            raise GraphError(f"{type(self).__name__}: input {missing[0]!r} is missing; inputs are {self.input_names}")
+        if len(given) > len(self.input_names) and not variadic:
+            raise GraphError(
+                f"{type(self).__name__}: {len(given)} inputs given, at most {len(self.input_names)} {self.input_names}"
+            )
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        """Output shapes from input shapes; raises ShapeError with both where they do not fit."""
+        raise GraphError(f"{type(self).__name__} states no shape rule")
+
+    def compute(self, *arrays: Any) -> Any:
+        """The formula on arrays of float64, of exact integers or of fractions."""
+        raise GraphError(f"{type(self).__name__} states no formula")
+
+    def work(self, *shapes: Shape) -> Work:
+        """Operations of one sample, from shapes."""
+        return Work()
+
+    @property
+    def quant(self) -> QuantRule:
+        """What quantization needs to know."""
+        return QuantRule()
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        """True when the leading axis of every run-time input is a sample axis that the block never mixes."""
+        return True
+
+    def kernel(self, site: Site) -> Call | str:
+        """The kernel call that serves this block at a site, or the reason why none does."""
+        return f"{type(self).__name__} has no kernel"
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes by name, parameters left out."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}  # type: ignore[arg-type]
+
+    def without_parameters(self) -> Block:
+        """The block as its attributes alone."""
+        return replace(self, **{name: None for name in self.parameters}) if self.parameters else self  # type: ignore[type-var]
+
+    def fail(self, problem: str, *shapes: Shape) -> ShapeError:
+        """A ShapeError that ends with all shapes involved."""
+        names = [name.rstrip("?*") for name in self.input_names]
+        shown = ", ".join(f"{names[min(i, len(names) - 1)]} {shape}" for i, shape in enumerate(shapes))
+        return ShapeError(f"{type(self).__name__}: {problem} ({shown})")
+
+
+class Accumulate(Block, abstract=True):
+    """Sums of products: lowered to rows times columns, which is the float formula and the exact definition.
+
+    y = fold(rows · columns) + b. Subclasses state `lower`; nothing else multiplies.
+    """
+
+    kind = "accumulate"
+    input_names = ("x", "w", "b?")
+
+    def lower(self, x: Array, w: Array) -> Contraction:
+        """The contraction of x and w. Padding enters as zeros (x is centred: real 0 is 0)."""
+        raise GraphError(f"{type(self).__name__} states no lowering")
+
+    def compute(self, x: Array, w: Array, b: Array | None = None) -> Array:
+        contraction = self.lower(x, w)
+        product = multiply(contraction.rows, contraction.columns)
+        y = contraction.fold(product)
+        return y if b is None else y + b
+
+
+def multiply(rows: Array, columns: Array) -> Array:
+    """rows @ columns: BLAS for floats, exact for integers of any size."""
+    if rows.dtype.kind == "f" and columns.dtype.kind == "f":
+        return np.matmul(rows, columns)
+    return exact_matmul(rows, columns)
+
+
+class Move(Block, abstract=True):
+    """Stored codes chosen or permuted; formats unchanged. Subclasses state `move`."""
+
+    kind = "move"
+    changes_values = False
+    is_view: ClassVar[bool] = False  # True when the elements keep their order, so that nothing is copied
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        """The block on arrays of any dtype; `zero` stands for real 0, `lowest` for less than every value."""
+        raise GraphError(f"{type(self).__name__} states no move")
+
+    def compute(self, *arrays: Array) -> Array:
+        return self.move(*arrays, zero=0.0, lowest=-np.inf)
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="same")
+
+    def kernel(self, site: Site) -> Call | str:
+        from hwblocks.graph.gather import gather_call
+
+        return gather_call(self, site)
+
+
+class Pointwise(Block, abstract=True):
+    """A function of one element; in integers a table from input code to output code. States `function`."""
+
+    kind = "pointwise"
+
+    def function(self, x: Array) -> Array:
+        """The float function, element by element, in float64."""
+        raise GraphError(f"{type(self).__name__} states no function")
+
+    @property
+    def clamp(self) -> tuple[float, float] | None:
+        """(lo, hi) when the function only limits its input to these bounds, else None."""
+        return None
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        return (shapes[0],)
+
+    def compute(self, x: Array) -> Array:
+        return self.function(x)
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(lookups=size(shapes[0]))
+
+    def kernel(self, site: Site) -> Call | str:
+        from hwblocks.graph.lookup import table_call
+
+        return table_call(self, site)
+
+
+class Algorithm(Block, abstract=True):
+    """A block with an integer algorithm of its own; by default the exact rational formula, cast once."""
+
+    kind = "algorithm"
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        """(codes, saturated mask) from stored codes: the exact value of `compute` on fractions, cast once."""
+        from hwblocks.graph.rational import exact_rational
+
+        return exact_rational(self, inputs, site)
+
+
+def size(shape: Shape) -> int:
+    """Number of elements of a shape."""
+    return int(np.prod(shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Mixed into blocks that take `weight` and `bias` when they are made."""
+
+    weight: Array | None = parameter()
+    bias: Array | None = parameter()

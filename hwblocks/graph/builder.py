@@ -1,0 +1,166 @@
+"""GraphBuilder: makes graphs node by node, shapes inferred; and Sequential, a chain of blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.errors import GraphError
+from hwblocks.graph.block import Block
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.node import Node
+from hwblocks.graph.tensor import FLOAT32, Shape, Tensor, constant
+from hwblocks.numerics.formats import Format
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A tensor of a graph under construction; blocks applied to it add nodes."""
+
+    builder: GraphBuilder
+    name: str
+
+    @property
+    def tensor(self) -> Tensor:
+        """The tensor it stands for."""
+        return self.builder.tensors[self.name]
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape, one sample."""
+        return self.tensor.shape
+
+
+class GraphBuilder:
+    """Collects inputs, constants and nodes, then builds a checked Graph.
+
+    >>> import hwblocks as hb
+    >>> build = GraphBuilder("tiny")
+    >>> x = build.input("x", (1, 4))
+    >>> y = hb.ReLU()(x)
+    >>> build.build(y)
+    <Graph 'tiny': float, 1 nodes, inputs x (1, 4)>
+    """
+
+    def __init__(self, name: str = "graph") -> None:
+        self.name = name
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        self.inputs: list[str] = []
+        self._taken: Counter[str] = Counter()
+
+    def fresh(self, stem: str) -> str:
+        """A name that is not in use yet: the stem, or the stem with a number."""
+        name = stem
+        while name in self.tensors or name in self._taken:
+            self._taken[stem] += 1
+            name = f"{stem}_{self._taken[stem]}"
+        return name
+
+    def input(self, name: str, shape: Sequence[int], format: Format = FLOAT32, **more: Any) -> Value:
+        """A run-time input; shape of one sample, leading axis 1 for the sample axis."""
+        if name in self.tensors:
+            raise GraphError(f"graph {self.name!r}: tensor {name!r} exists already")
+        self.tensors[name] = Tensor(name, tuple(shape), format, **more)
+        self.inputs.append(name)
+        return Value(self, name)
+
+    def constant(self, name: str, value: Any, format: Format = FLOAT32, **more: Any) -> Value:
+        """A constant: floats for a float format, stored codes for a quantized one."""
+        name = self.fresh(name)
+        self.tensors[name] = constant(name, np.asarray(value), format, **more)
+        return Value(self, name)
+
+    def add(
+        self,
+        block: Block,
+        *inputs: Value | str | None,
+        name: str = "",
+        outputs: Sequence[str] = (),
+        formats: Sequence[Format] = (),
+        layout: str = "",
+        **node: Any,
+    ) -> Value:
+        """Append a node and return its first output; the others are read by name."""
+        name = self._node_name(name or type(block).__name__.lower())
+        names = tuple("" if v is None else v if isinstance(v, str) else v.name for v in inputs)
+        block, names = self._with_parameters(block, names, name)
+        block.check_arity(names)
+        shapes = block.shape(*(self.tensors[n].shape for n in names if n))
+        made = tuple(outputs) or tuple(self.fresh(f"{name}.{i}" if i else name) for i in range(len(shapes)))
+        for position, output in enumerate(made):
+            format = formats[position] if formats else self._output_format(names)
+            if output in self.tensors:
+                raise GraphError(f"{type(block).__name__} {name!r}: output {output!r} exists already")
+            self.tensors[output] = Tensor(output, shapes[position], format, layout=layout)
+        self.nodes.append(Node(name, block, names, made, **node))
+        return Value(self, made[0])
+
+    def _node_name(self, stem: str) -> str:
+        taken = {node.name for node in self.nodes}
+        name, number = stem, 0
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        return name
+
+    def _output_format(self, names: tuple[str, ...]) -> Format:
+        return self.tensors[next(n for n in names if n)].format
+
+    def _with_parameters(self, block: Block, names: tuple[str, ...], node: str) -> tuple[Block, tuple[str, ...]]:
+        wanted = [n.rstrip("?*") for n in block.input_names]
+        filled = list(names)
+        for source, target in block.parameters.items():
+            array = getattr(block, source)
+            position = wanted.index(target)
+            if array is None or (position < len(filled) and filled[position]):
+                continue
+            filled += [""] * (position + 1 - len(filled))
+            filled[position] = self.constant(f"{node}.{source}", np.asarray(array)).name
+        return block.without_parameters(), tuple(filled)
+
+    def build(self, *outputs: Value | str, metadata: dict[str, str] | None = None) -> Graph:
+        """The checked graph with these outputs."""
+        names = tuple(v if isinstance(v, str) else v.name for v in outputs)
+        return Graph(self.name, self.tensors, tuple(self.nodes), tuple(self.inputs), names, metadata or {})
+
+
+def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value:
+    """Add the block to the graph its first Value belongs to; arrays become constants."""
+    builder = next(a.builder for a in arguments if isinstance(a, Value))
+    node = builder._node_name(type(block).__name__.lower())
+    names = [n.rstrip("?*") for n in block.input_names]
+    values: list[Value | None] = []
+    for position, argument in enumerate(arguments):
+        if argument is None or isinstance(argument, Value):
+            values.append(argument)
+        else:
+            values.append(builder.constant(f"{node}.{names[min(position, len(names) - 1)]}", np.asarray(argument)))
+    return builder.add(block.without_parameters(), *values, name=node)
+
+
+class Sequential:
+    """Blocks one after the other, each with its weights: `Sequential(Conv2d(weight=W, bias=B), ReLU())`.
+
+    It becomes a Graph when the input's shape is known: from `input_shape`, or from the data of the first use.
+    """
+
+    def __init__(self, *blocks: Block, input_shape: Sequence[int] | None = None, name: str = "sequential") -> None:
+        self.blocks = blocks
+        self.input_shape = tuple(input_shape) if input_shape else None
+        self.name = name
+
+    def graph(self, sample_shape: Sequence[int] | None = None) -> Graph:
+        """The chain as a graph whose input is one sample (1, *sample_shape)."""
+        shape = self.input_shape or tuple(sample_shape or ())
+        if not shape:
+            raise GraphError(f"Sequential {self.name!r}: the input's shape is not known; give input_shape=(h, w, c)")
+        builder = GraphBuilder(self.name)
+        value = builder.input("x", (1, *shape))
+        for position, block in enumerate(self.blocks):
+            value = builder.add(block, value, name=f"{type(block).__name__.lower()}{position}")
+        return builder.build(value)

@@ -1,0 +1,33 @@
+"""Moves as gathers: the block is run once on element numbers, which gives the map that the kernel follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwblocks.graph.site import Site
+from hwblocks.numerics.kernels.gather import GatherCall
+
+if TYPE_CHECKING:
+    from hwblocks.graph.block import Move
+
+FILL = -1
+
+
+def gather_call(block: Move, site: Site) -> GatherCall | str:
+    """The gather that moves one sample's codes, or the reason why there is none."""
+    dtypes = {t.format.dtype for t in (*site.present, site.output)}
+    if any(t.is_constant for t in site.present):
+        return "an input is a constant"
+    if len(dtypes) != 1 or not site.output.format.is_quantized:
+        return "inputs and output do not share one storage type"
+    counts = tuple(t.elements for t in site.present)
+    starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    numbers = [
+        (np.arange(t.elements, dtype=np.int64) + start).reshape(t.shape)
+        for t, start in zip(site.present, starts, strict=True)
+    ]
+    index = block.move(*numbers, zero=FILL, lowest=FILL)
+    fill = site.output.format.zero_point
+    return GatherCall(dtypes.pop().name, counts, np.ascontiguousarray(index).ravel(), int(fill))  # type: ignore[arg-type]

@@ -1,0 +1,203 @@
+"""Graph: named tensors and nodes in execution order, checked when it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from hwblocks.errors import GraphError, ShapeError
+from hwblocks.graph.node import Node
+from hwblocks.graph.site import Site
+from hwblocks.graph.tensor import Shape, Tensor
+
+PROBE = 10_007  # a leading size no model has: shapes that follow it are proportional to the samples
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A model: tensors by name, nodes in an order in which every input is made before it is used.
+
+    Nodes may be given in any order; they are sorted, keeping the given order where it is free.
+    `metadata` holds text about the model's origin (source file, recipe); it never changes numbers.
+
+    Errors: GraphError for cycles, dangling inputs, duplicate names; ShapeError where shapes do not fit.
+    """
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensors", dict(self.tensors))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        self._check_names(tuple(self.nodes))
+        object.__setattr__(self, "nodes", self._sorted(tuple(self.nodes)))
+        for node in self.nodes:
+            self._check_node(node)
+
+    def _check_names(self, nodes: tuple[Node, ...]) -> None:
+        seen: dict[str, Node] = {}
+        for node in nodes:
+            if node.name in seen:
+                raise GraphError(f"graph {self.name!r}: two nodes are named {node.name!r}; rename one")
+            seen[node.name] = node
+        for name, tensor in self.tensors.items():
+            if tensor.name != name:
+                raise GraphError(f"graph {self.name!r}: tensor {tensor.name!r} is stored under the name {name!r}")
+        for name in (*self.inputs, *self.outputs):
+            if name not in self.tensors:
+                raise GraphError(f"graph {self.name!r}: input or output {name!r} is not one of its tensors")
+        if len(set(self.inputs)) != len(self.inputs):
+            raise GraphError(f"graph {self.name!r}: an input is listed twice: {self.inputs}")
+
+    def _sorted(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        available = {n for n, t in self.tensors.items() if t.is_constant} | set(self.inputs)
+        self._check_producers(nodes, available)
+        order: list[Node] = []
+        waiting = list(nodes)
+        while waiting:
+            blocked = []
+            for node in waiting:
+                if all(name in available for name in node.inputs if name):
+                    order.append(node)
+                    available.update(node.outputs)
+                else:
+                    blocked.append(node)
+            if len(blocked) == len(waiting):
+                names = ", ".join(node.where for node in blocked[:5])
+                raise GraphError(f"graph {self.name!r}: these nodes wait for each other in a cycle: {names}")
+            waiting = blocked
+        for name in self.outputs:
+            if name not in available:
+                raise GraphError(f"graph {self.name!r}: output {name!r} is made by no node; connect or remove it")
+        return tuple(order)
+
+    def _check_producers(self, nodes: tuple[Node, ...], given: set[str]) -> None:
+        made = dict.fromkeys(given, "an input or constant")
+        for node in nodes:
+            for name in node.outputs:
+                if name in made:
+                    raise GraphError(f"{node.where}: output {name!r} is already made by {made[name]}")
+                if name not in self.tensors:
+                    raise GraphError(f"{node.where}: output {name!r} is not one of the graph's tensors")
+                made[name] = node.where
+        for node in nodes:
+            for name in node.inputs:
+                if name and name not in made:
+                    raise GraphError(f"{node.where}: input {name!r} dangles: no node, input or constant makes it")
+
+    def _check_node(self, node: Node) -> None:
+        try:
+            node.block.check_arity(node.inputs)
+            shapes = node.block.shape(*self.site(node).shapes)
+        except (GraphError, ShapeError) as error:
+            raise type(error)(f"{node.where}: {error.message.removeprefix(node.type_name + ': ')}") from None
+        declared = tuple(self.tensors[name].shape for name in node.outputs)
+        if tuple(shapes[: len(declared)]) != declared:
+            raise ShapeError(f"{node.where}: makes shapes {shapes} but its outputs are declared {declared}")
+
+    def site(self, node: Node) -> Site:
+        """The node with its tensors."""
+        return Site(
+            node,
+            tuple(self.tensors[name] if name else None for name in node.inputs),
+            tuple(self.tensors[name] for name in node.outputs),
+        )
+
+    @cached_property
+    def producer(self) -> Mapping[str, Node]:
+        """The node that makes each run-time tensor."""
+        return {name: node for node in self.nodes for name in node.outputs}
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[Node, ...]]:
+        """The nodes that read each tensor."""
+        found: dict[str, list[Node]] = {name: [] for name in self.tensors}
+        for node in self.nodes:
+            for name in dict.fromkeys(n for n in node.inputs if n):
+                found[name].append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def batched(self) -> bool:
+        """True when the leading axis of every run-time tensor is the sample axis.
+
+        Shown by giving every input a leading size that nothing else has and following the shape rules.
+        """
+        shapes: dict[str, Shape] = {}
+        for name in self.inputs:
+            shape = self.tensors[name].shape
+            if not shape or shape[0] != 1:
+                return False
+            shapes[name] = (PROBE, *shape[1:])
+        return all(self._follows_probe(node, shapes) for node in self.nodes)
+
+    def _follows_probe(self, node: Node, shapes: dict[str, Shape]) -> bool:
+        names = [name for name in node.inputs if name]
+        if not any(name in shapes for name in names):
+            return False
+        given = [shapes.get(name, self.tensors[name].shape) for name in names]
+        try:
+            made = node.block.shape(*given)
+        except ShapeError:
+            return False
+        for name, shape in zip(node.outputs, made, strict=False):
+            if shape != (PROBE, *self.tensors[name].shape[1:]):
+                return False
+            shapes[name] = shape
+        return node.block.keeps_samples(*given)
+
+    def node(self, name: str) -> Node:
+        """The node of a name; GraphError lists the closest names when there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, [n.name for n in self.nodes], 3, 0.3)
+        raise GraphError(f"graph {self.name!r} has no node {name!r}; did you mean {', '.join(close) or 'another'}?")
+
+    @property
+    def runtime_tensors(self) -> tuple[Tensor, ...]:
+        """Inputs and node outputs, in the order they come to be."""
+        names = [*self.inputs, *(name for node in self.nodes for name in node.outputs)]
+        return tuple(self.tensors[name] for name in names)
+
+    @property
+    def constants(self) -> tuple[Tensor, ...]:
+        """Tensors that carry their value."""
+        return tuple(t for t in self.tensors.values() if t.is_constant)
+
+    @property
+    def is_integer(self) -> bool:
+        """True when any node computes on stored codes."""
+        return any(self.site(node).is_integer for node in self.nodes)
+
+    def replace(self, **changes: Any) -> Graph:
+        """A copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        kind = "integer" if self.is_integer else "float"
+        shapes = ", ".join(f"{n} {self.tensors[n].shape}" for n in self.inputs)
+        return f"<Graph {self.name!r}: {kind}, {len(self.nodes)} nodes, inputs {shapes}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from hwblocks.graph.io import from_bytes, to_bytes
+
+        return from_bytes, (to_bytes(self),)
+
+
+def used_tensors(tensors: Mapping[str, Tensor], nodes: Iterable[Node], keep: Iterable[str]) -> dict[str, Tensor]:
+    """The tensors that nodes or `keep` name, in their old order."""
+    wanted = set(keep)
+    for node in nodes:
+        wanted.update(node.inputs)
+        wanted.update(node.outputs)
+    return {name: tensor for name, tensor in tensors.items() if name in wanted}

@@ -1,0 +1,118 @@
+"""Site: a block placed in a graph, with everything its integer meaning and its kernel may depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.node import Node
+from hwblocks.graph.tensor import Shape, Tensor
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.formats import Format
+from hwblocks.numerics.requantize import Epilogue, Requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A node with its input tensors (None where an optional one is absent) and its output tensors."""
+
+    node: Node
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def where(self) -> str:
+        """How messages name the node."""
+        return self.node.where
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """The node's arithmetic, or the default one."""
+        return self.node.arithmetic or Arithmetic()
+
+    @property
+    def present(self) -> tuple[Tensor, ...]:
+        """The inputs that are there."""
+        return tuple(t for t in self.inputs if t is not None)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shapes of the inputs that are there."""
+        return tuple(t.shape for t in self.present)
+
+    @property
+    def output(self) -> Tensor:
+        """The first output."""
+        return self.outputs[0]
+
+    def input(self, position: int) -> Tensor:
+        """The input at a position, which must be there."""
+        tensor = self.inputs[position] if position < len(self.inputs) else None
+        if tensor is None:
+            raise SimulationError(f"{self.where}: input {position} is absent")
+        return tensor
+
+    def has(self, position: int) -> bool:
+        """True when the optional input at a position is there."""
+        return position < len(self.inputs) and self.inputs[position] is not None
+
+    def constant(self, position: int) -> np.ndarray[Any, Any] | None:
+        """The constant codes of an input, or None."""
+        return self.inputs[position].value if self.has(position) else None  # type: ignore[union-attr]
+
+    @property
+    def is_integer(self) -> bool:
+        """True when the node computes on stored codes: its output and every activation is quantized."""
+        return self.output.format.is_quantized and all(t.format.is_quantized for t in self.present)
+
+    @property
+    def equal_formats(self) -> bool:
+        """True when the first input and the output store the same codes for the same values."""
+        return self.input(0).format == self.output.format
+
+    @cached_property
+    def clamp_codes(self) -> tuple[int, int]:
+        """The fused clamp as codes of the output format (its whole range without a clamp)."""
+        return clamp_codes(self.output.format, self.node.clamp)
+
+
+def clamp_codes(format: Format, clamp: tuple[float, float] | None) -> tuple[int, int]:
+    """Real bounds as codes: the nearest code, limited to the format's range."""
+    if clamp is None:
+        return format.lo, format.hi
+    low, high = clamp
+    return (
+        format.lo if low == -np.inf else format.code_of(low),
+        format.hi if high == np.inf else format.code_of(high),
+    )
+
+
+def scalar_scale(format: Format) -> float:
+    """The one scale of a per-tensor format."""
+    if not isinstance(format.scale, float):
+        raise SimulationError(f"format {format!r} has no single scale; activations need one scale per tensor")
+    return format.scale
+
+
+def scalar_zero_point(format: Format) -> int:
+    """The one zero point of a per-tensor format."""
+    if not isinstance(format.zero_point, int):
+        raise SimulationError(f"format {format!r} has no single zero point; activations need one per tensor")
+    return format.zero_point
+
+
+def accumulate_epilogue(site: Site, x: Format, w: Format, channels: int) -> Epilogue:
+    """How the accumulator of x·w becomes the output code: the node's requantization with its constants.
+
+    The accumulator counts in units of scale(x)·scale(w[channel]); `channels` is the size of its last axis.
+    """
+    output = site.output.format
+    requantize = site.arithmetic.requantize or Requantize.preset("exact")
+    weight_scale = np.ravel(w.scales(1)) if isinstance(w.scale, tuple) else scalar_scale(w)
+    return requantize.epilogue(
+        scalar_scale(x), weight_scale, output, channels, clamp=site.clamp_codes, overflow=site.arithmetic.overflow
+    )

@@ -1,0 +1,1 @@
+"""Simulation: planning, exact execution, traces, threads."""
