@@ -1,0 +1,84 @@
+"""The public functions: each takes a graph, a chain of blocks or a file's path, and hands on to its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwblocks.graph.builder import Sequential
+from hwblocks.graph.graph import Graph
+from hwblocks.importers.load import as_graph, load
+from hwblocks.simulate import simulator
+
+if TYPE_CHECKING:
+    from hwblocks.analysis.comparison import Comparison
+    from hwblocks.costs.result import Cost, Profile
+    from hwblocks.simulate.simulator import Run
+
+__all__ = ["Simulator", "compare", "cost", "load", "profile", "run"]
+
+Model = Graph | Sequential | str | Path
+
+
+class Simulator(simulator.Simulator):
+    """`simulate.simulator.Simulator` for a graph or a file's path."""
+
+    def __init__(self, model: Model, dialect: str | None = None, accumulator: Any = None, **more: Any) -> None:
+        super().__init__(as_graph(model), dialect, accumulator, **more)
+
+
+def run(
+    model: Model,
+    x: Any,
+    dialect: str | None = None,
+    accumulator: Any = None,
+    trace: Any = None,
+    threads: int | None = None,
+    state: Any = "reset",
+    progress: Callable[[int], None] | None = None,
+) -> Run:
+    """Run a model on samples; float models in float, integer models bit for bit.
+
+    x: one array, a dict by input name or a list in model order, [N, *shape] or [N, *shape[1:]]. Floats are real
+    values (quantized at a quantized input), integers at a quantized input are stored codes.
+    trace: None, "ranges", "steps", "full" or tensor names. accumulator: a spec or {node pattern: spec}.
+
+    >>> import numpy as np, hwblocks as hb
+    >>> net = hb.Sequential(hb.ReLU(), input_shape=(3,))
+    >>> hb.run(net, np.array([[-1.0, 0.5, 2.0]])).outputs["relu0"]
+    array([[0. , 0.5, 2. ]], dtype=float32)
+    """
+    graph = as_graph(model, _sample_shape(x))
+    made = simulator.Simulator(graph, dialect, accumulator, threads)
+    return made.run(x, trace, state, progress=progress)
+
+
+def _sample_shape(x: Any) -> tuple[int, ...] | None:
+    first = next(iter(x.values()), None) if isinstance(x, Mapping) else x
+    return np.shape(first)[1:] if isinstance(first, np.ndarray) else None
+
+
+def compare(model: Model, quantized: Model, samples: Any, labels: Any = None, **more: Any) -> Comparison:
+    """Float against integer on the same samples: per-layer SQNR, errors, first divergence, events, top-1."""
+    from hwblocks.analysis.comparison import compare_graphs
+
+    shape = _sample_shape(samples)
+    return compare_graphs(as_graph(model, shape), as_graph(quantized, shape), samples, labels, **more)
+
+
+def profile(model: Model) -> Profile:
+    """Operations and memory of one sample, layer by layer."""
+    from hwblocks.costs.profiling import profile_graph
+
+    return profile_graph(as_graph(model))
+
+
+def cost(model: Model, target: Any = "ideal-64mac") -> Cost:
+    """Cycles, time and energy of one sample on a target: a name of the library, or a TOML file's path."""
+    from hwblocks.costs.pricing import price_graph
+    from hwblocks.targets.load import load_target
+
+    return price_graph(as_graph(model), load_target(target))

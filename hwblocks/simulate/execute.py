@@ -1,0 +1,138 @@
+"""The exact definition of every node: float once rounded to float32, or stored codes by the node's arithmetic.
+
+Every faster path must equal these functions bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.block import Accumulate, Algorithm, Block, Move, Pointwise
+from hwblocks.graph.contraction import Contraction
+from hwblocks.graph.lookup import look_up
+from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
+from hwblocks.numerics.accumulator import Accumulator, accumulate
+from hwblocks.simulate.trace import NodeEvents
+
+Array = np.ndarray[Any, Any]
+Outputs = tuple[Array, ...]
+
+DEFAULT_ACCUMULATOR = Accumulator(bits=64)
+
+
+def run_node(site: Site, inputs: Sequence[Array | None]) -> tuple[Outputs, NodeEvents]:
+    """The node's outputs from the arrays of its inputs (constants included), and what it counted."""
+    present = [a for a in inputs if a is not None]
+    if any(t.format.is_quantized for t in (*site.present, *site.outputs)):
+        outputs, events = run_integer(site, inputs, present)
+    else:
+        outputs, events = run_float(site, present), NodeEvents()
+    events.outputs = sum(int(a.size) for a in outputs)
+    return outputs, events
+
+
+def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
+    """The formula in float64, rounded once to the output's float format; a fused clamp comes before rounding."""
+    block = site.node.block
+    wide = inputs if isinstance(block, Move) else [a.astype(np.float64) for a in inputs]
+    result = block.compute(*wide)
+    results = result if isinstance(result, tuple) else (result,)
+    if site.node.clamp is not None:
+        results = tuple(np.clip(r, *site.node.clamp) for r in results)
+    return tuple(
+        np.ascontiguousarray(r, dtype=t.format.dtype) for r, t in zip(results, site.outputs, strict=False)
+    )
+
+
+def run_integer(site: Site, inputs: Sequence[Array | None], present: Sequence[Array]) -> tuple[Outputs, NodeEvents]:
+    """The node on stored codes, by the kind of its block."""
+    block = site.node.block
+    if isinstance(block, Accumulate):
+        return run_accumulate(site, inputs)
+    if isinstance(block, Move):
+        return (stored(site, run_move(block, site, present)),), NodeEvents()
+    if isinstance(block, Pointwise):
+        return (stored(site, look_up(block, present[0], site)),), NodeEvents()
+    if isinstance(block, Algorithm):
+        codes, outside = block.int_compute(present, site)
+        return (stored(site, codes),), NodeEvents(saturated=int(np.count_nonzero(outside)))
+    raise SimulationError(f"{site.where}: a block of kind {block.kind!r} has no integer meaning")
+
+
+def stored(site: Site, codes: Array) -> Array:
+    """Codes in the storage type of the output."""
+    return np.ascontiguousarray(codes).astype(site.output.format.dtype)
+
+
+def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> Array:
+    """A move on codes: real 0 is the zero point's code; the lowest code stands for less than every value.
+
+    Errors: SimulationError when the inputs and the output do not share one format.
+    """
+    format = site.output.format
+    for tensor in site.present:
+        if tensor.format != format:
+            raise SimulationError(
+                f"{site.where}: moves codes, but input {tensor.name!r} is {tensor.format!r} and the output {format!r}; "
+                "put a Rescale between them"
+            )
+    codes = block.move(*inputs, zero=scalar_zero_point(format), lowest=format.lo)
+    return np.clip(codes, *site.clamp_codes) if site.node.clamp else codes
+
+
+def run_accumulate(site: Site, inputs: Sequence[Array | None]) -> tuple[Outputs, NodeEvents]:
+    """Centre, lower, accumulate, cast: y = cast(Σ (x − zx)·(w − zw) + b)."""
+    x, w = site.input(0).format, site.input(1).format
+    contraction = lower(site, inputs)
+    total, counted = accumulators(site, contraction, inputs[2] if len(inputs) > 2 else None)
+    epilogue = accumulate_epilogue(site, x, w, int(total.shape[-1]))
+    codes, saturated = epilogue.apply(total)
+    counted.saturated = int(np.count_nonzero(saturated))
+    return (stored(site, codes),), counted
+
+
+def lower(site: Site, inputs: Sequence[Array | None]) -> Contraction:
+    """The contraction of the centred inputs."""
+    block = site.node.block
+    assert isinstance(block, Accumulate)
+    return centred_block(site, block).lower(centred(site, inputs, 0), centred(site, inputs, 1))  # type: ignore[attr-defined, no-any-return]
+
+
+def centred_block(site: Site, block: Block) -> Block:
+    """The block as it acts on centred codes: a stored pad code becomes its distance from the zero point."""
+    pad_code = getattr(block, "pad_code", None)
+    if pad_code is None:
+        return block
+    from dataclasses import replace
+
+    return replace(block, pad_code=pad_code - scalar_zero_point(site.input(0).format))  # type: ignore[type-var]
+
+
+def centred(site: Site, inputs: Sequence[Array | None], position: int) -> Array:
+    """Stored codes minus their zero point(s), in int64."""
+    array, format = inputs[position], site.input(position).format
+    assert array is not None
+    zero = format.zero_points(array.ndim) if isinstance(format.zero_point, tuple) else format.zero_point
+    return np.asarray(array.astype(np.int64) - zero)
+
+
+def accumulators(site: Site, contraction: Contraction, bias: Array | None) -> tuple[Array, NodeEvents]:
+    """The accumulators in the node's width and order, folded to the output's shape, and their events."""
+    accumulator = site.arithmetic.accumulator or DEFAULT_ACCUMULATOR
+    rows, correction = contraction.rows, None
+    if accumulator.zero_point == "correct":
+        zero = scalar_zero_point(site.input(0).format)
+        rows = rows + zero
+        correction = -zero * contraction.columns.sum(axis=-2, keepdims=True)
+    grouped = None if bias is None else contraction.grouped(bias.astype(np.int64))
+    sums, events = accumulate(
+        rows, contraction.columns, grouped, accumulator, correction=correction, k_shape=contraction.k_shape
+    )
+    counted = NodeEvents(final=events.final, steps=events.steps)
+    if sums.size:
+        counted.lowest, counted.highest = int(sums.min()), int(sums.max())
+    return contraction.fold(sums), counted

@@ -1,0 +1,72 @@
+"""Plans: every node bound once, to a kernel or to its definition, weights packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hwblocks.graph.block import Move
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.site import Site
+from hwblocks.numerics import kernels
+from hwblocks.simulate.stages import Compiled, compile_stages
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One node of a plan: its kernel, or None with the reason why its definition runs."""
+
+    site: Site
+    kernel: Any = None
+    reason: str = ""
+
+    @property
+    def is_view(self) -> bool:
+        """True when the node only renames its input's memory."""
+        block, node = self.site.node.block, self.site.node
+        if not isinstance(block, Move) or not block.is_view or node.clamp is not None:
+            return False
+        return not self.site.input(0).is_constant and self.site.equal_formats
+
+
+@dataclass(eq=False)
+class Plan:
+    """A graph with every node bound once, and the stages made for each set of kept tensors."""
+
+    graph: Graph
+    steps: tuple[Step, ...]
+    isa: str
+    _compiled: dict[tuple[str, ...], Compiled] = field(default_factory=dict)
+
+    def compiled(self, keep: Iterable[str]) -> Compiled:
+        """The stages that make the tensors in `keep` and the graph's outputs."""
+        key = tuple(sorted({*keep, *self.graph.outputs}))
+        if key not in self._compiled:
+            self._compiled[key] = compile_stages(self.graph, self.steps, key)
+        return self._compiled[key]
+
+    @property
+    def unserved(self) -> dict[str, str]:
+        """The nodes that run by their definition, with the reason."""
+        return {s.site.node.name: s.reason for s in self.steps if s.kernel is None and not s.is_view}
+
+
+def make_plan(graph: Graph, isa: str | None = None, definition: bool = False) -> Plan:
+    """Bind every node; with `definition` none gets a kernel."""
+    name = isa or kernels.default_isa()
+    steps = tuple(bind_step(graph.site(node), name, definition) for node in graph.nodes)
+    return Plan(graph, steps, "definition" if definition else name)
+
+
+def bind_step(site: Site, isa: str, definition: bool) -> Step:
+    """The node's kernel on an instruction set, or its definition with the reason."""
+    if definition:
+        return Step(site, None, "the definition was asked for")
+    if not site.is_integer:
+        return Step(site, None, "float")
+    if site.node.clamp is not None and isinstance(site.node.block, Move):
+        return Step(site, None, "a clamp fused into a move")
+    call = site.node.block.kernel(site)
+    bound = call if isinstance(call, str) else kernels.bind(call, isa)
+    return Step(site, None, bound) if isinstance(bound, str) else Step(site, bound)

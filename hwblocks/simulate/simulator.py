@@ -1,0 +1,262 @@
+"""Simulator: a graph planned once and run on any number of samples, spread over threads; the same integers always."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.block import Accumulate
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.node import Node
+from hwblocks.numerics.accumulator import Accumulator
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.simulate.inputs import Samples, read_samples
+from hwblocks.simulate.plan import Plan, make_plan
+from hwblocks.simulate.stages import Compiled, Store
+from hwblocks.simulate.trace import NodeEvents, Trace, traced_names
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int], None]
+
+CACHE_BYTES = 1 << 20  # a chunk's tensors should stay within the second-level cache, more or less
+LARGEST_CHUNK = 128
+CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slowest useful speed
+STATISTICS = {None: 1, "ranges": 2}
+
+
+@dataclass(eq=False)
+class Run:
+    """What a run made.
+
+    outputs: by name in model order; stored integers of quantized outputs, native dtype of all others.
+    real: the same as real values in float64. trace: kept tensors and events. state: states by name.
+    """
+
+    graph: Graph
+    outputs: dict[str, Array]
+    trace: Trace
+    state: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def real(self) -> dict[str, Array]:
+        """The outputs as real values, always float64."""
+        return {
+            name: np.asarray(self.graph.tensors[name].format.dequantize(codes), dtype=np.float64)
+            for name, codes in self.outputs.items()
+        }
+
+    @property
+    def events(self) -> dict[str, NodeEvents]:
+        """Counts by node name."""
+        return self.trace.events
+
+
+class Simulator:
+    """Runs a graph; planned once, weights packed once.
+
+    accumulator: an Accumulator or its text form for every sum of products, or {node name pattern: spec}.
+    threads: workers over samples (default: the processors this process may use).
+    engine: "fast" (kernels where there are any) or "definition" (the exact Python definition of every node).
+    isa: instruction set of the kernels, default the best of this machine or HWBLOCKS_ISA.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        dialect: str | None = None,
+        accumulator: Any = None,
+        threads: int | None = None,
+        engine: str = "fast",
+        isa: str | None = None,
+    ) -> None:
+        if dialect is not None:
+            raise SimulationError(f"dialect {dialect!r} is not known; this version runs each graph's own arithmetic")
+        if engine not in ("fast", "definition"):
+            raise SimulationError(f'engine {engine!r}: use "fast" or "definition"')
+        if threads is not None and threads < 1:
+            raise SimulationError(f"threads {threads}: use at least 1")
+        self.source = graph
+        self.accumulator = accumulator
+        self.decided = decisions(graph, accumulator)
+        self.graph = with_accumulators(graph, self.decided)
+        self.threads = threads or available_processors()
+        self.engine, self.isa = engine, isa
+        self._plans: dict[bool, Plan] = {}
+
+    @property
+    def plan(self) -> Plan:
+        """The bound nodes; made at the first use."""
+        return self._plan(self.engine == "definition")
+
+    def _plan(self, definition: bool) -> Plan:
+        if definition not in self._plans:
+            self._plans[definition] = make_plan(self.graph, self.isa, definition)
+        return self._plans[definition]
+
+    def run(
+        self, x: Any, trace: Any = None, state: Any = "carry", real: bool = False, progress: Progress | None = None
+    ) -> Run:
+        """Run all samples of x.
+
+        x: one array, a dict by input name, or a list in model order; [N, *shape] or [N, *shape[1:]].
+        trace: None, "ranges" (extremes of accumulators), "steps" (events of every addition, by the definition),
+        "full" (every tensor) or a list of tensor names. real: read integer samples as real values.
+        progress: called with the number of samples done after each chunk.
+        """
+        samples = read_samples(self.graph, x, real)
+        keep = traced_names(self.graph, trace)
+        plan = self._plan(self.engine == "definition" or trace == "steps")
+        work = _Work(self, plan.compiled(keep), samples, keep, STATISTICS.get(trace if isinstance(trace, str) else None, 1))
+        work.run(progress)
+        return work.result(self.decided)
+
+    def reset(self) -> None:
+        """Forget carried state. Graphs without states have none."""
+
+
+@dataclass(eq=False)
+class _Work:
+    """One run in progress: where its chunks go and what they count."""
+
+    simulator: Simulator
+    compiled: Compiled
+    samples: Samples
+    keep: tuple[str, ...]
+    statistics: int
+    kept: dict[str, Array] = field(default_factory=dict)
+    events: dict[str, NodeEvents] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        graph, count = self.simulator.graph, self.samples.count
+        for name in dict.fromkeys((*graph.outputs, *self.keep)):
+            tensor = graph.tensors[name]
+            self.kept[name] = np.empty((count, *tensor.shape), tensor.format.dtype)
+
+    def run(self, progress: Progress | None) -> None:
+        """All chunks, on the simulator's threads; the first error stops the rest."""
+        chunks = self._chunks()
+        with one_blas_thread():
+            if self.simulator.threads == 1 or len(chunks) == 1:
+                for chunk in chunks:
+                    self._finish(self._chunk(*chunk), chunk, progress)
+                return
+            self._run_threads(chunks, progress)
+
+    def _run_threads(self, chunks: list[tuple[int, int]], progress: Progress | None) -> None:
+        with ThreadPoolExecutor(self.simulator.threads) as pool:
+            futures = {pool.submit(self._chunk, *chunk): chunk for chunk in chunks}
+            try:
+                waiting = set(futures)
+                while waiting:
+                    done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
+                    for future in sorted(done, key=lambda f: futures[f]):
+                        self._finish(future.result(), futures[future], progress)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _finish(self, events: dict[str, NodeEvents], chunk: tuple[int, int], progress: Progress | None) -> None:
+        for name, counted in events.items():
+            self.events.setdefault(name, NodeEvents()).add(counted)
+        if progress is not None:
+            progress(chunk[1] - chunk[0])
+
+    def _chunks(self) -> list[tuple[int, int]]:
+        count, size = self.samples.count, 1
+        if self.simulator.graph.batched:
+            fits = CACHE_BYTES // self.compiled.bytes_per_sample
+            calls = CALL_MACS // max(total_macs(self.simulator.graph), 1)
+            size = max(1, min(fits, calls, LARGEST_CHUNK))
+        return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def _chunk(self, start: int, stop: int) -> dict[str, NodeEvents]:
+        graph = self.simulator.graph
+        arrays = {}
+        for name, array in self.samples.arrays.items():
+            part = array[start:stop]
+            shape = graph.tensors[name].shape
+            arrays[name] = part.reshape(stop - start, *shape[1:]) if graph.batched else part[0]
+        store = Store(graph, self.compiled.owners, arrays)
+        events: dict[str, NodeEvents] = {}
+        for stage in self.compiled.stages:
+            stage.run(store, stop - start, events, self.statistics)
+        for name, target in self.kept.items():
+            target[start:stop] = np.reshape(store[name], target[start:stop].shape)
+        return events
+
+    def result(self, decided: Mapping[str, tuple[Accumulator, str]]) -> Run:
+        """The run's outputs and trace in the form of the inputs."""
+        graph = self.simulator.graph
+        for name, (_, who) in decided.items():
+            if name in self.events:
+                self.events[name].decided_by = who
+        shaped = {name: self._shaped(name) for name in self.kept}
+        trace = Trace(graph, {n: shaped[n] for n in self.keep}, self._ordered_events())
+        return Run(graph, {n: shaped[n] for n in graph.outputs}, trace)
+
+    def _ordered_events(self) -> dict[str, NodeEvents]:
+        return {n.name: self.events[n.name] for n in self.simulator.graph.nodes if n.name in self.events}
+
+    def _shaped(self, name: str) -> Array:
+        array = self.kept[name]
+        short = self.samples.short and array.shape[1:2] == (1,)
+        return array.reshape(array.shape[0], *array.shape[2:]) if short else array
+
+
+def total_macs(graph: Graph) -> int:
+    """Products of one sample."""
+    return sum(node.block.work(*graph.site(node).shapes).macs for node in graph.nodes)
+
+
+def available_processors() -> int:
+    """Processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def one_blas_thread() -> Any:
+    """A context in which NumPy's BLAS uses one thread, so that float sums do not depend on the machine."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1, user_api="blas")
+
+
+def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, str]]:
+    """The accumulator of each sum of products where the `accumulator=` argument decides it."""
+    if accumulator is None:
+        return {}
+    specs = accumulator if isinstance(accumulator, Mapping) else {"*": accumulator}
+    sums = [n for n in graph.nodes if isinstance(n.block, Accumulate)]
+    chosen: dict[str, tuple[Accumulator, str]] = {}
+    for pattern, spec in specs.items():
+        record = spec if isinstance(spec, Accumulator) else Accumulator(spec)
+        hit = [n.name for n in sums if fnmatchcase(n.name, pattern)]
+        if not hit:
+            raise SimulationError(
+                f"accumulator: no sum of products matches {pattern!r}; there are {', '.join(n.name for n in sums)}"
+            )
+        chosen.update({name: (record, f"argument {pattern!r}") for name in hit})
+    return chosen
+
+
+def with_accumulators(graph: Graph, decided: Mapping[str, tuple[Accumulator, str]]) -> Graph:
+    """The graph with the decided accumulators in its nodes."""
+    if not decided:
+        return graph
+
+    def changed(node: Node) -> Node:
+        if node.name not in decided:
+            return node
+        arithmetic = node.arithmetic or Arithmetic()
+        return node.replace(arithmetic=arithmetic.replace(accumulator=decided[node.name][0]))
+
+    return graph.replace(nodes=tuple(changed(node) for node in graph.nodes))

@@ -1,0 +1,186 @@
+"""Stages of a compiled plan: runs of kernels joined into C programs, and single nodes by their definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.memory import Buffer, plan_memory
+from hwblocks.graph.site import Site
+from hwblocks.numerics import kernels
+from hwblocks.simulate.execute import run_node
+from hwblocks.simulate.trace import NodeEvents
+
+if TYPE_CHECKING:
+    from hwblocks.simulate.plan import Step
+
+Array = np.ndarray[Any, Any]
+Events = dict[str, NodeEvents]
+
+ALIGN = 64  # bytes, of every buffer in an arena
+NOT_RECORDED = 2  # statistics level from which extremes are recorded
+
+
+class Store:
+    """The arrays of one chunk by tensor name. A view is read from the tensor whose memory it uses."""
+
+    def __init__(self, graph: Graph, owners: Mapping[str, str], arrays: dict[str, Array]) -> None:
+        self.graph, self.owners, self.arrays = graph, owners, arrays
+
+    def __getitem__(self, name: str) -> Array:
+        tensor = self.graph.tensors[name]
+        if tensor.value is not None:
+            return tensor.value
+        array = self.arrays[self.owners.get(name, name)]
+        return array.reshape(array.shape[0], *tensor.shape[1:]) if tensor.shape else array
+
+    def __setitem__(self, name: str, array: Array) -> None:
+        self.arrays[name] = array
+
+
+class Stage(Protocol):
+    """A part of a plan: adds its outputs for `count` samples to the store, and its counts to `events`."""
+
+    def run(self, store: Store, count: int, events: Events, statistics: int) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class DefinitionStage:
+    """One node by its definition."""
+
+    site: Site
+
+    def run(self, store: Store, count: int, events: Events, statistics: int) -> None:
+        """Run the node on the store's arrays."""
+        inputs = [None if t is None else store[t.name] for t in self.site.inputs]
+        outputs, counted = run_node(self.site, inputs)
+        for tensor, array in zip(self.site.outputs, outputs, strict=False):
+            store[tensor.name] = array
+        events.setdefault(self.site.node.name, NodeEvents()).add(counted)
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramStage:
+    """A run of kernels as one C program: one call for all samples of a chunk."""
+
+    steps: tuple[Step, ...]
+    program: Any
+    slots: Mapping[str, int]  # the tensors that live outside the program
+    made: tuple[str, ...]  # those of them that the program makes
+
+    def run(self, store: Store, count: int, events: Events, statistics: int) -> None:
+        """Make room for the outputs and call the program once."""
+        for name in self.made:
+            tensor = store.graph.tensors[name]
+            leading = count * (tensor.shape[0] if tensor.shape else 1)  # one of the two factors is 1
+            store[name] = np.empty((leading, *tensor.shape[1:]), tensor.format.dtype)
+        external = {slot: np.ascontiguousarray(store[name]) for name, slot in self.slots.items()}
+        counts = self.program.run(external, count, count, statistics)
+        for step, row in zip(self.steps, counts, strict=True):
+            events.setdefault(step.site.node.name, NodeEvents()).add(_events(step.site, row, count, statistics))
+
+
+def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
+    saturated, outside, lowest, highest = (int(v) for v in row)
+    made = NodeEvents(saturated=saturated, final=outside, outputs=site.output.elements * count)
+    if statistics >= NOT_RECORDED and lowest <= highest:
+        made.lowest, made.highest = lowest, highest
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Stages in order, the owner of every view's memory, and the bytes of one sample (for choosing a chunk)."""
+
+    stages: tuple[Stage, ...]
+    owners: Mapping[str, str]
+    bytes_per_sample: int
+
+
+def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> Compiled:
+    """Join neighbouring kernels into programs; tensors that others read or `keep` names live outside them."""
+    owners = view_owners(steps)
+    kept = {owners.get(name, name) for name in keep}
+    stages: list[Stage] = []
+    needed = [max((t.stored_bytes for t in graph.runtime_tensors), default=1), 1]
+    for run in _runs(steps):
+        if run[0].kernel is None:
+            stages.append(DefinitionStage(run[0].site))
+            continue
+        outside = kept | _read_by_others(graph, steps, run, owners)
+        stage, size = program_stage(graph, run, owners, outside)
+        stages.append(stage)
+        needed.append(size)
+    return Compiled(tuple(stages), owners, max(needed))
+
+
+def view_owners(steps: Sequence[Step]) -> dict[str, str]:
+    """For every view the tensor whose memory it uses."""
+    owners: dict[str, str] = {}
+    for step in steps:
+        if step.is_view:
+            source = step.site.input(0).name
+            owners[step.site.output.name] = owners.get(source, source)
+    return owners
+
+
+def _runs(steps: Sequence[Step]) -> list[tuple[Step, ...]]:
+    """Neighbouring kernels together, definitions alone; views need no step."""
+    runs: list[tuple[Step, ...]] = []
+    for step in steps:
+        if step.is_view:
+            continue
+        if step.kernel is not None and runs and runs[-1][0].kernel is not None:
+            runs[-1] = (*runs[-1], step)
+        else:
+            runs.append((step,))
+    return runs
+
+
+def _read_by_others(
+    graph: Graph, steps: Sequence[Step], run: tuple[Step, ...], owners: Mapping[str, str]
+) -> set[str]:
+    """Owners of the tensors that steps outside the run read."""
+    here = {s.site.node.name for s in run}
+    others = [s for s in steps if s.site.node.name not in here and not s.is_view]
+    return {owners.get(t.name, t.name) for s in others for t in s.site.present}
+
+
+def _operands(step: Step, owners: Mapping[str, str]) -> list[str]:
+    """Owners of the run-time inputs of a step, in order."""
+    return [owners.get(t.name, t.name) for t in step.site.present if not t.is_constant]
+
+
+def program_stage(
+    graph: Graph, run: tuple[Step, ...], owners: Mapping[str, str], outside: set[str]
+) -> tuple[ProgramStage, int]:
+    """The program of a run of kernels, and the bytes of one sample that it touches."""
+    outputs = [s.site.output.name for s in run]
+    made = tuple(name for name in outputs if name in outside)
+    read = dict.fromkeys(name for s in run for name in _operands(s, owners) if name not in outputs)
+    external = {name: slot for slot, name in enumerate((*read, *made))}
+    inner = [name for name in outputs if name not in outside]
+    slots = {**external, **{name: slot for slot, name in enumerate(inner, len(external))}}
+    memory = plan_memory(_lifetimes(run, owners, inner), align=ALIGN)
+    program = kernels.Program(
+        [(s.kernel, tuple(slots[n] for n in _operands(s, owners)), slots[s.site.output.name]) for s in run],
+        [graph.tensors[name].stored_bytes for name in slots],
+        [-1] * len(external) + list(memory.offsets),
+    )
+    size = memory.size + sum(graph.tensors[name].stored_bytes for name in external)
+    return ProgramStage(run, program, external, made), size
+
+
+def _lifetimes(run: tuple[Step, ...], owners: Mapping[str, str], names: Sequence[str]) -> list[Buffer]:
+    """Buffers of the tensors that live only inside a program, in bytes of one sample."""
+    first = {s.site.output.name: position for position, s in enumerate(run)}
+    last = {name: position + 1 for name, position in first.items()}
+    for position, step in enumerate(run):
+        for name in _operands(step, owners):
+            last[name] = position + 1
+    sizes = {s.site.output.name: s.site.output.stored_bytes for s in run}
+    return [Buffer(name, first[name], last[name], sizes[name]) for name in names]

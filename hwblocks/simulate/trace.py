@@ -1,0 +1,97 @@
+"""What a run records beside its outputs: kept tensors, and per node counts and ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hwblocks.graph.graph import Graph
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class NodeEvents:
+    """Counts of one node over all samples of a run.
+
+    saturated: outputs that left their format's range before the cast limited them (a fused clamp is not counted).
+    final: accumulators whose exact total left their width. steps: additions that did, with trace="steps".
+    lowest, highest: the accumulator's observed extremes before the cast (None where not recorded).
+    outputs: elements made. decided_by: what chose the node's accumulator.
+    """
+
+    saturated: int = 0
+    final: int = 0
+    steps: int | None = None
+    lowest: int | None = None
+    highest: int | None = None
+    outputs: int = 0
+    decided_by: str = "node"
+
+    def add(self, other: NodeEvents) -> None:
+        """Count another part of the samples in; sums and extremes do not depend on the order of the parts."""
+        self.saturated += other.saturated
+        self.final += other.final
+        self.outputs += other.outputs
+        self.steps = _both(self.steps, other.steps, lambda a, b: a + b)
+        self.lowest = _both(self.lowest, other.lowest, min)
+        self.highest = _both(self.highest, other.highest, max)
+
+
+def _both(a: int | None, b: int | None, join: Any) -> int | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return int(join(a, b))
+
+
+@dataclass
+class Trace(Mapping[str, Array]):
+    """Kept tensors by name (stored codes, or floats), and `events` by node name.
+
+    `layout` and `source_name` of a tensor are those of the graph: `trace.layout("conv1")`.
+    """
+
+    graph: Graph
+    tensors: dict[str, Array] = field(default_factory=dict)
+    events: dict[str, NodeEvents] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def real(self, name: str) -> Array:
+        """The tensor's real values in float64."""
+        return np.asarray(self.graph.tensors[name].format.dequantize(self.tensors[name]), dtype=np.float64)
+
+    def layout(self, name: str) -> str:
+        """The axes of a tensor, for example "NHWC"."""
+        return self.graph.tensors[name].layout
+
+    def source_name(self, name: str) -> str:
+        """The tensor's name in the imported file, or ""."""
+        return self.graph.tensors[name].source_name
+
+
+def traced_names(graph: Graph, trace: Any) -> tuple[str, ...]:
+    """The tensors that a trace request keeps: all run-time tensors for "full", the named ones for a list."""
+    from hwblocks.errors import SimulationError
+
+    if trace is None or trace in ("ranges", "steps"):
+        return ()
+    names = [t.name for t in graph.runtime_tensors]
+    if trace == "full":
+        return tuple(names)
+    if isinstance(trace, str):
+        raise SimulationError(f'trace {trace!r}: use None, "ranges", "steps", "full" or a list of tensor names')
+    unknown = [name for name in trace if name not in names]
+    if unknown:
+        raise SimulationError(f"trace: the graph has no run-time tensor {unknown[0]!r}; it has {', '.join(names[:12])}")
+    return tuple(dict.fromkeys(trace))
