@@ -1,0 +1,58 @@
+"""Arithmetic: the record of mechanisms by which a node computes in integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from hwblocks.errors import FormatError
+from hwblocks.numerics.accumulator import Accumulator
+from hwblocks.numerics.overflow import Overflow
+from hwblocks.numerics.requantize import Requantize
+from hwblocks.numerics.rounding import Rounding
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a node computes on stored codes.
+
+    rounding, overflow: of the cast to the output format (tables, algorithms; overflow of requantization too).
+    requantize, accumulator: of sums of products. algorithm: a named algorithm, None for the block's own.
+    bias_bits: width the bias was limited to.
+    """
+
+    rounding: Rounding = Rounding.HALF_EVEN
+    overflow: Overflow = Overflow("saturate")  # noqa: RUF009 - frozen
+    requantize: Requantize | None = None
+    accumulator: Accumulator | None = None
+    algorithm: str | None = None
+    bias_bits: int | None = None
+
+    def replace(self, **changes: Any) -> Arithmetic:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that differ from the defaults, as text and numbers."""
+        record: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                record[field.name] = value if isinstance(value, int) else str(value)
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Arithmetic:
+        """The arithmetic of a file's fields. Errors: FormatError for unknown fields."""
+        readers: dict[str, Any] = {
+            "rounding": Rounding,
+            "overflow": Overflow,
+            "requantize": Requantize.parse,
+            "accumulator": Accumulator,
+            "algorithm": str,
+            "bias_bits": int,
+        }
+        unknown = sorted(set(record) - set(readers))
+        if unknown:
+            raise FormatError(f"arithmetic record has an unknown field {unknown[0]!r}")
+        return cls(**{name: readers[name](value) for name, value in record.items()})
