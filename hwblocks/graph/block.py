@@ -117,11 +117,11 @@ class Block:
         """The block as its attributes alone."""
         return replace(self, **{name: None for name in self.parameters}) if self.parameters else self  # type: ignore[type-var]
 
-    def fail(self, problem: str, *shapes: Shape) -> ShapeError:
-        """A ShapeError that ends with all shapes involved."""
+    def fail(self, problem: str, *shapes: Shape, hint: str = "") -> ShapeError:
+        """A ShapeError that ends with all shapes involved, and a hint."""
         names = [name.rstrip("?*") for name in self.input_names]
         shown = ", ".join(f"{names[min(i, len(names) - 1)]} {shape}" for i, shape in enumerate(shapes))
-        return ShapeError(f"{type(self).__name__}: {problem} ({shown})")
+        return ShapeError(f"{type(self).__name__}: {problem} ({shown})" + (f"; {hint}" if hint else ""))
 
 
 class Accumulate(Block, abstract=True):
@@ -136,6 +136,10 @@ class Accumulate(Block, abstract=True):
     def lower(self, x: Array, w: Array) -> Contraction:
         """The contraction of x and w. Padding enters as zeros (x is centred: real 0 is 0)."""
         raise GraphError(f"{type(self).__name__} states no lowering")
+
+    def weight_axis(self, *shapes: Shape) -> int:
+        """The axis of the weight that counts output channels, for one scale per channel."""
+        return 0
 
     def compute(self, x: Array, w: Array, b: Array | None = None) -> Array:
         contraction = self.lower(x, w)

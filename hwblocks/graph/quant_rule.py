@@ -17,13 +17,11 @@ class QuantRule:
     output: `range` (a scale from calibration), `same` (the format of the activations, which must agree),
             `fixed` (the scale that spans `fixed_range` exactly), `float` (the block ends the integer part).
     fixed_range: real bounds for `fixed`, for example (0, 1) for softmax.
-    weight_axis: the axis of the weight that counts output channels, for per-channel scales.
     """
 
     inputs: tuple[Role, ...] = ("activation",)
     output: OutputRule = "range"
     fixed_range: tuple[float, float] | None = None
-    weight_axis: int = 0
 
     def role(self, position: int) -> Role:
         """The role of the input at a position."""

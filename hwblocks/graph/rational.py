@@ -41,7 +41,12 @@ def exact_rational(block: Block, inputs: Sequence[Array], site: Site) -> tuple[A
 
 def cast_fractions(values: Array, site: Site) -> tuple[Array, Array]:
     """(codes, saturated mask) of exact real values in the site's output format, fused clamp applied."""
+    return cast_ratio(_numerator(values), _denominator(values), site)
+
+
+def cast_ratio(num: Array, den: Array, site: Site) -> tuple[Array, Array]:
+    """(codes, saturated mask) of the exact real values num / den in the site's output format."""
     cast = Cast(site.output.format, site.arithmetic.rounding, site.arithmetic.overflow)
-    codes, outside = cast.ratio(_numerator(values), _denominator(values))
+    codes, outside = cast.ratio(num, den)
     low, high = site.clamp_codes
     return np.clip(codes, low, high), outside

@@ -1,0 +1,202 @@
+"""Convolutions: Conv1d and Conv2d, grouped and depthwise included, over any number of spatial axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hwblocks.errors import ShapeError
+from hwblocks.graph.block import Accumulate, Call, Weighted, size
+from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
+from hwblocks.graph.sums import sum_constants
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.window import Window, window
+from hwblocks.graph.work import Work
+from hwblocks.numerics.kernels.conv import ConvCall
+
+
+@dataclass(frozen=True)
+class Convolution(Weighted, Accumulate, abstract=True):
+    """A convolution over the spatial axes of a channels-last input.
+
+    y[n, p, o] = Σ_t Σ_c x[n, p · stride + t · dilation − before, c] · w[o, t, c] + b[o]
+
+    x [N, *spatial, C], w [O, *kernel, C / groups], b [O] → y [N, *output, O]. K runs over (kernel axes, c), c fastest.
+    Depthwise, that is groups > 1 with one input channel each: w [1, *kernel, O].
+    stride, padding, dilation: one number or one per axis; padding also as pairs (before, after).
+    layout="torch" reads a given weight as [O, C / groups, *kernel].
+    pad_code: pads with this stored code instead of the code of real 0, for hardware that pads with raw numbers.
+    """
+
+    stride: Any = 1
+    padding: Any = 0
+    dilation: Any = 1
+    groups: int = 1
+    pad_code: int | None = None
+    layout: str = "channels_last"
+
+    axes: ClassVar[int] = 2
+    input_names: ClassVar[tuple[str, ...]] = ("x", "w", "b?")
+    parameters: ClassVar[dict[str, str]] = {"weight": "w", "bias": "b"}
+
+    def __post_init__(self) -> None:
+        if self.layout not in ("channels_last", "torch"):
+            raise ShapeError(f'{type(self).__name__}: layout {self.layout!r} must be "channels_last" or "torch"')
+        if self.layout == "torch":
+            if self.weight is not None:
+                object.__setattr__(self, "weight", channels_last_weight(np.asarray(self.weight), self.groups))
+            object.__setattr__(self, "layout", "channels_last")
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "weight", "bias"))
+
+    def weight_axis(self, *shapes: Shape) -> int:
+        return self.axes + 1 if self.depthwise(*shapes[:2]) else 0
+
+    def depthwise(self, x: Shape, w: Shape) -> bool:
+        """True for one input channel in each of several groups."""
+        return self.groups > 1 and x[-1] == self.groups
+
+    def out_channels(self, x: Shape, w: Shape) -> int:
+        """O."""
+        return w[-1] if self.depthwise(x, w) else w[0]
+
+    def window(self, x: Shape, w: Shape) -> Window:
+        """The sliding window over x's spatial axes."""
+        return window(x[1:-1], w[1:-1], self.stride, self.padding, self.dilation)
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, w = shapes[0], shapes[1]
+        if len(x) != self.axes + 2 or len(w) != self.axes + 2:
+            raise self.fail(f"x and w need {self.axes + 2} axes, channels last", *shapes)
+        self._check_channels(x, w, shapes)
+        outputs = self.out_channels(x, w)
+        if len(shapes) > 2 and shapes[2] != (outputs,):
+            raise self.fail(f"the bias needs shape ({outputs},)", *shapes)
+        try:
+            made = self.window(x, w)
+        except ShapeError as error:
+            raise self.fail(error.message, *shapes) from None
+        return ((x[0], *made.output, outputs),)
+
+    def _check_channels(self, x: Shape, w: Shape, shapes: tuple[Shape, ...]) -> None:
+        if self.groups < 1 or x[-1] % self.groups:
+            raise self.fail(f"groups={self.groups} does not divide {x[-1]} input channels", *shapes)
+        if self.depthwise(x, w):
+            if w[0] != 1 or w[-1] % self.groups:
+                raise self.fail(f"depthwise weights are (1, kernel, O) with O a multiple of groups={self.groups}", *shapes)
+            return
+        if x[-1] // self.groups != w[-1]:
+            expected = w[-1] * self.groups
+            raise self.fail(f"x has {x[-1]} channels but w expects {expected}", *shapes, hint=f"check groups={self.groups}")
+        if w[0] % self.groups:
+            raise self.fail(f"groups={self.groups} does not divide {w[0]} output channels", *shapes)
+
+    def lower(self, x: Array, w: Array) -> Contraction:
+        made = self.window(x.shape, w.shape)
+        windows = made.gather(x, 0 if self.pad_code is None else self.pad_code)
+        n, groups, taps = x.shape[0], self.groups, size(made.kernel)
+        spatial, channels = made.output, x.shape[-1] // groups
+        positions = size(spatial)
+        rows = windows.reshape(n, positions, taps, groups, channels).transpose(0, 3, 1, 2, 4)
+        rows = rows.reshape(n, groups, positions, taps * channels)
+
+        def fold(sums: Array) -> Array:
+            return sums.transpose(0, 2, 1, 3).reshape(n, *spatial, -1)
+
+        return Contraction(rows, self.columns(x.shape, w), fold, (*made.kernel, channels))
+
+    def columns(self, x: Shape, w: Array) -> Array:
+        """Weights as [G, K, O / G]."""
+        if self.depthwise(x, w.shape):
+            return w.reshape(-1, self.groups, w.shape[-1] // self.groups).transpose(1, 0, 2)
+        return w.reshape(self.groups, w.shape[0] // self.groups, -1).transpose(0, 2, 1)
+
+    def work(self, *shapes: Shape) -> Work:
+        x, w = shapes[0], shapes[1]
+        made = self.window(x, w)
+        outputs, per_tap = self.out_channels(x, w), x[-1] // self.groups
+        made_elements = x[0] * size(made.output) * outputs
+        return Work(
+            macs=x[0] * made.taps * per_tap * outputs,
+            macs_valid=x[0] * made.valid_taps * per_tap * outputs,
+            adds=made_elements if len(shapes) > 2 else 0,
+            requants=made_elements,
+        )
+
+    def kernel(self, site: Site) -> Call | str:
+        x, w = site.input(0).shape, site.input(1).shape
+        if self.pad_code is not None:
+            return "a stored pad code"
+        if x[0] != 1:
+            return "the leading axis is not the sample axis"
+        codes = site.constant(1)
+        if codes is None:
+            return "the weights are not constant"
+        order = np.moveaxis(codes, (-1, 0), (0, -1)) if self.depthwise(x, w) else codes
+        sums = sum_constants(site, order, self.columns(x, codes))
+        if isinstance(sums, str):
+            return sums
+        flat = _as_two_axes(self.window(x, w))
+        sums["weights"] = sums["weights"].reshape(-1, *flat.kernel, order.shape[-1])
+        return ConvCall(
+            height=flat.input[0],
+            width=flat.input[1],
+            channels=x[-1],
+            out_height=flat.output[0],
+            out_width=flat.output[1],
+            out_channels=self.out_channels(x, w),
+            kernel=flat.kernel,
+            stride=flat.stride,
+            dilation=flat.dilation,
+            pad=(flat.pads[0][0], flat.pads[1][0]),
+            groups=self.groups,
+            **sums,
+        )
+
+
+def _as_two_axes(made: Window) -> Window:
+    """A window over one axis as one over height 1 and that axis."""
+    if len(made.input) == 2:
+        return made
+    return Window(
+        (1, *made.input), (1, *made.kernel), (1, *made.stride), (1, *made.dilation), ((0, 0), *made.pads), made.ceil_mode
+    )
+
+
+def channels_last_weight(w: Array, groups: int) -> Array:
+    """PyTorch's [O, C / groups, *kernel] as [O, *kernel, C / groups], or [1, *kernel, O] when depthwise."""
+    if groups > 1 and w.shape[1] == 1:
+        return np.moveaxis(w, (0, 1), (-1, 0))
+    return np.moveaxis(w, 1, -1)
+
+
+@dataclass(frozen=True)
+class Conv1d(Convolution):
+    """Convolution over one axis: x [N, T, C], w [O, k, C / groups], b [O] → [N, T', O]; see Convolution.
+
+    Source: the definition of torch.nn.Conv1d, channels last.
+
+    >>> Conv1d(stride=2)(np.ones((1, 5, 1)), w=np.ones((1, 3, 1))).ravel()
+    array([3., 3.])
+    """
+
+    axes: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class Conv2d(Convolution):
+    """Convolution over two axes: x [N, H, W, C], w [O, kH, kW, C / groups], b [O] → [N, H', W', O]; see Convolution.
+
+    Source: the definition of torch.nn.Conv2d, channels last.
+
+    >>> Conv2d(padding=1)(np.ones((1, 2, 2, 1)), w=np.ones((1, 3, 3, 1))).ravel()
+    array([4., 4., 4., 4.])
+    """
+
+    axes: ClassVar[int] = 2

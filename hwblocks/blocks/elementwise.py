@@ -1,0 +1,100 @@
+"""Element-wise arithmetic of two tensors: Add, Sub, Mul."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from hwblocks.graph.block import Algorithm, Call, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.ratios import rational_call, scale_ratio
+from hwblocks.graph.site import Site, scalar_scale
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+
+
+class Binary(Algorithm, abstract=True):
+    """Two operands that broadcast as in NumPy; in integers the exact rational result, cast once."""
+
+    input_names: ClassVar[tuple[str, ...]] = ("a", "b")
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "activation"))
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        try:
+            return (tuple(np.broadcast_shapes(*shapes)),)
+        except ValueError:
+            raise self.fail("the shapes do not broadcast", *shapes) from None
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Add(Binary):
+    """y = a + b. Source: ONNX Add.
+
+    >>> Add()(np.array([1.0]), np.array([2.0]))
+    array([3.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a + b)
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(adds=made, requants=made)
+
+    def kernel(self, site: Site) -> Call | str:
+        if not site.is_integer:
+            return "not all tensors are quantized"
+        return rational_call(site, scale_ratio(site.input(0), site), scale_ratio(site.input(1), site), Fraction(0))
+
+
+@dataclass(frozen=True)
+class Sub(Binary):
+    """y = a − b. Source: ONNX Sub.
+
+    >>> Sub()(np.array([1.0]), np.array([2.0]))
+    array([-1.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a - b)
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(adds=made, requants=made)
+
+    def kernel(self, site: Site) -> Call | str:
+        if not site.is_integer:
+            return "not all tensors are quantized"
+        return rational_call(site, scale_ratio(site.input(0), site), -scale_ratio(site.input(1), site), Fraction(0))
+
+
+@dataclass(frozen=True)
+class Mul(Binary):
+    """y = a · b, element by element. Source: ONNX Mul.
+
+    >>> Mul()(np.array([2.0]), np.array([3.0]))
+    array([6.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a * b)
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(muls=made, requants=made)
+
+    def kernel(self, site: Site) -> Call | str:
+        if not site.is_integer:
+            return "not all tensors are quantized"
+        ratio = scale_ratio(site.input(0), site) * Fraction(scalar_scale(site.input(1).format))
+        return rational_call(site, Fraction(0), Fraction(0), ratio)

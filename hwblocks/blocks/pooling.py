@@ -1,0 +1,264 @@
+"""Pooling: maximum and average over windows, and over all spatial axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hwblocks.errors import ShapeError
+from hwblocks.graph.block import Algorithm, Call, Move, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.ratios import scale_ratio
+from hwblocks.graph.rational import cast_ratio
+from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.window import Window, window
+from hwblocks.graph.work import Work
+from hwblocks.numerics.kernels.pool import AvgPoolCall, MaxPoolCall
+
+
+def pool_window(block: Any, x: Shape, axes: int) -> Window:
+    """The window of a pooling block over x [N, *spatial, C]; stride None means the kernel size."""
+    if len(x) != axes + 2:
+        raise block.fail(f"x needs {axes + 2} axes, channels last", x)
+    stride = block.kernel_size if block.stride is None else block.stride
+    try:
+        return window(x[1:-1], block.kernel_size, stride, block.padding, block.dilation, block.ceil_mode)
+    except ShapeError as error:
+        raise block.fail(error.message, x) from None
+
+
+def geometry(made: Window, channels: int) -> dict[str, Any]:
+    """The window's numbers as a kernel call names them, one axis written as height 1."""
+    lead: tuple[int, ...] = (1,) if len(made.input) == 1 else ()
+    pads = [before for before, _ in made.pads]
+    top = (0, *pads) if lead else tuple(pads)
+    return {
+        "height": (*lead, *made.input)[0],
+        "width": (*lead, *made.input)[1],
+        "channels": channels,
+        "out_height": (*lead, *made.output)[0],
+        "out_width": (*lead, *made.output)[1],
+        "kernel": (*lead, *made.kernel),
+        "stride": (*lead, *made.stride),
+        "dilation": (*lead, *made.dilation),
+        "pad": top,
+    }
+
+
+@dataclass(frozen=True)
+class MaxPool(Move, abstract=True):
+    """The largest element of each window: x [N, *spatial, C] → [N, *output, C]. Padding never wins.
+
+    kernel_size, stride (None: the kernel size), padding, dilation: one number or one per axis; ceil_mode as in PyTorch.
+    """
+
+    kernel_size: Any = 2
+    stride: Any = None
+    padding: Any = 0
+    dilation: Any = 1
+    ceil_mode: bool = False
+
+    axes: ClassVar[int] = 2
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        made = pool_window(self, shapes[0], self.axes)
+        return ((shapes[0][0], *made.output, shapes[0][-1]),)
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        windows = pool_window(self, arrays[0].shape, self.axes).gather(arrays[0], lowest)
+        return np.asarray(windows.max(axis=tuple(range(1 + self.axes, 1 + 2 * self.axes))))
+
+    def work(self, *shapes: Shape) -> Work:
+        made = pool_window(self, shapes[0], self.axes)
+        return Work(compares=shapes[0][0] * shapes[0][-1] * (made.taps - size(made.output)))
+
+    def kernel(self, site: Site) -> Call | str:
+        x, y = site.input(0), site.output.format
+        if x.is_constant or not site.is_integer or not site.equal_formats or x.shape[0] != 1:
+            return "maximum pooling kernels serve quantized run-time inputs of equal format"
+        made = pool_window(self, x.shape, self.axes)
+        return MaxPoolCall(dtype=y.dtype.name, lowest=y.lo, **geometry(made, x.shape[-1]))
+
+
+@dataclass(frozen=True)
+class MaxPool1d(MaxPool):
+    """Maximum over windows of one axis: x [N, T, C] → [N, T', C]. Source: torch.nn.MaxPool1d.
+
+    >>> MaxPool1d(2)(np.array([[[1.0], [3.0], [2.0], [0.0]]])).ravel()
+    array([3., 2.])
+    """
+
+    axes: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class MaxPool2d(MaxPool):
+    """Maximum over windows of two axes: x [N, H, W, C] → [N, H', W', C]. Source: torch.nn.MaxPool2d.
+
+    >>> MaxPool2d(2)(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
+    array([3.])
+    """
+
+    axes: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class AvgPool(Algorithm, abstract=True):
+    """The mean of each window: x [N, *spatial, C] → [N, *output, C].
+
+    count_include_pad: padding counts as zeros in the divisor (what ceil_mode adds beyond it never does).
+    In integers: the exact mean, cast once; the output has the input's format unless the graph says otherwise.
+    """
+
+    kernel_size: Any = 2
+    stride: Any = None
+    padding: Any = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+
+    axes: ClassVar[int] = 2
+    dilation: ClassVar[int] = 1
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="same")
+
+    def window(self, x: Shape) -> Window:
+        """The sliding window over x's spatial axes."""
+        return pool_window(self, x, self.axes)
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        made = self.window(shapes[0])
+        return ((shapes[0][0], *made.output, shapes[0][-1]),)
+
+    def sums(self, x: Array) -> Array:
+        """Σ over each window, padding as 0."""
+        spatial = tuple(range(1 + self.axes, 1 + 2 * self.axes))
+        return np.asarray(self.window(x.shape).gather(x, 0).sum(axis=spatial))
+
+    def divisors(self, x: Shape) -> Array:
+        """The divisor of each window [*output, 1]."""
+        return self.window(x).counts(self.count_include_pad)[..., None]
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(self.sums(x) / self.divisors(x.shape))
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        return average(self, inputs[0], site)
+
+    def work(self, *shapes: Shape) -> Work:
+        made = self.window(shapes[0])
+        lanes = shapes[0][0] * shapes[0][-1]
+        outputs = lanes * size(made.output)
+        return Work(adds=lanes * made.taps - outputs, divisions=outputs)
+
+    def kernel(self, site: Site) -> Call | str:
+        made = self.window(site.input(0).shape)
+        return average_call(site, made, self.divisors(site.input(0).shape))
+
+
+def average(block: Any, codes: Array, site: Site) -> tuple[Array, Array]:
+    """The exact mean of centred codes, cast once: Σ · scale(x) / (divisor · scale(y))."""
+    centred = codes.astype(np.int64) - scalar_zero_point(site.input(0).format)
+    total = block.sums(centred).astype(object)
+    scale = Fraction(scalar_scale(site.input(0).format))
+    divisor = np.broadcast_to(block.divisors(codes.shape), total.shape).astype(object)
+    return cast_ratio(total * scale.numerator, divisor * scale.denominator, site)
+
+
+def average_call(site: Site, made: Window, divisors: Array) -> Call | str:
+    """The kernel call of an average over windows."""
+    x, y = site.input(0), site.output.format
+    if x.is_constant or not site.is_integer or x.shape[0] != 1 or x.format.bits > 16:
+        return "average pooling kernels serve quantized run-time inputs of at most 16 bits"
+    if site.arithmetic.overflow.mode != "saturate":
+        return f"overflow {site.arithmetic.overflow} of an algorithm"
+    ratio = scale_ratio(x, site)
+    numbers = geometry(made, x.shape[-1])
+    return AvgPoolCall(
+        x_dtype=x.format.dtype.name,
+        out_dtype=y.dtype.name,
+        x_zero=scalar_zero_point(x.format),
+        counts=np.ascontiguousarray(divisors, dtype=np.int64).reshape(numbers["out_height"], numbers["out_width"]),
+        ratio_num=ratio.numerator,
+        ratio_den=ratio.denominator,
+        rounding=site.arithmetic.rounding,
+        zero_point=scalar_zero_point(y),
+        lo=y.lo,
+        hi=y.hi,
+        clamp_lo=site.clamp_codes[0],
+        clamp_hi=site.clamp_codes[1],
+        **numbers,
+    )
+
+
+@dataclass(frozen=True)
+class AvgPool1d(AvgPool):
+    """Mean over windows of one axis: x [N, T, C] → [N, T', C]. Source: torch.nn.AvgPool1d.
+
+    >>> AvgPool1d(2)(np.array([[[1.0], [3.0]]])).ravel()
+    array([2.])
+    """
+
+    axes: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class AvgPool2d(AvgPool):
+    """Mean over windows of two axes: x [N, H, W, C] → [N, H', W', C]. Source: torch.nn.AvgPool2d.
+
+    >>> AvgPool2d(2)(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
+    array([1.5])
+    """
+
+    axes: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(Algorithm):
+    """Mean over all spatial axes: x [N, *spatial, C] → [N, 1, ..., C]. Source: ONNX GlobalAveragePool.
+
+    >>> GlobalAvgPool()(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
+    array([1.5])
+    """
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="same")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x = shapes[0]
+        if len(x) < 3:
+            raise self.fail("x needs spatial axes between the first and the last", *shapes)
+        return ((x[0], *(1 for _ in x[1:-1]), x[-1]),)
+
+    def sums(self, x: Array) -> Array:
+        """Σ over the spatial axes."""
+        return np.asarray(x.sum(axis=tuple(range(1, x.ndim - 1)), keepdims=True))
+
+    def divisors(self, x: Shape) -> Array:
+        """The number of positions."""
+        return np.array(size(x[1:-1]))
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(self.sums(x) / int(self.divisors(x.shape)))
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        return average(self, inputs[0], site)
+
+    def work(self, *shapes: Shape) -> Work:
+        x = shapes[0]
+        outputs = x[0] * x[-1]
+        return Work(adds=size(x) - outputs, divisions=outputs)
+
+    def kernel(self, site: Site) -> Call | str:
+        spatial = site.input(0).shape[1:-1]
+        whole = (size(spatial),)
+        made = Window(whole, whole, (1,), (1,), ((0, 0),))
+        return average_call(site, made, np.array([size(spatial)]))

@@ -1,0 +1,96 @@
+"""Softmax: the float formula and an integer algorithm by one table and one exact division."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.block import Algorithm, Call, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.rational import cast_ratio
+from hwblocks.graph.site import Site, scalar_scale
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+from hwblocks.numerics.kernels.softmax import SoftmaxCall
+
+FRACTION_BITS = 30
+TABLE_BITS = 16
+
+
+@dataclass(frozen=True)
+class Softmax(Algorithm):
+    """y = e^(x − max) / Σ e^(x − max) along `dim`. Source: ONNX Softmax from opset 13.
+
+    In integers (algorithm "table"): T[d] = half_even(e^(−scale · d) · 2**30) for d = max − code, S = Σ T exactly,
+    y = T / S cast once, exactly, to the output format.
+
+    >>> Softmax()(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+
+    dim: int = -1
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        if not -len(shapes[0]) <= self.dim < len(shapes[0]):
+            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
+        return (shapes[0],)
+
+    def compute(self, x: Array) -> Array:
+        powers = np.exp(x - x.max(axis=self.dim, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=self.dim, keepdims=True))
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return self.dim % len(shapes[0]) != 0
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(shapes[0])
+        rows = made // shapes[0][self.dim] if made else 0
+        return Work(adds=made - rows, compares=made - rows, lookups=made, divisions=made)
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="fixed", fixed_range=(0.0, 1.0))
+
+    def table(self, site: Site) -> Array:
+        """T, one entry for each difference of two codes of the input format."""
+        x = site.input(0).format
+        if x.bits > TABLE_BITS:
+            raise SimulationError(f"{site.where}: softmax needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
+        powers = np.exp(-scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
+        return np.asarray(np.rint(powers * (1 << FRACTION_BITS)), dtype=np.int64)
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        codes = inputs[0].astype(np.int64)
+        powers = self.table(site)[codes.max(axis=self.dim, keepdims=True) - codes]
+        total = powers.sum(axis=self.dim, keepdims=True)
+        return cast_ratio(powers.astype(object), np.broadcast_to(total, powers.shape).astype(object), site)
+
+    def kernel(self, site: Site) -> Call | str:
+        x, y = site.input(0), site.output.format
+        if site.input(0).is_constant or not site.is_integer or x.format.bits > TABLE_BITS:
+            return "softmax kernels serve quantized run-time inputs of at most 16 bits"
+        if self.dim % len(x.shape) != len(x.shape) - 1:
+            return "softmax along an inner axis"
+        if not site.arithmetic.overflow.mode == "saturate":
+            return f"overflow {site.arithmetic.overflow} of an algorithm"
+        scale = Fraction(scalar_scale(y))
+        return SoftmaxCall(
+            x_dtype=x.format.dtype.name,
+            out_dtype=y.dtype.name,
+            rows=x.elements // x.shape[-1],
+            length=x.shape[-1],
+            table=self.table(site),
+            ratio_num=scale.denominator,
+            ratio_den=scale.numerator,
+            rounding=site.arithmetic.rounding,
+            zero_point=int(y.zero_point),
+            lo=y.lo,
+            hi=y.hi,
+            clamp_lo=site.clamp_codes[0],
+            clamp_hi=site.clamp_codes[1],
+        )

@@ -1,0 +1,72 @@
+"""Constants of a sum of products at a site: what every kernel of an Accumulate block needs besides its geometry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
+from hwblocks.numerics.accumulator import Accumulator, largest_partial, peak
+
+LARGEST_WEIGHT = 1 << 15  # centred weights are packed as 16-bit integers
+DEFAULT_BITS = 64
+
+
+def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] | str:
+    """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype and epilogue; or why no kernel serves.
+
+    weights, columns: stored codes, output channel first and as [G, K, N]; they are centred here.
+    """
+    x, w = site.input(0).format, site.input(1).format
+    reason = unsupported(site)
+    if reason:
+        return reason
+    bias = None
+    if site.has(2):
+        bias = site.constant(2)
+        if bias is None:
+            return "the bias is not constant"
+    zero = w.zero_point
+    if isinstance(zero, tuple):
+        return "weights with a zero point per channel"
+    centred, grouped = weights.astype(np.int64) - zero, columns.astype(np.int64) - zero
+    if peak(centred) > LARGEST_WEIGHT:
+        return "weights of more than 16 bits"
+    x_zero = scalar_zero_point(x)
+    bound = largest_partial(grouped, x.lo - x_zero, x.hi - x_zero, bias)
+    bits = register_bits(site, bound)
+    if isinstance(bits, str):
+        return bits
+    return {
+        "x_dtype": x.dtype.name,
+        "x_zero": x_zero,
+        "weights": np.ascontiguousarray(centred),
+        "bias": None if bias is None else np.ascontiguousarray(bias, dtype=np.int64),
+        "bound": bound,
+        "accumulator_bits": bits,
+        "out_dtype": site.output.format.dtype.name,
+        "epilogue": accumulate_epilogue(site, x, w, grouped.shape[0] * grouped.shape[-1]),
+    }
+
+
+def unsupported(site: Site) -> str:
+    """Why no kernel sums at this site, or "" when one may."""
+    if not site.is_integer:
+        return "not all tensors are quantized"
+    if site.input(0).is_constant:
+        return "the input is a constant"
+    if site.input(0).format.bits > 16:
+        return "activations of more than 16 bits"
+    return ""
+
+
+def register_bits(site: Site, bound: int) -> int | str:
+    """Width to which a kernel wraps its exact sums; a reason where the order of additions can matter."""
+    accumulator = site.arithmetic.accumulator or Accumulator(DEFAULT_BITS)
+    if accumulator.cannot_overflow(bound):
+        return DEFAULT_BITS
+    if not accumulator.is_plain or not accumulator.signed:
+        return f"accumulator {accumulator}: an addition may leave the register, so its order matters"
+    return accumulator.bits

@@ -1,0 +1,42 @@
+"""Sums of products with constant weights: convolution, depthwise convolution and linear layers as one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.numerics.requantize import Epilogue
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ConvCall:
+    """A convolution of one sample x [height, width, channels] with constant weights, and its cast.
+
+    weights [O, kh, kw, channels / groups] are centred integers, |w| ≤ 32768; bias [O] int64 or None.
+    bound: largest absolute partial sum, bias included. accumulator_bits: plain wrap of the exact sum.
+    epilogue None stores the sums themselves (int32 or int64). A linear layer is a 1×1 kernel with height = rows.
+    """
+
+    x_dtype: str
+    x_zero: int
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    out_channels: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pad: tuple[int, int]
+    groups: int
+    weights: Array
+    bias: Array | None
+    bound: int
+    accumulator_bits: int
+    out_dtype: str
+    epilogue: Epilogue | None

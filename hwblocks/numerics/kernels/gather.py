@@ -1,0 +1,21 @@
+"""Moves of elements as one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class GatherCall:
+    """y[i] = concatenated inputs[index[i]], or `fill` where index is −1.
+
+    counts: elements of each input in one sample. All tensors have the storage type `dtype`.
+    """
+
+    dtype: str
+    counts: tuple[int, ...]
+    index: np.ndarray[Any, Any]
+    fill: int

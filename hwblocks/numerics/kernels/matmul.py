@@ -1,0 +1,26 @@
+"""Sums of products of two run-time operands: batched matrix multiplication as one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwblocks.numerics.requantize import Epilogue
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MatmulCall:
+    """a [batch, m, k] · b [b_batch, k, n] of one sample, b_batch equal to batch or 1, and its cast; see ConvCall."""
+
+    a_dtype: str
+    a_zero: int
+    b_dtype: str
+    b_zero: int
+    batch: int
+    b_batch: int
+    m: int
+    k: int
+    n: int
+    bound: int
+    accumulator_bits: int
+    out_dtype: str
+    epilogue: Epilogue | None

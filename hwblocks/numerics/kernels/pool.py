@@ -1,0 +1,60 @@
+"""Pooling as one call: maximum and exact average over windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.numerics.rounding import Rounding
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MaxPoolCall:
+    """Maximum over windows of one sample [height, width, channels]; taps in the padding are passed over.
+
+    lowest: what a window wholly in the padding gives.
+    """
+
+    dtype: str
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pad: tuple[int, int]
+    lowest: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AvgPoolCall:
+    """Average over windows: y = round(Σ (x − x_zero) · ratio_num / (ratio_den · count)) + zero_point, limited.
+
+    counts [out_height, out_width]: the divisor of each window.
+    """
+
+    x_dtype: str
+    out_dtype: str
+    x_zero: int
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pad: tuple[int, int]
+    counts: np.ndarray[Any, Any]
+    ratio_num: int
+    ratio_den: int
+    rounding: Rounding
+    zero_point: int
+    lo: int
+    hi: int
+    clamp_lo: int
+    clamp_hi: int
