@@ -1,0 +1,81 @@
+"""Edges: Quantize, Dequantize and Rescale nodes where neighbouring nodes disagree on how a tensor is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hwblocks.blocks.edges import Dequantize, Quantize, Rescale
+from hwblocks.graph.block import Block, Move
+from hwblocks.graph.node import Node
+from hwblocks.graph.tensor import FLOAT32, Origin, Tensor
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.formats import Format
+from quantize.domain import Domain
+
+Tensors = dict[str, Tensor]
+
+
+def with_edges(domain: Domain, tensors: Tensors, nodes: tuple[Node, ...]) -> tuple[Tensors, tuple[Node, ...]]:
+    """Tensors and nodes with all edges in place.
+
+    An integer node reads a float node's tensor through a Quantize; a float node reads codes through a Dequantize; a node
+    that moves codes reads an input of another format than its output through a Rescale. Each is made once per tensor.
+    """
+    edges = _Edges(domain, dict(tensors))
+    for node in domain.graph.nodes:
+        for name in node.outputs:
+            edges.settle(node, name)
+    for node in nodes:
+        edges.add(node)
+    return edges.tensors, tuple(edges.nodes)
+
+
+@dataclass(eq=False)
+class _Edges:
+    domain: Domain
+    tensors: Tensors
+    nodes: list[Node] = field(default_factory=list)
+    made: dict[tuple[str, str, Format], str] = field(default_factory=dict)
+    wanted: dict[str, Format] = field(default_factory=dict)
+
+    def settle(self, node: Node, name: str) -> None:
+        """A float node's tensor stays float under its name; its codes get a name of their own."""
+        if node.name not in self.domain.integer and self.tensors[name].format.is_quantized:
+            self.wanted[name] = self.tensors[name].format
+            self.tensors[name] = self.tensors[name].replace(format=self.domain.graph.tensors[name].format)
+
+    def add(self, node: Node) -> None:
+        """Append a node, and before it the edges that it needs."""
+        inputs = tuple(self._input(node, name) if name else "" for name in node.inputs)
+        self.nodes.append(node.replace(inputs=inputs))
+
+    def _input(self, node: Node, name: str) -> str:
+        format = self.tensors[name].format
+        if node.name not in self.domain.integer:
+            return self._edge(name, "dequantized", Dequantize(), FLOAT32) if format.is_quantized else name
+        if name in self.wanted:
+            name = self._edge(name, "quantized", Quantize(), self.wanted[name])
+            format = self.tensors[name].format
+        target = self.tensors[node.outputs[0]].format
+        if isinstance(node.block, Move) and format != target:
+            return self._edge(name, "rescaled", Rescale(), target, node.arithmetic)
+        return name
+
+    def _edge(self, name: str, suffix: str, block: Block, format: Format, arithmetic: Arithmetic | None = None) -> str:
+        key = name, suffix, format
+        if key not in self.made:
+            source = self.tensors[name]
+            output = self._fresh(f"{name}.{suffix}")
+            origin = source.origin or Origin(name)
+            self.tensors[output] = Tensor(output, source.shape, format, origin=origin, layout=source.layout)
+            self.nodes.append(Node(output, block, (name,), (output,), arithmetic=arithmetic or Arithmetic()))
+            self.made[key] = output
+        return self.made[key]
+
+    def _fresh(self, stem: str) -> str:
+        taken = {*self.tensors, *(node.name for node in self.domain.graph.nodes)}
+        name, number = stem, 0
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        return name
