@@ -1,0 +1,117 @@
+/* The cast of an accumulator to an output code: the constants, and the scalar definition that every variant equals. */
+#ifndef HWBLOCKS_CAST_H
+#define HWBLOCKS_CAST_H
+
+#include <hwblocks/rounding.h>
+#include <hwblocks/types.h>
+
+enum hwb_scheme {
+  HWB_RAW = 0, /* store the accumulator itself */
+  HWB_SHIFT,
+  HWB_SINGLE_ROUND,
+  HWB_DOUBLE_ROUND,
+  HWB_Q16,
+  HWB_FLOAT32,
+  HWB_FLOAT64,
+  HWB_EXACT
+};
+
+enum hwb_overflow { HWB_SATURATE = 0, HWB_WRAP };
+
+/* Constants of a cast. The first fields are plain numbers in this order (numerics/kernels/binding.py writes them);
+   arrays have one entry per output channel and 16 more that are read but never decide anything. */
+typedef struct {
+  int64_t scheme, rounding, first_rounding;
+  int64_t zero_point, zero_inside;
+  int64_t bits, is_signed, lo, hi, clamp_lo, clamp_hi, overflow;
+  int64_t accumulator_bits; /* 64: the sum is exact and in range */
+  int64_t out_dtype;
+  int64_t vector; /* 1 when every channel's constants suit the vector paths of cast_s32 */
+} hwb_cast_numbers;
+
+typedef struct {
+  hwb_cast_numbers n;
+  const int64_t *bias;
+  const int32_t *bias32;
+  const int32_t *multiplier, *shift;
+  const float *scale32;
+  const double *scale64;
+  const int64_t *numerator;   /* two words per channel, low first */
+  const int64_t *denominator; /* two words per channel, low first */
+} hwb_cast;
+
+static inline hwb_int128 hwb_two_words(const int64_t *words, int64_t i) {
+  return ((hwb_int128)words[2 * i + 1] << 64) | (hwb_int128)(uint64_t)words[2 * i];
+}
+
+/* The lowest `bits` of v read as two's complement; 1 <= bits <= 64. */
+static inline int64_t hwb_wrap(hwb_int128 v, int64_t bits) {
+  uint64_t raw = (uint64_t)v << (64 - bits);
+  return (int64_t)raw >> (64 - bits);
+}
+
+static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t channel) {
+  hwb_int128 zero = c->n.zero_inside ? c->n.zero_point : 0;
+  int64_t shift = c->shift[channel];
+  switch (c->n.scheme) {
+  case HWB_DOUBLE_ROUND: {
+    int64_t left = shift < 0 ? -shift : 0, right = shift > 0 ? shift : 0;
+    int32_t moved = (int32_t)hwb_wrap((hwb_int128)acc * ((hwb_int128)1 << left), 32);
+    hwb_int128 high = hwb_round_shift((hwb_int128)moved * c->multiplier[channel], 31, c->n.first_rounding);
+    if (high > INT32_MAX) high = INT32_MAX;
+    return hwb_round_shift(high + zero * ((hwb_int128)1 << right), right, c->n.rounding);
+  }
+  case HWB_FLOAT32: {
+    volatile float product = (float)acc * c->scale32[channel]; /* one rounding, whatever the compiler's precision */
+    double limited = fmin(fmax((double)product, -4294967296e6), 4294967296e6);
+    return (hwb_int128)hwb_round_real(limited, c->n.rounding);
+  }
+  case HWB_FLOAT64: {
+    double product = (double)acc * c->scale64[channel];
+    return (hwb_int128)hwb_round_real(fmin(fmax(product, -4294967296e6), 4294967296e6), c->n.rounding);
+  }
+  case HWB_EXACT: {
+    hwb_int128 num = hwb_two_words(c->numerator, channel), den = hwb_two_words(c->denominator, channel);
+    return hwb_round_ratio(acc * num + zero * den, den, c->n.rounding);
+  }
+  default: {
+    hwb_int128 product = (hwb_int128)acc * c->multiplier[channel];
+    if (!zero) return hwb_round_shift(product, shift, c->n.rounding);
+    hwb_int128 left = shift < 0 ? (hwb_int128)1 << -shift : 1, right = shift > 0 ? (hwb_int128)1 << shift : 1;
+    return hwb_round_shift(product * left + zero * right, shift > 0 ? shift : 0, c->n.rounding);
+  }
+  }
+}
+
+/* A rounded value in the output's range: overflow of the format first, then the fused clamp. */
+static inline int64_t hwb_limited(const hwb_cast_numbers *n, hwb_int128 v, hwb_stats *stats) {
+  if (v < n->lo || v > n->hi) {
+    stats->saturated++;
+    if (n->overflow == HWB_WRAP) {
+      uint64_t raw = (uint64_t)v << (64 - n->bits);
+      v = n->is_signed ? (hwb_int128)((int64_t)raw >> (64 - n->bits)) : (hwb_int128)(raw >> (64 - n->bits));
+    } else {
+      v = v < n->lo ? n->lo : n->hi;
+    }
+  }
+  return v < n->clamp_lo ? n->clamp_lo : v > n->clamp_hi ? n->clamp_hi : (int64_t)v;
+}
+
+/* One sum of products (bias not yet added) to its output code; counts into stats. */
+static inline int64_t hwb_cast_one(const hwb_cast *c, int64_t sum, int64_t channel, hwb_stats *stats) {
+  int64_t acc = sum + c->bias[channel];
+  if (stats->level >= 2) {
+    stats->lowest = hwb_min(stats->lowest, acc);
+    stats->highest = hwb_max(stats->highest, acc);
+  }
+  if (c->n.accumulator_bits < 64) {
+    int64_t held = hwb_wrap(acc, c->n.accumulator_bits);
+    stats->outside += held != acc;
+    acc = held;
+  }
+  if (c->n.scheme == HWB_RAW) return acc;
+  hwb_int128 v = hwb_scaled(c, acc, channel);
+  return hwb_limited(&c->n, c->n.zero_inside ? v : v + c->n.zero_point, stats);
+}
+
+#endif

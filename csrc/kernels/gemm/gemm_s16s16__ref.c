@@ -1,0 +1,23 @@
+/* Reference tiles: plain loops over the packed layout. */
+#include <hwblocks/kernels.h>
+
+static int64_t tile_sum(const hwb_tile *tile, int64_t row, int64_t column) {
+  int64_t sum = 0;
+  const int16_t *w = tile->panel + 2 * column;
+  for (int64_t t = 0; t < tile->taps; t++) {
+    const int16_t *x = tile->rows[row] + tile->offsets[t];
+    for (int64_t k = 0; k < tile->pairs; k++, w += 2 * HWB_TILE_COLUMNS)
+      sum += (int64_t)x[2 * k] * w[0] + (int64_t)x[2 * k + 1] * w[1];
+  }
+  return sum;
+}
+
+void hwb_gemm_s16s16_s32__ref(const hwb_tile *tile, int32_t *sums) {
+  for (int64_t i = 0; i < tile->count; i++)
+    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = (int32_t)tile_sum(tile, i, j);
+}
+
+void hwb_gemm_s16s16_s64__ref(const hwb_tile *tile, int64_t *sums) {
+  for (int64_t i = 0; i < tile->count; i++)
+    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = tile_sum(tile, i, j);
+}

@@ -1,0 +1,58 @@
+/* Table look-up and gather. */
+#include <hwblocks/ops.h>
+
+/* A loop for one pair of types; `low` is the lowest value of the input type. */
+#define LOOK_UP(X, Y, low)                                                                                             \
+  do {                                                                                                                 \
+    const X *x = in[0];                                                                                                \
+    const Y *entry = table->table;                                                                                     \
+    Y *out = y;                                                                                                        \
+    for (int64_t i = 0; i < total; i++) out[i] = entry[(int64_t)x[i] - (low)];                                         \
+    return HWB_OK;                                                                                                     \
+  } while (0)
+
+int hwb_table_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
+  const hwb_table *table = op->parameters;
+  int64_t total = table->n.count * n;
+  size_t bytes = hwb_size_of(table->n.out_dtype);
+  (void)scratch;
+  (void)stats;
+  switch (table->n.x_dtype * 8 + (int64_t)bytes) {
+  case HWB_S8 * 8 + 1: LOOK_UP(int8_t, int8_t, INT8_MIN);
+  case HWB_S8 * 8 + 2: LOOK_UP(int8_t, int16_t, INT8_MIN);
+  case HWB_S8 * 8 + 4: LOOK_UP(int8_t, int32_t, INT8_MIN);
+  case HWB_U8 * 8 + 1: LOOK_UP(uint8_t, int8_t, 0);
+  case HWB_U8 * 8 + 2: LOOK_UP(uint8_t, int16_t, 0);
+  case HWB_U8 * 8 + 4: LOOK_UP(uint8_t, int32_t, 0);
+  case HWB_S16 * 8 + 1: LOOK_UP(int16_t, int8_t, INT16_MIN);
+  case HWB_S16 * 8 + 2: LOOK_UP(int16_t, int16_t, INT16_MIN);
+  case HWB_S16 * 8 + 4: LOOK_UP(int16_t, int32_t, INT16_MIN);
+  case HWB_U16 * 8 + 1: LOOK_UP(uint16_t, int8_t, 0);
+  case HWB_U16 * 8 + 2: LOOK_UP(uint16_t, int16_t, 0);
+  case HWB_U16 * 8 + 4: LOOK_UP(uint16_t, int32_t, 0);
+  default: return HWB_BAD_ARGUMENT;
+  }
+}
+
+#define GATHER(T)                                                                                                      \
+  do {                                                                                                                 \
+    T *out = (T *)y + s * g->n.count;                                                                                  \
+    for (int64_t i = 0; i < g->n.count; i++) {                                                                         \
+      int32_t w = g->which[i];                                                                                         \
+      out[i] = w < 0 ? (T)g->n.fill : ((const T *)in[w])[s * g->counts[w] + g->element[i]];                            \
+    }                                                                                                                  \
+  } while (0)
+
+int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
+  const hwb_gather *g = op->parameters;
+  size_t bytes = hwb_size_of(g->n.dtype);
+  (void)scratch;
+  (void)stats;
+  for (int64_t s = 0; s < n; s++) {
+    if (bytes == 1) GATHER(int8_t);
+    else if (bytes == 2) GATHER(int16_t);
+    else if (bytes == 4) GATHER(int32_t);
+    else GATHER(int64_t);
+  }
+  return HWB_OK;
+}
