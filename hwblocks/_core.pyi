@@ -1,0 +1,23 @@
+"""Types of the compiled core."""
+
+from typing import Any
+
+ALIGN: int
+
+def isa_names() -> list[str]: ...
+
+class Constant:
+    size: int
+    def __init__(self, data: Any) -> None: ...
+
+class Op:
+    inputs: int
+    def __init__(
+        self, isa: str, family: str, numbers: Any, cast: Any, constants: tuple[Constant | None, ...], inputs: int
+    ) -> None: ...
+
+class Program:
+    def __init__(self, steps: list[Any], slot_bytes: list[int], arena_offsets: list[int]) -> None: ...
+    def run(
+        self, externals: dict[int, Any], n: int, chunk: int, statistics: int
+    ) -> list[tuple[int, int, int, int]]: ...

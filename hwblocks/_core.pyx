@@ -1,0 +1,363 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""The only binding to csrc: checks buffers, releases the GIL, calls, turns a status into an exception.
+
+No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
+"""
+
+from libc.stdint cimport int16_t, int32_t, int64_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+cdef extern from "stdlib.h" nogil:
+    int posix_memalign(void **p, size_t alignment, size_t size)
+
+cdef extern from "hwblocks/ops.h" nogil:
+    ctypedef struct hwb_stats:
+        int64_t level, saturated, outside, lowest, highest
+    ctypedef struct hwb_kernels:
+        const char *name
+    ctypedef struct hwb_op
+    ctypedef int (*hwb_run)(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept nogil
+    ctypedef struct hwb_op:
+        hwb_run run
+        const hwb_kernels *kernels
+        const void *parameters
+        size_t scratch_bytes
+    ctypedef struct hwb_cast_numbers:
+        pass
+    ctypedef struct hwb_cast:
+        hwb_cast_numbers n
+        const int64_t *bias
+        const int32_t *bias32
+        const int32_t *multiplier
+        const int32_t *shift
+        const float *scale32
+        const double *scale64
+        const int64_t *numerator
+        const int64_t *denominator
+    ctypedef struct hwb_conv_numbers:
+        int64_t depthwise
+    ctypedef struct hwb_conv:
+        hwb_conv_numbers n
+        hwb_cast cast
+        const int16_t *panels
+        const int64_t *offsets
+    ctypedef struct hwb_matmul_numbers:
+        pass
+    ctypedef struct hwb_matmul:
+        hwb_matmul_numbers n
+        hwb_cast cast
+    ctypedef struct hwb_table_numbers:
+        pass
+    ctypedef struct hwb_table:
+        hwb_table_numbers n
+        const void *table
+    ctypedef struct hwb_gather_numbers:
+        pass
+    ctypedef struct hwb_gather:
+        hwb_gather_numbers n
+        const int64_t *counts
+        const int32_t *which
+        const int32_t *element
+    ctypedef struct hwb_maxpool:
+        pass
+    ctypedef struct hwb_avgpool_numbers:
+        pass
+    ctypedef struct hwb_avgpool:
+        hwb_avgpool_numbers n
+        const int64_t *counts
+        const int64_t *ratio
+    ctypedef struct hwb_rational_numbers:
+        pass
+    ctypedef struct hwb_rational:
+        hwb_rational_numbers n
+        const int64_t *factors
+        const int64_t *a_index
+        const int64_t *b_index
+    ctypedef struct hwb_softmax_numbers:
+        pass
+    ctypedef struct hwb_softmax:
+        hwb_softmax_numbers n
+        const int64_t *table
+        const int64_t *ratio
+    enum:
+        HWB_MOST_INPUTS
+        HWB_OK
+    ctypedef struct hwb_step:
+        const hwb_op *op
+        int32_t inputs
+        int32_t *in_ "in"
+        int32_t out
+    const hwb_kernels *hwb_kernels_of(const char *isa)
+    const char *hwb_isa_name(int i)
+    size_t hwb_conv_scratch_bytes(const hwb_conv *conv)
+    size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul)
+    int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_gather_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_maxpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_avgpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_rational_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_program_run(const hwb_step *, int64_t, void *const *, int64_t, void *, hwb_stats *) noexcept
+
+ALIGN = 64
+
+
+def isa_names():
+    """Instruction sets that this machine runs, the slowest first."""
+    names, i = [], 0
+    while hwb_isa_name(i) != NULL:
+        names.append(hwb_isa_name(i).decode())
+        i += 1
+    return names
+
+
+cdef class Constant:
+    """A copy of an array at a 64-byte boundary, owned for as long as an op needs it."""
+
+    cdef void *address
+    cdef readonly Py_ssize_t size
+
+    def __cinit__(self, const unsigned char[::1] data):
+        self.size = data.shape[0]
+        if posix_memalign(&self.address, 64, self.size + 64) != 0:
+            raise MemoryError(f"{self.size} bytes for constants")
+        if self.size:
+            memcpy(self.address, &data[0], self.size)
+
+    def __dealloc__(self):
+        free(self.address)
+
+
+cdef void *address_of(Constant constant) noexcept:
+    return NULL if constant is None else constant.address
+
+
+cdef class Op:
+    """A bound op: numbers, constants and the function that runs it."""
+
+    cdef hwb_op op
+    cdef void *parameters
+    cdef object keep
+    cdef readonly int inputs
+
+    def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants, int inputs):
+        cdef bytes name = isa.encode()
+        self.op.kernels = hwb_kernels_of(name)
+        if self.op.kernels == NULL:
+            raise ValueError(f"instruction set {isa!r} is not available")
+        self.keep, self.inputs = constants, inputs
+        if family == "conv" or family == "depthwise":
+            self._conv(family == "depthwise", numbers, cast, constants)
+        elif family == "matmul":
+            self._matmul(numbers, cast, constants)
+        elif family == "table":
+            self._table(numbers, constants)
+        elif family == "gather":
+            self._gather(numbers, constants)
+        elif family == "maxpool":
+            self._maxpool(numbers)
+        elif family == "avgpool":
+            self._avgpool(numbers, constants)
+        elif family == "rational":
+            self._rational(numbers, constants)
+        elif family == "softmax":
+            self._softmax(numbers, constants)
+        else:
+            raise ValueError(f"no family {family!r}")
+
+    def __dealloc__(self):
+        free(self.parameters)
+
+    cdef void *_new(self, size_t size) except NULL:
+        self.parameters = calloc(1, size)
+        if self.parameters == NULL:
+            raise MemoryError("parameters of an op")
+        self.op.parameters = self.parameters
+        return self.parameters
+
+    cdef int _numbers(self, void *target, size_t size, const int64_t[::1] numbers) except -1:
+        if <size_t>numbers.shape[0] * sizeof(int64_t) != size:
+            raise ValueError(f"{numbers.shape[0]} numbers given, {size // sizeof(int64_t)} needed")
+        memcpy(target, &numbers[0], size)
+        return 0
+
+    cdef int _cast(self, hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
+        self._numbers(&target.n, sizeof(hwb_cast_numbers), numbers)
+        target.bias = <const int64_t *>address_of(constants[0])
+        target.bias32 = <const int32_t *>address_of(constants[1])
+        target.multiplier = <const int32_t *>address_of(constants[2])
+        target.shift = <const int32_t *>address_of(constants[3])
+        target.scale32 = <const float *>address_of(constants[4])
+        target.scale64 = <const double *>address_of(constants[5])
+        target.numerator = <const int64_t *>address_of(constants[6])
+        target.denominator = <const int64_t *>address_of(constants[7])
+        return 0
+
+    cdef int _conv(self, bint depthwise, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
+        self._numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
+        self._cast(&p.cast, cast, constants)
+        p.panels = <const int16_t *>address_of(constants[8])
+        p.offsets = <const int64_t *>address_of(constants[9])
+        self.op.run = hwb_depthwise_run if depthwise else hwb_conv_run
+        self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
+        return 0
+
+    cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_matmul *p = <hwb_matmul *>self._new(sizeof(hwb_matmul))
+        self._numbers(&p.n, sizeof(hwb_matmul_numbers), numbers)
+        self._cast(&p.cast, cast, constants)
+        self.op.run = hwb_matmul_run
+        self.op.scratch_bytes = hwb_matmul_scratch_bytes(p)
+        return 0
+
+    cdef int _table(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_table *p = <hwb_table *>self._new(sizeof(hwb_table))
+        self._numbers(&p.n, sizeof(hwb_table_numbers), numbers)
+        p.table = address_of(constants[0])
+        self.op.run = hwb_table_run
+        return 0
+
+    cdef int _gather(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_gather *p = <hwb_gather *>self._new(sizeof(hwb_gather))
+        self._numbers(&p.n, sizeof(hwb_gather_numbers), numbers)
+        p.counts = <const int64_t *>address_of(constants[0])
+        p.which = <const int32_t *>address_of(constants[1])
+        p.element = <const int32_t *>address_of(constants[2])
+        self.op.run = hwb_gather_run
+        return 0
+
+    cdef int _maxpool(self, const int64_t[::1] numbers) except -1:
+        cdef hwb_maxpool *p = <hwb_maxpool *>self._new(sizeof(hwb_maxpool))
+        self._numbers(p, sizeof(hwb_maxpool), numbers)
+        self.op.run = hwb_maxpool_run
+        return 0
+
+    cdef int _avgpool(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_avgpool *p = <hwb_avgpool *>self._new(sizeof(hwb_avgpool))
+        self._numbers(&p.n, sizeof(hwb_avgpool_numbers), numbers)
+        p.counts = <const int64_t *>address_of(constants[0])
+        p.ratio = <const int64_t *>address_of(constants[1])
+        self.op.run = hwb_avgpool_run
+        return 0
+
+    cdef int _rational(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_rational *p = <hwb_rational *>self._new(sizeof(hwb_rational))
+        self._numbers(&p.n, sizeof(hwb_rational_numbers), numbers)
+        p.factors = <const int64_t *>address_of(constants[0])
+        p.a_index = <const int64_t *>address_of(constants[1])
+        p.b_index = <const int64_t *>address_of(constants[2])
+        self.op.run = hwb_rational_run
+        return 0
+
+    cdef int _softmax(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_softmax *p = <hwb_softmax *>self._new(sizeof(hwb_softmax))
+        self._numbers(&p.n, sizeof(hwb_softmax_numbers), numbers)
+        p.table = <const int64_t *>address_of(constants[0])
+        p.ratio = <const int64_t *>address_of(constants[1])
+        self.op.run = hwb_softmax_run
+        return 0
+
+
+cdef class Workspace:
+    """Arena and scratch of one run at a time."""
+
+    cdef void *memory
+    cdef size_t size
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    cdef int reserve(self, size_t size) except -1:
+        if size <= self.size:
+            return 0
+        free(self.memory)
+        self.memory, self.size = NULL, 0
+        if posix_memalign(&self.memory, 64, size) != 0:
+            raise MemoryError(f"{size} bytes for a program's tensors")
+        self.size = size
+        return 0
+
+
+cdef class Program:
+    """Ops one after the other: steps (op, input slots, output slot), bytes of a sample and arena offset of each slot.
+
+    An offset of −1 marks a tensor that the caller passes to `run`. One program may run in several threads at once.
+    """
+
+    cdef hwb_step *steps
+    cdef int64_t count
+    cdef list ops, slot_bytes, offsets, idle
+    cdef size_t scratch, arena
+
+    def __cinit__(self, list steps, list slot_bytes, list arena_offsets):
+        self.ops = [step[0] for step in steps]
+        self.slot_bytes, self.offsets, self.idle = slot_bytes, arena_offsets, []
+        self.count = len(steps)
+        self.steps = <hwb_step *>calloc(max(self.count, 1), sizeof(hwb_step))
+        if self.steps == NULL:
+            raise MemoryError("steps of a program")
+        cdef Op op
+        for i, (op, inputs, output) in enumerate(steps):
+            if len(inputs) != op.inputs or len(inputs) > HWB_MOST_INPUTS:
+                raise ValueError(f"step {i}: {len(inputs)} inputs given, {op.inputs} needed, at most {HWB_MOST_INPUTS}")
+            if not all(0 <= slot < len(slot_bytes) for slot in (*inputs, output)):
+                raise ValueError(f"step {i}: a slot is out of range")
+            self.steps[i].op = &op.op
+            self.steps[i].inputs = len(inputs)
+            for j, slot in enumerate(inputs):
+                self.steps[i].in_[j] = slot
+            self.steps[i].out = output
+            self.scratch = max(self.scratch, op.op.scratch_bytes)
+        ends = [o + b for o, b in zip(arena_offsets, slot_bytes) if o >= 0]
+        self.arena = max(ends, default=0)
+
+    def __dealloc__(self):
+        free(self.steps)
+
+    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
+        """Run n ≤ chunk samples; externals holds a contiguous array for every slot outside the arena.
+
+        Returns one list (saturated, outside, lowest, highest) for each step.
+        """
+        if not 0 < n <= chunk:
+            raise ValueError(f"{n} samples in a chunk of {chunk}")
+        cdef Workspace space = self.idle.pop() if self.idle else Workspace()
+        cdef size_t scratch_at = (self.arena * chunk + 63) // 64 * 64
+        cdef Workspace tables = Workspace()
+        cdef Py_ssize_t slots = len(self.slot_bytes)
+        space.reserve(scratch_at + self.scratch + 64)
+        tables.reserve(slots * sizeof(void *) + self.count * sizeof(hwb_stats) + 64)
+        cdef void **address = <void **>tables.memory
+        cdef hwb_stats *stats = <hwb_stats *>(<char *>tables.memory + (slots * sizeof(void *) + 63) // 64 * 64)
+        held = [self._place(address, i, externals.get(i), n, chunk, space) for i in range(slots)]
+        cdef int64_t i
+        for i in range(self.count):
+            stats[i].level, stats[i].saturated, stats[i].outside = statistics, 0, 0
+            stats[i].lowest, stats[i].highest = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF
+        cdef int status
+        with nogil:
+            status = hwb_program_run(self.steps, self.count, address, n, <char *>space.memory + scratch_at, stats)
+        self.idle.append(space)
+        if status != HWB_OK:
+            raise RuntimeError(f"a kernel refused its arguments (status {status})")
+        return [(stats[i].saturated, stats[i].outside, stats[i].lowest, stats[i].highest) for i in range(self.count)]
+
+    cdef object _place(self, void **address, Py_ssize_t slot, object array, int64_t n, int64_t chunk, Workspace space):
+        """Set a slot's address; returns what must stay alive during the run."""
+        cdef int64_t offset = self.offsets[slot]
+        cdef int64_t size = self.slot_bytes[slot]
+        if offset >= 0:
+            address[slot] = <char *>space.memory + offset * chunk
+            return None
+        if array is None:
+            raise ValueError(f"slot {slot} needs an array")
+        cdef const unsigned char[::1] view = memoryview(array).cast("B")
+        if view.shape[0] != n * size:
+            raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {n * size} needed")
+        address[slot] = <void *>&view[0]
+        return view
