@@ -109,9 +109,9 @@ class Sketch:
 
     def add(self, values: Array) -> None:
         """Look at samples [n, *shape]; all must be finite."""
-        rows = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
-        if rows.size == 0:
+        if values.size == 0:
             return
+        rows = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
         lows, highs = rows.min(axis=1), rows.max(axis=1)
         self._add_averages(lows, highs)
         self._add_sums(rows)
