@@ -112,7 +112,7 @@ def accumulate_epilogue(site: Site, x: Format, w: Format, channels: int) -> Epil
     """
     output = site.output.format
     requantize = site.arithmetic.requantize or Requantize.preset("exact")
-    weight_scale = np.ravel(w.scales(1)) if isinstance(w.scale, tuple) else scalar_scale(w)
+    weight_scale = np.asarray(w.scale, dtype=np.float64) if isinstance(w.scale, tuple) else scalar_scale(w)
     return requantize.epilogue(
         scalar_scale(x), weight_scale, output, channels, clamp=site.clamp_codes, overflow=site.arithmetic.overflow
     )

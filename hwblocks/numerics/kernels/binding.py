@@ -1,0 +1,240 @@
+"""Binding: calls checked against what the kernels promise, packed, and handed to the compiled core as ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hwblocks import _core
+from hwblocks.numerics.kernels.cast import bias_constants, cast_of, end_of, words
+from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.gather import GatherCall
+from hwblocks.numerics.kernels.matmul import MatmulCall
+from hwblocks.numerics.kernels.packing import (
+    Layout,
+    depthwise_layout,
+    fits_int16,
+    flush_pairs,
+    layout_of,
+    pack_depthwise,
+    pack_panels,
+)
+from hwblocks.numerics.kernels.pool import AvgPoolCall, MaxPoolCall
+from hwblocks.numerics.kernels.rational import RationalCall
+from hwblocks.numerics.kernels.softmax import SoftmaxCall
+from hwblocks.numerics.kernels.storage import code_of_dtype, dtype_range
+from hwblocks.numerics.kernels.table import TableCall
+
+Array = np.ndarray[Any, Any]
+INT32_SPAN = 1 << 31
+INT64_SPAN = 1 << 63
+EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
+ESTIMATE_SPAN = 1 << 30  # terms below it keep the core's double estimates far from doubt
+
+
+def bind_call(call: Any, isa: str) -> Any:
+    """The op of a call, or the reason why no kernel serves it."""
+    return _BINDERS[type(call)](call, isa)
+
+
+def constant(array: Array | None) -> Any:
+    """A copy of an array that an op owns."""
+    if array is None:
+        return None
+    return _core.Constant(memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+
+
+def op(isa: str, family: str, numbers: list[int], cast: list[int], constants: tuple[Any, ...], inputs: int = 1) -> Any:
+    """An op of the compiled core from plain numbers and constants."""
+    none = np.zeros(1, np.int64)
+    return _core.Op(
+        isa,
+        family,
+        np.array(numbers, dtype=np.int64),
+        np.array(cast, dtype=np.int64) if cast else none,
+        tuple(constant(c) for c in constants),
+        inputs,
+    )
+
+
+def bind_conv(call: ConvCall, isa: str) -> Any:
+    """Convolution, depthwise convolution and linear layers."""
+    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
+    if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
+        return "centred operands beyond 16 bits"
+    if call.bound >= INT64_SPAN:
+        return f"sums of up to {call.bound} leave 64 bits"
+    wide = call.bound >= INT32_SPAN
+    cast = cast_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound)
+    if isinstance(cast, str):
+        return cast
+    depthwise = call.groups > 1 and call.channels == call.groups
+    made = depthwise_layout(call) if depthwise else layout_of(call)
+    panels = pack_depthwise(call) if depthwise else pack_panels(call, made)
+    flush = flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
+    numbers = conv_numbers(call, made, wide, flush, depthwise)
+    constants = (*bias_constants(call.bias, call.out_channels), *cast.arrays, panels, made.offsets)
+    return op(isa, "depthwise" if depthwise else "conv", numbers, cast.numbers, constants)
+
+
+def conv_numbers(call: ConvCall, made: Layout, wide: bool, flush: int, depthwise: bool) -> list[int]:
+    """The fields of hwb_conv_numbers, in order."""
+    return [
+        code_of_dtype(call.x_dtype),
+        call.x_zero,
+        call.height,
+        call.width,
+        call.channels,
+        call.out_height,
+        call.out_width,
+        call.out_channels,
+        *call.kernel,
+        *call.stride,
+        *call.dilation,
+        *call.pad,
+        call.groups,
+        int(wide),
+        flush,
+        made.taps,
+        made.run,
+        made.pairs,
+        made.padded_height,
+        made.padded_width,
+        int(depthwise),
+        call.out_channels // call.channels if depthwise else 1,
+    ]
+
+
+def bind_matmul(call: MatmulCall, isa: str) -> Any:
+    """Matrix products of two run-time operands."""
+    reach = []
+    for dtype, zero in ((call.a_dtype, call.a_zero), (call.b_dtype, call.b_zero)):
+        low, high = (limit - zero for limit in dtype_range(dtype))
+        if not fits_int16(low, high):
+            return "centred operands beyond 16 bits"
+        reach.append(max(-low, high))
+    if call.bound >= INT64_SPAN:
+        return f"sums of up to {call.bound} leave 64 bits"
+    cast = cast_of(call.epilogue, call.out_dtype, call.n, call.accumulator_bits, call.bound)
+    if isinstance(cast, str):
+        return cast
+    numbers = [
+        code_of_dtype(call.a_dtype),
+        call.a_zero,
+        code_of_dtype(call.b_dtype),
+        call.b_zero,
+        call.batch,
+        call.b_batch,
+        call.m,
+        call.k,
+        call.n,
+        int(call.bound >= INT32_SPAN),
+        flush_pairs(*reach),
+    ]
+    return op(isa, "matmul", numbers, cast.numbers, (*bias_constants(None, call.n), *cast.arrays), inputs=2)
+
+
+def bind_table(call: TableCall, isa: str) -> Any:
+    """Table look-up."""
+    if np.dtype(call.x_dtype).itemsize > 2 or np.dtype(call.out_dtype).itemsize > 4:
+        return "tables of more than 16 input or 32 output bits"
+    numbers = [code_of_dtype(call.x_dtype), code_of_dtype(call.out_dtype), call.count]
+    return op(isa, "table", numbers, [], (call.table.astype(call.out_dtype),))
+
+
+def bind_gather(call: GatherCall, isa: str) -> Any:
+    """Moves of elements."""
+    if len(call.counts) > 16 or max(call.counts, default=0) >= INT32_SPAN:
+        return "a move of more than 16 inputs or 2**31 elements"
+    ends = np.cumsum(call.counts)
+    which = np.where(call.index < 0, -1, np.searchsorted(ends, call.index, side="right"))
+    starts = np.concatenate([[0], ends])[np.maximum(which, 0)]
+    element = np.where(call.index < 0, 0, call.index - starts)
+    numbers = [code_of_dtype(call.dtype), call.index.size, len(call.counts), call.fill]
+    constants = (np.array(call.counts, dtype=np.int64), which.astype(np.int32), element.astype(np.int32))
+    return op(isa, "gather", numbers, [], constants, inputs=len(call.counts))
+
+
+def window_numbers(call: Any, dtype: str) -> list[int]:
+    """The fields of hwb_window, in order."""
+    return [
+        code_of_dtype(dtype),
+        call.height,
+        call.width,
+        call.channels,
+        call.out_height,
+        call.out_width,
+        *call.kernel,
+        *call.stride,
+        *call.dilation,
+        *call.pad,
+    ]
+
+
+def bind_maxpool(call: MaxPoolCall, isa: str) -> Any:
+    """Maximum pooling."""
+    return op(isa, "maxpool", [*window_numbers(call, call.dtype), call.lowest], [], ())
+
+
+def bind_avgpool(call: AvgPoolCall, isa: str) -> Any:
+    """Exact average pooling."""
+    window = call.kernel[0] * call.kernel[1]
+    largest = window << 17
+    if (largest * call.ratio_num).bit_length() > EXACT_BITS or (call.ratio_den * window).bit_length() > EXACT_BITS:
+        return "a scale ratio beyond 128-bit integers"
+    numbers = [*window_numbers(call, call.x_dtype), *end_of(call), call.x_zero]
+    return op(isa, "avgpool", numbers, [], (call.counts.ravel(), words([call.ratio_num, call.ratio_den])))
+
+
+def bind_rational(call: RationalCall, isa: str) -> Any:
+    """Element-wise exact rational arithmetic."""
+    a_peak = max(abs(limit - call.a_zero) for limit in dtype_range(call.a_dtype))
+    b_peak = max(abs(limit - call.b_zero) for limit in dtype_range(call.b_dtype)) if call.b_dtype else 0
+    reach = (
+        a_peak * abs(call.a_factor)
+        + b_peak * abs(call.b_factor)
+        + a_peak * b_peak * abs(call.product_factor)
+        + abs(call.offset)
+    )
+    if reach.bit_length() > EXACT_BITS or call.denominator.bit_length() > EXACT_BITS:
+        return "scale ratios beyond 128-bit integers"
+    if reach >= ESTIMATE_SPAN * call.denominator:
+        return "results far outside every format"
+    numbers = [
+        *end_of(call),
+        code_of_dtype(call.a_dtype),
+        call.a_zero,
+        code_of_dtype(call.b_dtype or "int8"),
+        call.b_zero,
+        int(call.b_dtype is not None),
+        call.count,
+        call.a_count,
+        call.b_count,
+    ]
+    factors = words([call.a_factor, call.b_factor, call.product_factor, call.offset, call.denominator])
+    return op(isa, "rational", numbers, [], (factors, call.a_index, call.b_index), 2 if call.b_dtype else 1)
+
+
+def bind_softmax(call: SoftmaxCall, isa: str) -> Any:
+    """Table softmax."""
+    total = int(call.table.max(initial=0)) * max(call.length, 1)
+    if total >= INT64_SPAN:
+        return "a softmax sum beyond 64 bits"
+    if (total * call.ratio_den).bit_length() > EXACT_BITS or (total * call.ratio_num).bit_length() > EXACT_BITS:
+        return "a scale ratio beyond 128-bit integers"
+    numbers = [*end_of(call), code_of_dtype(call.x_dtype), call.rows, call.length]
+    return op(isa, "softmax", numbers, [], (call.table.astype(np.int64), words([call.ratio_num, call.ratio_den])))
+
+
+_BINDERS: dict[type, Callable[[Any, str], Any]] = {
+    ConvCall: bind_conv,
+    MatmulCall: bind_matmul,
+    TableCall: bind_table,
+    GatherCall: bind_gather,
+    MaxPoolCall: bind_maxpool,
+    AvgPoolCall: bind_avgpool,
+    RationalCall: bind_rational,
+    SoftmaxCall: bind_softmax,
+}

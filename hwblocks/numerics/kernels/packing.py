@@ -1,0 +1,93 @@
+"""Packing: weights in the order in which the tiles of the compiled core read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.numerics.kernels.conv import ConvCall
+
+Array = np.ndarray[Any, Any]
+
+COLUMNS = 16  # output channels of a panel
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Taps of `run` contiguous inputs each, in `pairs` pairs; offsets in elements of the widened, padded input."""
+
+    taps: int
+    run: int
+    pairs: int
+    padded_height: int
+    padded_width: int
+    offsets: Array
+
+
+def padded_size(call: ConvCall) -> tuple[int, int]:
+    """Height and width of the widened input: what the windows reach, and all of the input's width."""
+    sizes = []
+    for axis, (size, out) in enumerate(((call.height, call.out_height), (call.width, call.out_width))):
+        reach = (out - 1) * call.stride[axis] + call.dilation[axis] * (call.kernel[axis] - 1) + 1
+        sizes.append(max(reach, call.pad[axis] + size))
+    return sizes[0], sizes[1]
+
+
+def layout_of(call: ConvCall) -> Layout:
+    """Whole kernel rows as taps where they are contiguous, single pixels of a group elsewhere."""
+    height, width = padded_size(call)
+    kh, kw = call.kernel
+    if call.groups == 1 and (call.dilation[1] == 1 or kw == 1):
+        run = kw * call.channels
+        offsets = np.arange(kh, dtype=np.int64) * call.dilation[0] * width * call.channels
+        return Layout(kh, run, (run + 1) // 2, height, width, offsets)
+    run = call.channels // call.groups
+    return Layout(kh * kw, run, (run + 1) // 2, height, width, tap_offsets(call, width, call.channels))
+
+
+def tap_offsets(call: ConvCall, width: int, channels: int) -> Array:
+    """Elements from an output position's first input to each tap, for pixels of `channels` elements."""
+    kh, kw = call.kernel
+    rows = np.arange(kh, dtype=np.int64) * call.dilation[0] * width
+    columns = np.arange(kw, dtype=np.int64) * call.dilation[1]
+    return np.ascontiguousarray((rows[:, None] + columns[None, :]).ravel() * channels)
+
+
+def pack_panels(call: ConvCall, layout: Layout) -> Array:
+    """[groups][panels][taps][pairs][16][2] int16; missing channels and odd ends are zero."""
+    groups, outputs = call.groups, call.out_channels // call.groups
+    panels = -(-outputs // COLUMNS)
+    by_tap = call.weights.reshape(groups, outputs, layout.taps, layout.run)
+    packed = np.zeros((groups, panels * COLUMNS, layout.taps, layout.pairs * 2), np.int16)
+    packed[:, :outputs, :, : layout.run] = by_tap
+    split = packed.reshape(groups, panels, COLUMNS, layout.taps, layout.pairs, 2)
+    return np.ascontiguousarray(split.transpose(0, 1, 3, 4, 2, 5))
+
+
+def depthwise_layout(call: ConvCall) -> Layout:
+    """One tap per kernel position over pixels of all output channels."""
+    height, width = padded_size(call)
+    taps = call.kernel[0] * call.kernel[1]
+    return Layout(taps, 1, 1, height, width, tap_offsets(call, width, call.out_channels))
+
+
+def pack_depthwise(call: ConvCall) -> Array:
+    """[blocks of 16 channels][pairs of taps][16][2] int16; a missing tap or channel is zero."""
+    outputs, taps = call.out_channels, call.kernel[0] * call.kernel[1]
+    blocks, pairs = -(-outputs // COLUMNS), (taps + 1) // 2
+    packed = np.zeros((blocks * COLUMNS, pairs * 2), np.int16)
+    packed[:outputs, :taps] = call.weights.reshape(outputs, taps)
+    return np.ascontiguousarray(packed.reshape(blocks, COLUMNS, pairs, 2).transpose(0, 2, 1, 3))
+
+
+def fits_int16(low: int, high: int) -> bool:
+    """True when a range of centred values fits 16 signed bits."""
+    return low >= -(1 << 15) and high < 1 << 15
+
+
+def flush_pairs(x_peak: int, w_peak: int) -> int:
+    """Pairs of products that a 32-bit sum holds; 0 when not even one pair is safe."""
+    pair = 2 * x_peak * w_peak
+    return min(((1 << 31) - 1) // pair, 1 << 20) if pair else 1 << 20
