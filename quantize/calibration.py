@@ -112,12 +112,19 @@ def _checked(graph: Graph, batches: Iterable[Any]) -> Iterator[Arrays]:
         if _is_empty(batch):
             continue
         try:
-            read = read_samples(graph, batch, real=True)
+            read = read_samples(graph, _in_model_order(graph, batch), real=True)
         except InputError as error:
             where = f"; samples of this batch count from {done}" if done else ""
             raise InputError(f"calibration: {error.message}{where}") from None
         done += read.count
         yield read.arrays
+
+
+def _in_model_order(graph: Graph, batch: Any) -> Any:
+    """A batch, where a list of one array stands for the one input of the model."""
+    if not isinstance(batch, (list, tuple)) or len(batch) != 1 or len(graph.inputs) != 1:
+        return batch
+    return batch[0] if np.ndim(batch[0]) >= _rank(graph) else batch
 
 
 def _is_empty(batch: Any) -> bool:
