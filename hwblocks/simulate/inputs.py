@@ -52,12 +52,10 @@ def _by_name(graph: Graph, x: Any) -> dict[str, Any]:
                 + (f"; missing: {', '.join(missing)}" if missing else "")
             )
         return dict(x)
-    if isinstance(x, np.ndarray) or len(graph.inputs) == 1:
-        if len(graph.inputs) != 1:
-            raise InputError(f"graph {graph.name!r} takes {len(graph.inputs)} inputs {graph.inputs}; pass a dict")
-        return {graph.inputs[0]: x}
-    if isinstance(x, Sequence) and len(x) == len(graph.inputs):
+    if isinstance(x, Sequence) and len(x) == len(graph.inputs) and all(isinstance(a, np.ndarray) for a in x):
         return dict(zip(graph.inputs, x, strict=True))
+    if len(graph.inputs) == 1:
+        return {graph.inputs[0]: x}
     raise InputError(f"graph {graph.name!r} takes {len(graph.inputs)} inputs {graph.inputs}; pass a dict or a list")
 
 

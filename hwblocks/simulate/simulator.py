@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,11 @@ class Simulator:
         self.engine, self.isa = engine, isa
         self._plans: dict[bool, Plan] = {}
 
+    @cached_property
+    def macs(self) -> int:
+        """Products of one sample."""
+        return total_macs(self.graph)
+
     @property
     def plan(self) -> Plan:
         """The bound nodes; made at the first use."""
@@ -143,7 +149,7 @@ class _Work:
     def run(self, progress: Progress | None) -> None:
         """All chunks, on the simulator's threads; the first error stops the rest."""
         chunks = self._chunks()
-        with one_blas_thread():
+        with one_blas_thread() if self.compiled.uses_blas else nullcontext():
             if self.simulator.threads == 1 or len(chunks) == 1:
                 for chunk in chunks:
                     self._finish(self._chunk(*chunk), chunk, progress)
@@ -173,7 +179,7 @@ class _Work:
         count, size = self.samples.count, 1
         if self.simulator.graph.batched:
             fits = CACHE_BYTES // self.compiled.bytes_per_sample
-            calls = CALL_MACS // max(total_macs(self.simulator.graph), 1)
+            calls = CALL_MACS // max(self.simulator.macs, 1)
             size = max(1, min(fits, calls, LARGEST_CHUNK))
         return [(start, min(start + size, count)) for start in range(0, count, size)]
 

@@ -100,6 +100,11 @@ class Compiled:
     owners: Mapping[str, str]
     bytes_per_sample: int
 
+    @property
+    def uses_blas(self) -> bool:
+        """True when some node runs by its definition, which may multiply matrices in floating point."""
+        return any(isinstance(stage, DefinitionStage) for stage in self.stages)
+
 
 def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> Compiled:
     """Join neighbouring kernels into programs; tensors that others read or `keep` names live outside them."""
