@@ -1,4 +1,4 @@
-"""Assignment: a number format for every tensor, from the recipe, the blocks' rules and the calibrated ranges."""
+"""Assignment: a number format for every tensor, from the recipe, the blocks' rules and calibrated ranges."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from hwblocks.errors import ConversionError, RecipeError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
-from hwblocks.numerics.formats import Format
-from quantize.domain import Domain, find_domain
+from quantize.domain import Domain, check_float, find_domain
 from quantize.format_table import FormatTable
 from quantize.groups import tied_groups
 from quantize.observers import observe
@@ -26,13 +25,15 @@ Range = tuple[float, float]
 def assign(graph: Graph, ranges: RangeTable, recipe: Recipe | str | Path = "int8") -> FormatTable:
     """The formats of the integer graph that `convert` makes of a float graph.
 
-    Activations that nodes only move share one format, whose range is the union of theirs. Outputs of a known range
-    (softmax, sigmoid) take the scale that spans it; where such an output meets others, it is rescaled, which a note
-    records. The bias has scale(x) · scale(w); where it would not fit, the scale of that channel's weights is widened.
+    Activations that nodes only move share one format, whose range is the union of theirs. Outputs of a known
+    range (softmax, sigmoid) take the scale that spans it; where such an output meets others, it is rescaled,
+    which a note records. The bias has scale(x) · scale(w); where it would not fit, the scale of that
+    channel's weights is widened.
 
-    Errors: CalibrationError when a tensor has no row; ConversionError when demands on tensors that share a format
-    contradict each other; RecipeError for an override that matches nothing.
+    Errors: CalibrationError when a tensor has no row; ConversionError when demands on tensors that share a
+    format contradict each other; RecipeError for an override that matches nothing.
     """
+    check_float(graph)
     chosen, prepared = load_recipe(recipe), prepare(graph)
     ranges.check(prepared)
     check_overrides(chosen, prepared)
@@ -52,8 +53,9 @@ def check_overrides(recipe: Recipe, prepared: Graph) -> None:
     for position, override in enumerate(recipe.override):
         if not override.matches(names):
             raise RecipeError(
-                f"recipe {recipe.name!r}: {override.match!r} matches no node and no tensor of graph {prepared.name!r} after "
-                f"folding and fusing (nodes {_listed(n.name for n in prepared.nodes[:12])}) - at `$.override[{position}].match`"
+                f"recipe {recipe.name!r}: {override.match!r} matches no node and no tensor of graph "
+                f"{prepared.name!r} after folding and fusing "
+                f"(nodes {_listed(n.name for n in prepared.nodes[:12])}) - at `$.override[{position}].match`"
             )
 
 
@@ -98,7 +100,11 @@ class _Group:
         found = {}
         for name in self.members:
             maker = self.maker(name)
-            if maker is not None and maker.block.quant.output == "fixed" and maker.name in self.domain.integer:
+            if (
+                maker is not None
+                and maker.block.quant.output == "fixed"
+                and maker.name in self.domain.integer
+            ):
                 assert maker.block.quant.fixed_range is not None
                 found[name] = maker.block.quant.fixed_range
         return found
@@ -147,10 +153,12 @@ def _common_rule(group: _Group) -> TensorRule:
     if len(rules) < 2:
         return rules[0] if rules else group.recipe.activations
     ties = [n for n in group.domain.nodes if group.domain.is_tied(n) and set(n.outputs) & set(group.members)]
-    asked = "; ".join(f"{_described(rule)} for {_listed(n for n, r in demands.items() if r == rule)}" for rule in rules)
+    asked = "; ".join(
+        f"{_described(rule)} for {_listed(n for n, r in demands.items() if r == rule)}" for rule in rules
+    )
     raise ConversionError(
-        f"{', '.join(node.where for node in ties[:3])}: codes are moved unchanged, so these tensors need one format, but "
-        f"recipe {group.recipe.name!r} asks for {asked}; override all of them alike"
+        f"{', '.join(node.where for node in ties[:3])}: codes are moved unchanged, so these tensors need one "
+        f"format, but recipe {group.recipe.name!r} asks for {asked}; override all of them alike"
     )
 
 

@@ -29,8 +29,9 @@ def calibrate(
 ) -> RangeTable:
     """Ranges of every run-time tensor of a float model over samples of real values.
 
-    model: a Graph, a Sequential or a file's path. samples: an array [N, *shape] or [N, *shape[1:]], a dict of arrays by
-    input name, a list of arrays in model order, or an iterator of any of these, read once and never held whole.
+    model: a Graph, a Sequential or a file's path. samples: an array [N, *shape] or [N, *shape[1:]], a dict of
+    arrays by input name, a list of arrays in model order, or an iterator of any of these, read once and never
+    held whole.
     progress: called with the number of samples done after each chunk.
 
     The table does not depend on how the samples are split into batches.
@@ -66,7 +67,7 @@ def _run(simulator: Simulator, chunk: Arrays) -> Mapping[str, Array]:
 
 
 def _open(model: Any, samples: Any) -> tuple[Graph, Iterator[Any]]:
-    """The float graph and its stream of batches; a Sequential learns its input's shape from the first batch."""
+    """The float graph and its stream of batches; a Sequential learns its shape from the first batch."""
     graph = model if isinstance(model, (Graph, Sequential)) else _loaded(model)
     batches = _batches(samples, graph.inputs if isinstance(graph, Graph) else ("x",), _rank(graph))
     if isinstance(graph, Sequential):
@@ -76,7 +77,9 @@ def _open(model: Any, samples: Any) -> tuple[Graph, Iterator[Any]]:
         batches = chain([first], batches)
         graph = graph.graph(np.shape(next(iter(first.values())) if isinstance(first, Mapping) else first)[1:])
     if graph.is_integer:
-        raise CalibrationError(f"graph {graph.name!r} computes in integers already; calibrate the float graph")
+        raise CalibrationError(
+            f"graph {graph.name!r} computes in integers already; calibrate the float graph"
+        )
     return graph, batches
 
 
@@ -94,7 +97,9 @@ def _rank(graph: Graph | Sequential) -> int:
 def _batches(samples: Any, inputs: Sequence[str], rank: int) -> Iterator[Any]:
     """The samples as a stream of batches. A list may be one batch in model order, or several batches."""
     if isinstance(samples, (str, bytes)) or not isinstance(samples, (np.ndarray, Iterable)):
-        raise InputError(f"samples are {type(samples).__name__}; pass an array, a dict, a list or an iterator of these")
+        raise InputError(
+            f"samples are {type(samples).__name__}; pass an array, a dict, a list or an iterator of these"
+        )
     if isinstance(samples, (np.ndarray, Mapping)):
         return iter([samples])
     if not isinstance(samples, Sequence) or any(isinstance(item, Mapping) for item in samples):
@@ -128,7 +133,13 @@ def _in_model_order(graph: Graph, batch: Any) -> Any:
 
 
 def _is_empty(batch: Any) -> bool:
-    arrays = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, (list, tuple)) else [batch]
+    arrays = (
+        batch.values()
+        if isinstance(batch, Mapping)
+        else batch
+        if isinstance(batch, (list, tuple))
+        else [batch]
+    )
     return all(isinstance(array, np.ndarray) and array.shape[:1] == (0,) for array in arrays)
 
 
@@ -166,4 +177,6 @@ def _check_finite(graph: Graph, name: str, values: Array, done: int) -> None:
     sample = done + int(np.argwhere(~np.isfinite(values))[0][0])
     maker = graph.producer.get(name)
     where = f"{maker.where}: output" if maker else "input"
-    raise CalibrationError(f"{where} {name!r} holds NaN or infinity at sample {sample}; check the weights and the data")
+    raise CalibrationError(
+        f"{where} {name!r} holds NaN or infinity at sample {sample}; check the weights and the data"
+    )

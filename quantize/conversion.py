@@ -19,7 +19,7 @@ from hwblocks.numerics.formats import Format
 from hwblocks.numerics.overflow import Overflow
 from hwblocks.numerics.rounding import Rounding
 from quantize.assignment import assign, check_overrides
-from quantize.domain import Domain, find_domain
+from quantize.domain import Domain, check_float, find_domain
 from quantize.edges import with_edges
 from quantize.format_table import FormatTable
 from quantize.groups import activation_constants
@@ -40,22 +40,25 @@ def convert(
 ) -> Graph:
     """The integer graph of a float model.
 
-    ranges: from `calibrate` (may be None when `formats` is given). recipe: a name, a Recipe or a file's path; it says how
-    values are rounded and sums accumulated and requantized. formats: an edited table from `assign`, used as it is.
+    ranges: from `calibrate` (may be None when `formats` is given). recipe: a name, a Recipe or a file's path;
+    it says how values are rounded and sums accumulated and requantized. formats: an edited table from
+    `assign`, used as it is.
 
-    Each node carries its Arithmetic, each tensor its origin in the float graph. `metadata` holds the recipe's name, notes
-    on what was decided beside it, and under "accumulator" either "safe" or the sums that may leave their register.
+    Each node carries its Arithmetic, each tensor its origin in the float graph. `metadata` holds the recipe's
+    name, notes on what was decided beside it, and under "accumulator" either "safe" or the sums that may
+    leave their register.
     Errors: CalibrationError, RecipeError, ConversionError (see `assign`).
 
     >>> import numpy as np, hwblocks as hb, quantize as qz
     >>> net = hb.Sequential(hb.Linear(weight=np.array([[0.5, -1.0]])), hb.ReLU(), input_shape=(2,))
     >>> q = convert(net, qz.calibrate(net, np.array([[1.0, 0.25], [-1.0, 0.5]])))
     >>> q.tensors["relu1"].format
-    Format('int8', scale=0.0009803921682760119, zero_point=-128)
+    Format('int8', scale=0.0009803922148421407, zero_point=-128)
     >>> q.metadata["accumulator"]
     'safe'
     """
     chosen, graph = load_recipe(recipe), as_float_graph(model)
+    check_float(graph)
     prepared = prepare(graph)
     if formats is None:
         if ranges is None:
@@ -119,14 +122,18 @@ def _quantized(tensor: Tensor, format: Format, rule: TensorRule) -> Tensor:
     return _stored(tensor, codes, format)
 
 
-def _quantized_bias(item: Sum, recipe: Recipe, table: FormatTable, tensor: Tensor, notes: list[str]) -> Tensor:
+def _quantized_bias(
+    item: Sum, recipe: Recipe, table: FormatTable, tensor: Tensor, notes: list[str]
+) -> Tensor:
     """Codes round(b / (scale(x) · scale(w))), limited to the bias's width."""
     rule = recipe.bias_of(tensor.name, item.node.name)
     bits = table[tensor.name].bits if tensor.name in table else rule.bits
     format = bias_format(table[item.x], table[item.node.inputs[1]], bits)
     codes, outside = Cast(format, rule.rounding, "saturate").real(_float64(tensor))
     if outside.any():
-        notes.append(f"bias {tensor.name!r} of {item.node.where}: {int(outside.sum())} values saturate at {bits} bits")
+        notes.append(
+            f"bias {tensor.name!r} of {item.node.where}: {int(outside.sum())} values saturate at {bits} bits"
+        )
     return _stored(tensor, codes, format)
 
 

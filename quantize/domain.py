@@ -18,8 +18,8 @@ TABLE_BITS = 16  # a function of one element becomes a table of at most this man
 class Domain:
     """The integer part of a prepared float graph.
 
-    integer: names of its nodes. stored: the run-time tensors that have codes: inputs and outputs of those nodes;
-    one that a float node makes is quantized at its edge. floats: why each other node stays in float.
+    integer: names of its nodes. stored: the run-time tensors that have codes: inputs and outputs of those
+    nodes; one that a float node makes is quantized at its edge. floats: why each other node stays in float.
     """
 
     graph: Graph
@@ -37,10 +37,18 @@ class Domain:
         return node.name in self.integer and node.block.quant.output == "same"
 
 
+def check_float(graph: Graph) -> None:
+    """Refuse a graph that is quantized already. Raises ConversionError."""
+    for tensor in graph.tensors.values():
+        if tensor.format.is_quantized:
+            raise ConversionError(
+                f"graph {graph.name!r}: tensor {tensor.name!r} is quantized already ({tensor.format!r}); "
+                "convert the float graph"
+            )
+
+
 def find_domain(graph: Graph, recipe: Recipe) -> Domain:
-    """The domain of a prepared graph. Errors: ConversionError when the graph is quantized already."""
-    if any(t.format.is_quantized for t in graph.tensors.values()):
-        raise ConversionError(f"graph {graph.name!r} holds quantized tensors already; convert the float graph")
+    """The domain of a prepared float graph."""
     integer: set[str] = set()
     floats: dict[str, str] = {}
     for node in graph.nodes:

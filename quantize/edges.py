@@ -1,4 +1,4 @@
-"""Edges: Quantize, Dequantize and Rescale nodes where neighbouring nodes disagree on how a tensor is stored."""
+"""Edges: Quantize, Dequantize and Rescale nodes where neighbours store a tensor differently."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ Tensors = dict[str, Tensor]
 def with_edges(domain: Domain, tensors: Tensors, nodes: tuple[Node, ...]) -> tuple[Tensors, tuple[Node, ...]]:
     """Tensors and nodes with all edges in place.
 
-    An integer node reads a float node's tensor through a Quantize; a float node reads codes through a Dequantize; a node
-    that moves codes reads an input of another format than its output through a Rescale. Each is made once per tensor.
+    An integer node reads a float node's tensor through a Quantize; a float node reads codes through a
+    Dequantize; a node that moves codes reads an input of another format than its output through a Rescale.
+    Each is made once per tensor.
     """
     edges = _Edges(domain, dict(tensors))
     for node in domain.graph.nodes:
@@ -61,7 +62,9 @@ class _Edges:
             return self._edge(name, "rescaled", Rescale(), target, node.arithmetic)
         return name
 
-    def _edge(self, name: str, suffix: str, block: Block, format: Format, arithmetic: Arithmetic | None = None) -> str:
+    def _edge(
+        self, name: str, suffix: str, block: Block, format: Format, arithmetic: Arithmetic | None = None
+    ) -> str:
         key = name, suffix, format
         if key not in self.made:
             source = self.tensors[name]

@@ -1,4 +1,4 @@
-"""FormatTable: the number format of every tensor of an integer graph, saved as JSON that can be edited by hand."""
+"""FormatTable: the number format of every tensor of an integer graph, as JSON that can be edited by hand."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
 class FormatTable(Mapping[str, Format]):
     """Formats by tensor name: inputs, node outputs, weights, biases and other constants.
 
-    notes say what was decided beside the recipe (widened channels, rescaled inputs, tensors that only were 0).
-    It can be saved, edited and given to `convert(..., formats=)`; scales come back exactly. The scale of a bias is
-    scale(x) · scale(w) whatever its row says; its width is the row's.
+    notes say what was decided beside the recipe (widened channels, rescaled inputs, tensors that only were
+    0). It can be saved, edited and given to `convert(..., formats=)`; scales come back exactly. The scale of
+    a bias is scale(x) · scale(w) whatever its row says; its width is the row's.
     """
 
     model: str
@@ -63,14 +63,17 @@ class FormatTable(Mapping[str, Format]):
         return len(self.formats)
 
     def __repr__(self) -> str:
-        return f"<FormatTable of {self.model!r}: {len(self)} tensors, recipe {self.recipe!r}, {len(self.notes)} notes>"
+        counts = f"{len(self)} tensors, {len(self.notes)} notes"
+        return f"<FormatTable of {self.model!r}: recipe {self.recipe!r}, {counts}>"
 
     def to_json(self) -> str:
         """The file's text: one line per tensor."""
         head = {"hwblocks_formats": VERSION, "model": self.model, "recipe": self.recipe}
         lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
         notes = ",\n".join(f"  {json.dumps(note, ensure_ascii=False)}" for note in self.notes)
-        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(_record(f))}" for name, f in self.formats.items())
+        rows = ",\n".join(
+            f"  {json.dumps(name)}: {json.dumps(_record(f))}" for name, f in self.formats.items()
+        )
         lines += [f' "notes": [\n{notes}\n ]', f' "formats": {{\n{rows}\n }}']
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -85,7 +88,9 @@ class FormatTable(Mapping[str, Format]):
         try:
             text = Path(path).read_bytes()
         except OSError as error:
-            raise ConversionError(f"format table {path}: cannot be read ({error.strerror}); check the path") from None
+            raise ConversionError(
+                f"format table {path}: cannot be read ({error.strerror}); check the path"
+            ) from None
         return cls.from_json(text, f"format table {path}")
 
     @classmethod

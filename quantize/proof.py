@@ -15,7 +15,11 @@ def unproven(graph: Graph) -> list[str]:
     lines = []
     for node in graph.nodes:
         site = graph.site(node)
-        if not isinstance(node.block, Accumulate) or not site.is_integer or site.arithmetic.accumulator is None:
+        if (
+            not isinstance(node.block, Accumulate)
+            or not site.is_integer
+            or site.arithmetic.accumulator is None
+        ):
             continue
         accumulator = site.arithmetic.accumulator
         low, high = sum_bounds(site, accumulator)
@@ -31,7 +35,8 @@ def unproven(graph: Graph) -> list[str]:
 def sum_bounds(site: Site, accumulator: Accumulator) -> tuple[int, int]:
     """(lowest, highest) that the register can see over all input codes and all channels.
 
-    Where the order of additions cannot matter this is the total; else any partial sum in any order, the bias at any place.
+    Where the order of additions cannot matter this is the total; else any partial sum in any order, the bias
+    at any place.
     """
     columns, bias = _columns(site), site.constant(2)
     if columns is None:

@@ -1,4 +1,4 @@
-"""Recipe: every choice of a quantization, read from TOML; an unknown key or a value out of range is an error."""
+"""Recipe: every choice of a quantization, read from TOML; unknown keys and values out of range are errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
@@ -36,6 +36,7 @@ RoundingName = Literal[
 ScaleKind = Literal["symmetric", "affine", "power_of_two"]
 Per = Literal["tensor", "channel"]
 Precision = Literal["float32", "float64"]
+Rule = TypeVar("Rule", bound=Struct)
 ObserverSpec = dict[str, str | int | float]
 
 
@@ -45,7 +46,8 @@ class TensorRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bits, signed, narrow: the codes; narrow leaves out the lowest so that they are symmetric (−127 to 127).
     scale: symmetric (zero point 0), affine (the range from min to max, widened to contain 0) or power_of_two.
     per: one scale per tensor, or per output channel (weights only).
-    rounding, overflow: how a value becomes a code. observer: {"name": ..., parameters}: how a range is chosen.
+    rounding, overflow: how a value becomes a code. observer: {"name": ..., parameters}: how a range is
+    chosen.
     """
 
     bits: Bits
@@ -107,8 +109,9 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every choice of a quantization.
 
-    scale_precision: scales are rounded to this float type (float32: 24-bit mantissas), so that products of two scales
-    are exact in binary64. accumulator, requantize: text forms, for example "int32 wrap" and "single_round".
+    scale_precision: scales are rounded to this float type (float32: 24-bit mantissas), so that products of
+    two scales are exact in binary64. accumulator, requantize: text forms, for example "int32 wrap" and
+    "single_round".
     override: changes for parts of the graph, applied in order.
 
     >>> recipe = load_recipe("w4a8")
@@ -154,14 +157,15 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return [override for override in self.override if override.matches(names)]
 
 
-def _changed(rule: Any, changes: Iterable[Any]) -> Any:
+def _changed(rule: Rule, changes: Iterable[Any]) -> Rule:
     for change in changes:
         rule = structs.replace(rule, **{k: v for k, v in structs.asdict(change).items() if v is not UNSET})
     return rule
 
 
 def load_recipe(recipe: Recipe | str | Path) -> Recipe:
-    """A recipe by its name (int8, int16x8, w4a8, fixed16), by the path of a TOML or JSON file, or checked as it is.
+    """A recipe by its name (int8, int16x8, w4a8, fixed16), by the path of a TOML or JSON file, or checked as
+    it is.
 
     Errors: RecipeError that ends with the path of the field, for example `$.weights.bits`.
     """
@@ -181,7 +185,8 @@ def recipe_names() -> tuple[str, ...]:
 def _library_path(name: str) -> Path:
     if name not in recipe_names():
         raise RecipeError(
-            f"recipe {name!r} is not known; use {', '.join(recipe_names())} or the path of a .toml or .json file"
+            f"recipe {name!r} is not known; use {', '.join(recipe_names())} or the path of a .toml "
+            "or .json file"
         )
     return FOLDER / f"{name}.toml"
 
@@ -271,12 +276,18 @@ def _choice_problems(recipe: Recipe, path: str) -> Iterable[tuple[str, str]]:
     yield from _rule_problems(recipe.weights, f"{path}.weights")
     yield from _rule_problems(recipe.activations, f"{path}.activations")
     if recipe.activations.per == "channel":
-        yield f"{path}.activations.per", "activations need one scale per tensor: a sum of products cannot mix scales of x"
+        yield (
+            f"{path}.activations.per",
+            "activations need one scale per tensor: a sum of products cannot mix scales of x",
+        )
     yield from _text_problems(Accumulator, recipe.accumulator, f"{path}.accumulator")
     yield from _text_problems(Requantize.parse, recipe.requantize, f"{path}.requantize")
     kinds = {recipe.weights.scale, recipe.activations.scale}
     if recipe.requantize.split()[:1] == ["shift"] and kinds != {"power_of_two"}:
-        yield f"{path}.requantize", "shift needs power_of_two scales for weights and activations; use single_round"
+        yield (
+            f"{path}.requantize",
+            "shift needs power_of_two scales for weights and activations; use single_round",
+        )
 
 
 def _rule_problems(rule: TensorRule, path: str) -> Iterable[tuple[str, str]]:

@@ -24,14 +24,16 @@ def is_zero_range(lo: float, hi: float) -> bool:
     return lo == 0 == hi
 
 
-def range_format(lo: float, hi: float, rule: TensorRule, precision: Precision = "float32", where: str = "tensor") -> Format:
+def range_format(
+    lo: float, hi: float, rule: TensorRule, precision: Precision = "float32", where: str = "tensor"
+) -> Format:
     """The Format of one scale whose codes span lo to hi.
 
     symmetric: scale = max(−lo, hi) / highest code, zero point 0.
     affine: the range is widened to contain 0; scale = (hi − lo) / (highest − lowest code);
             zero point = half_even(lowest code − lo / scale), so real 0 has a code.
-    power_of_two: the smallest 2**−f with lo ≥ 2**−f · lowest code and hi ≤ 2**−f · highest code, zero point 0.
-    A scale is rounded to the precision, and is at least 2**-126. A range of only 0 is taken as −1 to 1.
+    power_of_two: the smallest 2**−f with lo ≥ 2**−f · lowest code and hi ≤ 2**−f · highest code, zero point
+    0. A scale is rounded to the precision, and is at least 2**-126. A range of only 0 is taken as −1 to 1.
 
     Errors: ConversionError for negative values in an unsigned format without a zero point.
     """
@@ -53,9 +55,11 @@ def range_format(lo: float, hi: float, rule: TensorRule, precision: Precision = 
 
 
 def fixed_format(lo: float, hi: float, rule: TensorRule, precision: Precision = "float32") -> Format:
-    """The Format of an output whose range is known beforehand, such as (0, 1) of softmax; the end hi has no code.
+    """The Format of an output whose range is known beforehand, such as (0, 1) of softmax; the end hi has no
+    code.
 
-    affine: scale = (hi − lo) / 2**bits, and lo gets the lowest code: 1/256 with zero point −128 for int8 and (0, 1).
+    affine: scale = (hi − lo) / 2**bits, and lo gets the lowest code: 1/256 with zero point −128 for int8 and
+    (0, 1).
     symmetric: scale = max(−lo, hi) / 2**(bits − 1), or / 2**bits unsigned: 2**-15 for int16.
     power_of_two: the next power of two not below that.
     """
@@ -70,15 +74,22 @@ def fixed_format(lo: float, hi: float, rule: TensorRule, precision: Precision = 
 
 
 def channel_format(
-    ranges: Sequence[tuple[float, float]], rule: TensorRule, axis: int, precision: Precision = "float32", where: str = "tensor"
+    ranges: Sequence[tuple[float, float]],
+    rule: TensorRule,
+    axis: int,
+    precision: Precision = "float32",
+    where: str = "tensor",
 ) -> Format:
     """The Format with one scale (and zero point) per channel along `axis`.
 
-    A channel of only zeros takes the scale of the channel whose scale is largest, since its own range gives none.
+    A channel of only zeros takes the scale of the channel whose scale is largest, since its own range gives
+    none.
     """
     made = [None if is_zero_range(*r) else range_format(*r, rule, precision, where) for r in ranges]
     known = [m for m in made if m is not None]
-    spare = max(known, key=lambda m: float(m.scale)) if known else range_format(0.0, 0.0, rule, precision, where)
+    spare = (
+        max(known, key=lambda m: float(m.scale)) if known else range_format(0.0, 0.0, rule, precision, where)
+    )
     chosen = [m or spare for m in made]
     zero_points: Any = tuple(m.zero_point for m in chosen)
     return code_format(rule).replace(
@@ -118,7 +129,9 @@ def _zero_point(lo: float, scale: float, codes: Format) -> int:
 
 def _power_of_two_exponent(lo: float, hi: float, codes: Format) -> int:
     """The smallest e with lo ≥ 2**e · lowest code and hi ≤ 2**e · highest code."""
-    needed = [_exponent_above(Fraction(value) / code) for value, code in ((lo, codes.lo), (hi, codes.hi)) if value]
+    needed = [
+        _exponent_above(Fraction(value) / code) for value, code in ((lo, codes.lo), (hi, codes.hi)) if value
+    ]
     return max(needed)
 
 

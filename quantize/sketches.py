@@ -1,4 +1,4 @@
-"""Sketches: what calibration remembers of a tensor, in constant memory, the same for any batching of the samples."""
+"""Sketches: what calibration remembers of a tensor, in constant memory, whatever the batches."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def _no_counts() -> Array:
 class Histogram:
     """Counts on bins of width 2**exponent, aligned at 0: bin i holds i · width ≤ x < (i + 1) · width.
 
-    There are 1024 bins on either side of 0. When a value lies outside, neighbouring bins are joined in pairs until it
-    fits: exact, since every wide bin is two narrow ones. So the counts depend on the values alone, not on their order,
-    and two histograms merge exactly.
+    There are 1024 bins on either side of 0. When a value lies outside, neighbouring bins are joined in pairs
+    until it
+    fits: exact, since every wide bin is two narrow ones. So the counts depend on the values alone, not on
+    their order, and two histograms merge exactly.
 
     >>> h = Histogram()
     >>> h.add(np.array([0.25, 0.3, -1.0]))
@@ -83,9 +84,9 @@ class Sketch:
     """Extremes, sums, histogram and moving averages of one tensor.
 
     samples, elements: how many were seen. lo, hi: extremes; channel_lo, channel_hi: along the last axis.
-    total, squares: sums of x and x², per sample in float64, added sample by sample in their order; so they do not
-    depend on batches (but on the order of the samples). average_lo, average_hi: exponential moving averages of each
-    sample's extremes; the first sample sets them.
+    total, squares: sums of x and x², per sample in float64, added sample by sample in their order; so they do
+    not depend on batches (but on the order of the samples). average_lo, average_hi: exponential moving
+    averages of each sample's extremes; the first sample sets them.
     """
 
     samples: int = 0
@@ -139,7 +140,10 @@ class Sketch:
         if self.samples == 0:
             self.channel_lo, self.channel_hi = lows, highs
         else:
-            self.channel_lo, self.channel_hi = np.minimum(self.channel_lo, lows), np.maximum(self.channel_hi, highs)
+            self.channel_lo, self.channel_hi = (
+                np.minimum(self.channel_lo, lows),
+                np.maximum(self.channel_hi, highs),
+            )
 
     @property
     def mean(self) -> float:

@@ -20,7 +20,9 @@ def check_formats(domain: Domain, table: FormatTable) -> None:
     _check_names(table, [*activations, *weights], biases)
     for name in activations:
         if isinstance(table[name].scale, tuple) or isinstance(table[name].zero_point, tuple):
-            raise ConversionError(f"format table: {name!r} is an activation and needs one scale and one zero point")
+            raise ConversionError(
+                f"format table: {name!r} is an activation and needs one scale and one zero point"
+            )
     for item in sums:
         _check_weight(item, table)
 
@@ -28,7 +30,9 @@ def check_formats(domain: Domain, table: FormatTable) -> None:
 def _check_names(table: FormatTable, needed: list[str], optional: list[str]) -> None:
     for name in needed:
         if name not in table:
-            raise ConversionError(f"format table of {table.model!r}: tensor {name!r} has no row; assign the formats again")
+            raise ConversionError(
+                f"format table of {table.model!r}: tensor {name!r} has no row; assign the formats again"
+            )
     for name in table:
         if name not in needed and name not in optional:
             close = get_close_matches(name, [*needed, *optional], 3, 0.3)
@@ -41,12 +45,15 @@ def _check_names(table: FormatTable, needed: list[str], optional: list[str]) -> 
 def _check_weight(item: Sum, table: FormatTable) -> None:
     if item.weight is None:
         return
-    format, where = table[item.weight.name], f"format table: weights {item.weight.name!r} of {item.node.where}"
+    format, where = (
+        table[item.weight.name],
+        f"format table: weights {item.weight.name!r} of {item.node.where}",
+    )
     if not isinstance(format.scale, tuple):
         return
     channels = item.weight.shape[item.axis]
     if format.axis != item.axis or len(format.scale) != channels:
         raise ConversionError(
-            f"{where} have {channels} channels along axis {item.axis}, the row has {len(format.scale)} scales along axis "
-            f"{format.axis}"
+            f"{where} have {channels} channels along axis {item.axis}, the row has "
+            f"{len(format.scale)} scales along axis {format.axis}"
         )

@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """A sum of products of the integer part, with its constant weights and bias (None where there is none)."""
+    """A sum of products in integers, with its constant weights and bias (None where there is none)."""
 
     node: Node
     x: str
@@ -45,7 +45,9 @@ def _sum(domain: Domain, node: Node) -> Sum:
     assert isinstance(block, Accumulate)
     roles = [block.quant.role(position) for position in range(len(site.inputs))]
     constants = {r: t for r, t in zip(roles, site.inputs, strict=True) if t is not None and t.is_constant}
-    return Sum(node, node.inputs[0], constants.get("weight"), block.weight_axis(*site.shapes), constants.get("bias"))
+    return Sum(
+        node, node.inputs[0], constants.get("weight"), block.weight_axis(*site.shapes), constants.get("bias")
+    )
 
 
 def assign_weights(domain: Domain, recipe: Recipe, table: FormatTable) -> None:
@@ -65,7 +67,8 @@ def assign_weights(domain: Domain, recipe: Recipe, table: FormatTable) -> None:
 def weight_format(item: Sum, rule: TensorRule, recipe: Recipe, table: FormatTable) -> Format:
     """The format of a weight by its own values."""
     weight, precision = item.weight, recipe.scale_precision
-    assert weight is not None and weight.value is not None
+    assert weight is not None
+    assert weight.value is not None
     where = f"weights {weight.name!r} of {item.node.where}"
     values = np.asarray(weight.value, dtype=np.float64)
     if rule.per == "tensor":
@@ -76,12 +79,14 @@ def weight_format(item: Sum, rule: TensorRule, recipe: Recipe, table: FormatTabl
     spans = [observe(Sketch.of(channel), rule.observer) for channel in np.moveaxis(values, item.axis, 0)]
     zeros = [channel for channel, span in enumerate(spans) if is_zero_range(*span)]
     if zeros:
-        table.notes.append(f"{where}: channels {_listed(zeros)} are all 0 and take the largest scale of the others")
+        table.notes.append(
+            f"{where}: channels {_listed(zeros)} are all 0 and take the largest scale of the others"
+        )
     return channel_format(spans, rule, item.axis, precision, where)
 
 
 def _widened(item: Sum, format: Format, rule: TensorRule, recipe: Recipe, table: FormatTable) -> Format:
-    """The weight's format with larger scales where the bias leaves its width; it then takes half of that width."""
+    """The weight's format with larger scales where the bias leaves its width; it then takes half of it."""
     if item.bias is None or item.bias.value is None:
         return format
     bits = recipe.bias_of(item.bias.name, item.node.name).bits
@@ -99,8 +104,8 @@ def _widened(item: Sum, format: Format, rule: TensorRule, recipe: Recipe, table:
     if not wide:
         return format
     table.notes.append(
-        f"weights {item.weight.name!r} of {item.node.where}: the scale of channels {_listed(wide)} was widened, since "  # type: ignore[union-attr]
-        f"the bias would leave {bits} bits"
+        f"weights {item.node.inputs[1]!r} of {item.node.where}: the scale of channels {_listed(wide)} "
+        f"was widened, since the bias would leave {bits} bits"
     )
     return format.replace(scale=tuple(scales) if isinstance(format.scale, tuple) else scales[0])
 
@@ -115,7 +120,7 @@ def assign_biases(domain: Domain, recipe: Recipe, table: FormatTable) -> None:
 
 
 def bias_format(x: Format, w: Format, bits: int) -> Format:
-    """A signed format of `bits` with zero point 0 and scale(x) · scale(w), exact in binary64 for float32 scales."""
+    """Signed codes of `bits` with zero point 0 and scale(x) · scale(w), exact for float32 scales."""
     if isinstance(w.scale, tuple):
         return Format(kind="int", bits=bits, scale=tuple(float(x.scale) * s for s in w.scale), axis=0)
     return Format(kind="int", bits=bits, scale=float(x.scale) * float(w.scale))

@@ -27,13 +27,15 @@ def observer_parameters(spec: dict[str, Any]) -> Any:
     chosen = dict(spec)
     name = chosen.pop("name", None)
     if name not in observer_names():
-        raise msgspec.ValidationError(f"{name!r} is no observer; use {', '.join(observer_names())} - at `$.name`")
+        raise msgspec.ValidationError(
+            f"{name!r} is no observer; use {', '.join(observer_names())} - at `$.name`"
+        )
     return msgspec.convert(chosen, parameters_type(name))
 
 
 def parameters_type(name: str) -> type[msgspec.Struct] | None:
     """The Parameters of an observer, None where there is no observer of that name."""
-    return _module(name).Parameters if name in observer_names() else None  # type: ignore[no-any-return]
+    return _module(name).Parameters if name in observer_names() else None
 
 
 def observe(sketch: Sketch, spec: dict[str, Any]) -> tuple[float, float]:

@@ -12,5 +12,8 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def observe(sketch: Sketch, parameters: Parameters) -> tuple[float, float]:
-    """m ← m + 0.01 · (extreme of the sample − m), the first sample sets m. Source: PyTorch's MovingAverageMinMax."""
+    """m ← m + 0.01 · (extreme of the sample − m); the first sample sets m.
+
+    Source: the definition of PyTorch's MovingAverageMinMaxObserver.
+    """
     return sketch.average_lo, sketch.average_hi

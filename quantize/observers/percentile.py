@@ -11,27 +11,29 @@ from quantize.sketches import Sketch
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """percent: of the elements that must lie below hi, and of those that must lie above lo; above 50, at most 100."""
+    """percent: share of the elements that must lie below hi, and above lo; more than 50, at most 100."""
 
     percent: Annotated[float, Meta(gt=50, le=100)] = 99.99
 
 
 def observe(sketch: Sketch, parameters: Parameters) -> tuple[float, float]:
-    """hi: the lowest bin edge with at least `percent` % of the elements below it; lo: the highest with that many above.
+    """hi: the lowest bin edge with at least `percent` % of the elements below it; lo: the highest with that
+    many above.
 
-    Edges are those of the histogram's bins, limited to the extremes that were seen. Counts are compared exactly.
+    Edges are those of the histogram's bins, limited to the extremes that were seen. Counts are compared
+    exactly.
     """
     histogram = sketch.histogram
     total = histogram.total
     needed = -(-Fraction(str(parameters.percent)) * total // 100)
     below = above = 0
     hi, lo = sketch.hi, sketch.lo
-    for lower, upper, count in histogram.bins():
+    for _, upper, count in histogram.bins():
         below += count
         if below >= needed:
             hi = min(upper, sketch.hi)
             break
-    for lower, upper, count in reversed(histogram.bins()):
+    for lower, _, count in reversed(histogram.bins()):
         above += count
         if above >= needed:
             lo = max(lower, sketch.lo)

@@ -23,7 +23,8 @@ Array = np.ndarray[Any, Any]
 
 
 def apply(graph: Graph) -> Graph:
-    """Each BatchNorm with constant parameters goes into the layer before it, which takes over its output's name.
+    """Each BatchNorm with constant parameters goes into the layer before it, which takes over its output's
+    name.
 
     Where there is no such layer, or another node reads its output, the BatchNorm becomes a Weight(x, k, b').
     Folded constants are float64.
@@ -52,7 +53,9 @@ def _fold(
     before = sole_producer(graph, made, node.inputs[0])
     if before is None or not takes_bias(edit, before):
         return _as_weight(edit, node, factor, offset)
-    folded = with_bias(edit, _scaled(edit, before, factor), _bias(edit, before) * factor + offset, node.outputs[0])
+    folded = with_bias(
+        edit, _scaled(edit, before, factor), _bias(edit, before) * factor + offset, node.outputs[0]
+    )
     folded = folded.replace(clamp=node.clamp)
     edit.replace(before, folded)
     edit.remove(node)
@@ -75,12 +78,15 @@ def _bias(edit: Rewriter, node: Node) -> Array:
 def _scaled(edit: Rewriter, node: Node, factor: Array) -> Node:
     """The node with weights times factor; the new constant's origin holds the factor per output channel."""
     block, source = node.block, edit.tensors[node.inputs[1]]
-    assert isinstance(block, Accumulate) and source.value is not None
+    assert isinstance(block, Accumulate)
+    assert source.value is not None
     shape = [1] * len(source.shape)
     shape[block.weight_axis(edit.tensors[node.inputs[0]].shape, source.shape)] = -1
     origin = Origin(source.origin_name, _combined(source.origin, factor))
     weights = source.value.astype(np.float64) * factor.reshape(shape)
-    name = edit.constant(f"{source.name}.folded", weights, format=FLOAT64, origin=origin, layout=source.layout)
+    name = edit.constant(
+        f"{source.name}.folded", weights, format=FLOAT64, origin=origin, layout=source.layout
+    )
     return node.replace(inputs=(node.inputs[0], name, *node.inputs[2:]))
 
 

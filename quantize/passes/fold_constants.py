@@ -10,7 +10,7 @@ from hwblocks.simulate.execute import run_float
 
 
 def apply(graph: Graph) -> Graph:
-    """Outputs of such nodes become constants under their own names; a node that makes an output of the graph stays."""
+    """Outputs of such nodes become constants under their own names; one that makes a graph output stays."""
     folded = None
     while folded is not graph:
         folded, graph = graph, _fold_once(graph)
@@ -26,7 +26,11 @@ def _fold_once(graph: Graph) -> Graph:
         site = graph.site(node)
         values = run_float(site, [t.value for t in site.present if t.value is not None])
         for tensor, value in zip(site.outputs, values, strict=True):
-            edit.set(constant(tensor.name, value, tensor.format, layout=tensor.layout, source_name=tensor.source_name))
+            edit.set(
+                constant(
+                    tensor.name, value, tensor.format, layout=tensor.layout, source_name=tensor.source_name
+                )
+            )
         edit.remove(node)
     return edit.build()
 

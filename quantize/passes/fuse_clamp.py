@@ -14,7 +14,8 @@ Bounds = tuple[float, float]
 
 
 def apply(graph: Graph) -> Graph:
-    """A clamp whose input no other node reads becomes `clamp` of the node before it, which takes over its output's name.
+    """A clamp whose input no other node reads becomes `clamp` of the node before it, which takes over its
+    output's name.
 
     Moves keep their clamp apart, and so do outputs of a fixed range: their formats are not free.
     """

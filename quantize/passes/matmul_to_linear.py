@@ -19,6 +19,8 @@ def apply(graph: Graph) -> Graph:
         a, b = (graph.tensors[name] for name in node.inputs)
         if a.is_constant or b.value is None or b.value.ndim != 2:
             continue
-        name = edit.constant(f"{b.name}.transposed", np.asarray(b.value.T), format=b.format, origin=Origin(b.origin_name))
+        name = edit.constant(
+            f"{b.name}.transposed", np.asarray(b.value.T), format=b.format, origin=Origin(b.origin_name)
+        )
         edit.replace(node, node.replace(block=Linear(), inputs=(a.name, name)))
     return edit.build()

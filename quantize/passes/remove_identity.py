@@ -11,8 +11,8 @@ from hwblocks.graph.rewrite import Rewriter
 def apply(graph: Graph) -> Graph:
     """Readers of an identity's output read its input instead.
 
-    Where the output is one of the graph's, the node that makes the input takes over the output's name; an identity
-    between an input (or another output) and an output of the graph stays.
+    Where the output is one of the graph's, the node that makes the input takes over the output's name; an
+    identity between an input (or another output) and an output of the graph stays.
     """
     for name in [node.name for node in graph.nodes if isinstance(node.block, (Identity, Dropout))]:
         graph = _without(graph, graph.node(name))

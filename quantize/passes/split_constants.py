@@ -12,7 +12,8 @@ from hwblocks.graph.tensor import Origin
 
 
 def apply(graph: Graph) -> Graph:
-    """A constant that several inputs read is copied, unless all of them read it as weights with the same channel axis.
+    """A constant that several inputs read is copied, unless all of them read it as weights with the same
+    channel axis.
 
     The first reader keeps the name.
     """

@@ -32,7 +32,9 @@ def branches():
     x = build.input("x", (1, 4))
     left = build.add(hb.Softmax(), x, name="soft")
     right = build.add(hb.ReLU(), build.add(hb.Linear(weight=4 * np.eye(4)), x, name="fc"), name="act")
-    return build.build(build.add(hb.Flatten(), build.add(hb.Concat(-1), left, right, name="cat"), name="flat"))
+    return build.build(
+        build.add(hb.Flatten(), build.add(hb.Concat(-1), left, right, name="cat"), name="flat")
+    )
 
 
 X = np.array([[-1.0, 0.0, 0.5, 2.0], [1.0, 0.25, -0.5, -2.0]])
@@ -40,7 +42,9 @@ X = np.array([[-1.0, 0.0, 0.5, 2.0], [1.0, 0.25, -0.5, -2.0]])
 
 def test_int8_formats_by_hand(formats_of):
     weight = np.array([[0.5, -1.27], [0.0, 2.54]])
-    net = hb.Sequential(hb.Linear(weight=weight, bias=np.array([0.1, -0.2])), hb.ReLU(), input_shape=(2,)).graph()
+    net = hb.Sequential(
+        hb.Linear(weight=weight, bias=np.array([0.1, -0.2])), hb.ReLU(), input_shape=(2,)
+    ).graph()
     table = formats_of(net, np.array([[1.0, -1.0], [-1.0, 1.0]]))
     assert table["x"] == Format("int8", scale=f32(2 / 255), zero_point=round(-128 + 1 / f32(2 / 255)))
     scales = (f32(f32(1.27) / 127), f32(f32(2.54) / 127))
@@ -75,7 +79,9 @@ def test_known_ranges_take_their_own_scale(formats_of, recipe, soft):
 def test_equal_known_ranges_share_it(formats_of):
     build = hb.GraphBuilder("g")
     x = build.input("x", (1, 4))
-    y = build.add(hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Softmax(), x, name="b"), name="cat")
+    y = build.add(
+        hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Softmax(), x, name="b"), name="cat"
+    )
     table = formats_of(build.build(y), X)
     assert table["cat"] == table["a"] == table["b"] == Format("int8", scale=1 / 256, zero_point=-128)
     assert table.notes == []
@@ -86,7 +92,9 @@ def test_moved_tensors_share_the_union_of_their_ranges(formats_of):
     a, b = build.input("a", (1, 2)), build.input("b", (1, 2))
     r = build.add(hb.Reshape((1, 2, 1)), a, name="r")
     s = build.add(hb.Unsqueeze(-1), b, name="s")
-    table = formats_of(build.build(build.add(hb.Concat(1), r, s, name="cat")), {"a": [[0.0, 2.0]], "b": [[-0.55, 1.0]]})
+    table = formats_of(
+        build.build(build.add(hb.Concat(1), r, s, name="cat")), {"a": [[0.0, 2.0]], "b": [[-0.55, 1.0]]}
+    )
     made = Format("int8", scale=f32((2.0 + f32(0.55)) / 255), zero_point=-73)
     assert {table[n] for n in ("a", "b", "r", "s", "cat")} == {made}
 
@@ -97,14 +105,17 @@ def test_a_known_range_beside_another_is_rescaled_and_noted(formats_of, branches
     shared = Format("int8", scale=f32(8 / 255), zero_point=-128)
     assert table["act"] == table["cat"] == table["flat"] == shared
     assert table.notes == [
-        f"tensor 'soft' keeps the scale 0.00390625 of its known range; where it meets 'act' it is rescaled to {shared.scale!r}"
+        "tensor 'soft' keeps the scale 0.00390625 of its known range; where it meets 'act' it is rescaled to "
+        f"{shared.scale!r}"
     ]
 
 
 def test_two_different_known_ranges(formats_of):
     build = hb.GraphBuilder("g")
     x = build.input("x", (1, 4))
-    y = build.add(hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Tanh(), x, name="b"), name="cat")
+    y = build.add(
+        hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Tanh(), x, name="b"), name="cat"
+    )
     table = formats_of(build.build(y), X)
     assert table["a"] == Format("int8", scale=1 / 256, zero_point=-128)
     assert table["b"] == Format("int8", scale=1 / 128)
@@ -162,7 +173,8 @@ def test_a_bias_that_does_not_fit_widens_its_channel(formats_of):
     assert half * (1 - 1e-6) < codes <= half
     assert table["linear0.bias"].scale[0] == table["x"].scale * narrow
     assert table.notes == [
-        "weights 'linear0.weight' of Linear 'linear0': the scale of channels 0 was widened, since the bias would leave 32 bits"
+        "weights 'linear0.weight' of Linear 'linear0': the scale of channels 0 was widened, since "
+        "the bias would leave 32 bits"
     ]
 
 
@@ -196,14 +208,16 @@ def test_contradicting_overrides_are_explained_by_name(formats_of, branches, cha
     with pytest.raises(ConversionError) as error:
         formats_of(branches, X, recipe)
     assert error.value.message == (
-        "Concat 'cat', Flatten 'flat': codes are moved unchanged, so these tensors need one format, but recipe 'int8' asks "
-        "for int8 affine for 'soft'; int16 affine for 'act'; override all of them alike"
+        "Concat 'cat', Flatten 'flat': codes are moved unchanged, so these tensors need one format, "
+        "but recipe 'int8' asks for int8 affine for 'soft'; int16 affine for 'act'; override all of them alike"
     )
 
 
 def test_overrides_of_moves_count_too(formats_of, branches, changed_recipe):
     with pytest.raises(ConversionError, match="for 'soft', 'act'; int4 affine for 'flat'"):
-        formats_of(branches, X, changed_recipe("int8", override=[{"match": "flat", "activations": {"bits": 4}}]))
+        formats_of(
+            branches, X, changed_recipe("int8", override=[{"match": "flat", "activations": {"bits": 4}}])
+        )
 
 
 def test_overrides_that_match_nothing_are_refused(formats_of, branches, changed_recipe):
@@ -230,5 +244,5 @@ def test_unsigned_activations(formats_of, changed_recipe):
     net = hb.Sequential(hb.ReLU(), input_shape=(4,)).graph()
     assert formats_of(net, np.abs(X), recipe)["relu0"] == Format("uint8", scale=f32(2 / 255))
     symmetric = changed_recipe("int8", **{"activations.signed": False, "activations.scale": "symmetric"})
-    with pytest.raises(ConversionError, match="tensor 'x': goes down to -2.0"):
+    with pytest.raises(ConversionError, match=r"tensor 'x': goes down to -2\.0"):
         formats_of(net, X, symmetric)

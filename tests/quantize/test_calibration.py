@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -42,8 +44,7 @@ def test_every_run_time_tensor_has_a_row(net, all_tensors):
 
 
 def batches(*sizes):
-    starts = np.cumsum([0, *sizes])
-    return [DATA[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    return [DATA[a:b] for a, b in pairwise(np.cumsum([0, *sizes]))]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,8 @@ def batches(*sizes):
         list(DATA),
         DATA.astype(np.float64),
     ],
-    ids=["dict", "list", "with unit axis", "iterator", "list of batches", "one by one", "dicts", "list of dicts", "lists",
-         "list of samples", "float64"],
+    ids=["dict", "list", "with unit axis", "iterator", "list of batches", "one by one", "dicts",
+         "list of dicts", "lists", "list of samples", "float64"],
 )  # fmt: skip
 def test_the_form_of_the_samples_does_not_matter(net, samples):
     assert qz.calibrate(net, samples).to_json() == qz.calibrate(net, DATA).to_json()
@@ -105,7 +106,7 @@ def test_an_empty_set_is_refused(net, samples):
     with pytest.raises(CalibrationError, match="calibration set is empty"):
         qz.calibrate(net, samples)
     if not isinstance(samples, np.ndarray):
-        with pytest.raises(CalibrationError, match="calibration set is empty"):
+        with pytest.raises(CalibrationError, match="is empty"):
             qz.calibrate(hb.Sequential(hb.ReLU()), iter([]))
 
 
@@ -115,7 +116,7 @@ def test_nan_and_infinity_are_refused_by_sample_and_input(net, value):
     bad[13, 2, 2, 1] = value
     with pytest.raises(InputError, match="input 'x': sample 13 holds NaN or infinity"):
         qz.calibrate(net, bad)
-    with pytest.raises(InputError, match="sample 13 .*; samples of this batch count from 150"):
+    with pytest.raises(InputError, match=r"sample 13 .*; samples of this batch count from 150"):
         qz.calibrate(net, iter([DATA, bad]))
 
 
@@ -138,9 +139,9 @@ def test_samples_that_do_not_fit_are_refused(net, samples, words):
 def test_overflow_inside_the_net_names_the_node(net):
     huge = DATA[:70].copy()
     huge[65] = 1e38
-    with pytest.raises(CalibrationError, match=r"Conv2d 'conv': output 'conv' holds NaN or infinity at sample 65"):
-        with np.errstate(over="ignore"):
-            qz.calibrate(net, huge)
+    message = r"Conv2d 'conv': output 'conv' holds NaN or infinity at sample 65"
+    with np.errstate(over="ignore"), pytest.raises(CalibrationError, match=message):
+        qz.calibrate(net, huge)
 
 
 def test_an_integer_graph_is_refused():

@@ -46,7 +46,10 @@ def test_rows_can_be_read_and_edited(table):
         (lambda d: d["formats"]["x"].update(bits=65), "- at `$.formats[...].bits`"),
         (lambda d: d["formats"]["x"].update(width=6), "unknown field `width`"),
         (lambda d: d["formats"]["x"].update(scale=0), "'x': scale 0.0"),
-        (lambda d: d["formats"]["x"].update(scale=[0.5]), "'x': a format with one scale per channel needs axis="),
+        (
+            lambda d: d["formats"]["x"].update(scale=[0.5]),
+            "'x': a format with one scale per channel needs axis=",
+        ),
         (lambda d: d["formats"]["x"].update(zero_point=200), "'x': zero point 200"),
         (lambda d: d.update(hwblocks_formats=9), "version 9"),
     ],

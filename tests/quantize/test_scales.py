@@ -40,15 +40,16 @@ def f32(value: float) -> float:
 
 def test_symmetric(rule):
     assert range_format(-2.0, 1.0, rule()) == Format("int8", scale=f32(2 / 127))
-    assert range_format(-0.5, 1.4, rule(bits=4, narrow=True)) == Format("int4", narrow=True, scale=f32(1.4 / 7))
+    assert range_format(-0.5, 1.4, rule(bits=4, narrow=True)) == Format(
+        "int4", narrow=True, scale=f32(1.4 / 7)
+    )
     assert range_format(0.0, 1.0, rule(bits=16)) == Format("int16", scale=f32(1 / 32767))
     assert range_format(0.0, 1.0, rule(signed=False)) == Format("uint8", scale=f32(1 / 255))
 
 
 def test_affine(rule):
-    # 255 steps of 2/255; −128 − (−1) / (2/255) = −0.5, whose float32 scale is a little above 2/255: rounds to 0
+    # −128 + 1 / (2/255) = −0.5 is a tie, which the rounding of the scale to float32 decides
     scale = f32(2 / 255)
-    assert round(-128 + Fraction(1) / Fraction(scale)) == -1 or Fraction(scale) != Fraction(2, 255)
     made = range_format(-1.0, 1.0, rule("affine"))
     exact = Fraction(-128) + 1 / Fraction(scale)
     assert made == Format("int8", scale=scale, zero_point=round(exact))
@@ -62,7 +63,12 @@ def test_affine_range_is_widened_to_hold_zero(rule):
     assert range_format(-102.0, -51.0, rule("affine")) == Format("int8", scale=f32(0.4), zero_point=127)
 
 
-@given(st.floats(-1e6, 1e6, width=32), st.floats(-1e6, 1e6, width=32), st.sampled_from([2, 4, 8, 16]), st.booleans())
+@given(
+    st.floats(-1e6, 1e6, width=32),
+    st.floats(-1e6, 1e6, width=32),
+    st.sampled_from([2, 4, 8, 16]),
+    st.booleans(),
+)
 def test_affine_gives_real_zero_a_code_and_clips_less_than_a_step(a, b, bits, signed):
     lo, hi = min(a, b), max(a, b)
     made = range_format(lo, hi, make_rule("affine", bits=bits, signed=signed))
@@ -89,7 +95,9 @@ def test_power_of_two_is_the_smallest_that_does_not_clip(rule, lo, hi, exponent)
     assert made == Format("int16", scale=2.0**exponent)
 
 
-@given(st.floats(-(2.0**100), 2.0**100, width=32), st.floats(-(2.0**100), 2.0**100, width=32), st.integers(2, 32))
+@given(
+    st.floats(-(2.0**100), 2.0**100, width=32), st.floats(-(2.0**100), 2.0**100, width=32), st.integers(2, 32)
+)
 def test_power_of_two_by_definition(a, b, bits):
     lo, hi = min(a, b, 0.0), max(a, b, 0.0)
     if (lo, hi) == (0, 0):
@@ -113,7 +121,7 @@ def test_tiny_ranges_have_a_floor(rule):
 
 
 def test_unsigned_formats_refuse_negative_values(rule):
-    with pytest.raises(ConversionError, match="tensor 'x': goes down to -1.0"):
+    with pytest.raises(ConversionError, match=r"tensor 'x': goes down to -1\.0"):
         range_format(-1.0, 2.0, rule(signed=False), where="tensor 'x'")
 
 

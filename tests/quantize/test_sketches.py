@@ -15,7 +15,7 @@ FLOATS = st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), mi
 
 
 def brute_force_bins(values: list[float]) -> dict[float, int]:
-    """Lower edge → count, from the definition: the finest power of two for which 1024 bins hold the largest value."""
+    """Lower edge → count by definition: the finest power of two whose 1024 bins hold the peak."""
     peak = max(abs(v) for v in values)
     if peak == 0:
         return {0.0: len(values)}
@@ -28,7 +28,13 @@ def brute_force_bins(values: list[float]) -> dict[float, int]:
     return bins
 
 
-@given(st.lists(st.floats(-(2.0**100), 2.0**100, allow_nan=False, allow_subnormal=False, width=32), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.floats(-(2.0**100), 2.0**100, allow_nan=False, allow_subnormal=False, width=32),
+        min_size=1,
+        max_size=30,
+    )
+)
 def test_histogram_counts_equal_the_definition(values):
     histogram = Histogram()
     for value in values:
@@ -64,7 +70,7 @@ def test_histogram_edges_belong_to_the_bin_above():
 def test_negative_values_too_small_for_the_grid_stay_negative():
     histogram = Histogram()
     histogram.add(np.array([1.0, -5e-324]))
-    assert [b for b in histogram.bins() if b[2]][0] == (-(2.0**-9), 0.0, 1)
+    assert next(b for b in histogram.bins() if b[2]) == (-(2.0**-9), 0.0, 1)
 
 
 def test_only_zeros():
@@ -72,12 +78,12 @@ def test_only_zeros():
     histogram.add(np.zeros(5))
     assert histogram.total == 5
     histogram.add(np.array([3.0]))
-    assert [b for b in histogram.bins() if b[2]][0] == (0.0, 2.0**-8, 5)
+    assert next(b for b in histogram.bins() if b[2]) == (0.0, 2.0**-8, 5)
 
 
 def test_values_by_hand():
     sketch = Sketch()
-    sketch.add(np.array([[[1.0, -2.0], [3.0, 0.0]], [[5.0, 1.0], [-1.0, 7.0]]]))  # two samples [2, 2 channels]
+    sketch.add(np.array([[[1.0, -2.0], [3.0, 0.0]], [[5.0, 1.0], [-1.0, 7.0]]]))  # [2 samples, 2, 2]
     assert (sketch.samples, sketch.elements) == (2, 8)
     assert (sketch.lo, sketch.hi) == (-2.0, 7.0)
     assert sketch.channel_lo.tolist() == [-1.0, -2.0]
@@ -91,7 +97,9 @@ def test_values_by_hand():
 
 @pytest.mark.parametrize("sizes", [[12], [1] * 12, [5, 7], [3, 0, 9]])
 def test_batches_do_not_matter(sizes):
-    data = np.random.default_rng(3).normal(size=(12, 3, 5)).astype(np.float32) * np.arange(1, 13)[:, None, None]
+    data = (
+        np.random.default_rng(3).normal(size=(12, 3, 5)).astype(np.float32) * np.arange(1, 13)[:, None, None]
+    )
     whole, parts = Sketch(), Sketch()
     whole.add(data)
     start = 0

@@ -28,7 +28,7 @@ def test_moving_average():
 
 
 def test_percentile_leaves_out_outliers():
-    # 0 … 999 and one outlier: 99.9 % of 1001 elements are 999.999, rounded up 1000, so the outlier alone is left out.
+    # 0 … 999 and one outlier: 99.9 % of 1001 are 999.999, rounded up 1000, so only the outlier is left out.
     # The largest value 4000 < 4 · 1024 gives bins of width 4: 999 lies in 996 … 1000.
     sketch = Sketch.of(np.append(np.arange(1000.0), 4000.0))
     assert observe(sketch, {"name": "percentile", "percent": 99.9}) == (0.0, 1000.0)
@@ -43,8 +43,8 @@ def test_percentile_of_both_sides():
 
 
 def test_percentile_counts_exactly():
-    # 99.99 % of 10000 elements are exactly 9999: the outlier is left out; as a float, 0.9999 · 10000 is 9999.0 too,
-    # but 99.99 / 100 · 30000 = 29997.000000000004 would round up to 29998.
+    # 99.99 % of 30000 elements are exactly 29997, which leaves the outliers out;
+    # in floats 99.99 / 100 · 30000 = 29997.000000000004 would round up to 29998.
     values = np.concatenate([np.full(29997, 0.5), np.full(3, 100.0)])
     assert observe(Sketch.of(values), {"name": "percentile", "percent": 99.99}) == (0.5, 0.625)
 
