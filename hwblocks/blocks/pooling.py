@@ -194,6 +194,7 @@ def average_call(site: Site, made: Window, divisors: Array) -> Call | str:
         hi=y.hi,
         clamp_lo=site.clamp_codes[0],
         clamp_hi=site.clamp_codes[1],
+        counts=site.counts,
         **numbers,
     )
 

@@ -93,4 +93,5 @@ class Softmax(Algorithm):
             hi=y.hi,
             clamp_lo=site.clamp_codes[0],
             clamp_hi=site.clamp_codes[1],
+            counts=site.counts,
         )

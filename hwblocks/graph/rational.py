@@ -48,5 +48,5 @@ def cast_ratio(num: Array, den: Array, site: Site) -> tuple[Array, Array]:
     """(codes, saturated mask) of the exact real values num / den in the site's output format."""
     cast = Cast(site.output.format, site.arithmetic.rounding, site.arithmetic.overflow)
     codes, outside = cast.ratio(num, den)
-    low, high = site.clamp_codes
-    return np.clip(codes, low, high), outside
+    counted = np.where(np.asarray(num > 0, dtype=bool), site.counts[1], site.counts[0])  # real 0 is inside any format
+    return np.clip(codes, *site.clamp_codes), outside & counted

@@ -46,6 +46,7 @@ def rational_call(site: Site, a: Fraction, b: Fraction, product: Fraction) -> Ra
         hi=y.hi,
         clamp_lo=site.clamp_codes[0],
         clamp_hi=site.clamp_codes[1],
+        counts=site.counts,
     )
 
 

@@ -79,6 +79,12 @@ class Site:
         """The fused clamp as codes of the output format (its whole range without a clamp)."""
         return clamp_codes(self.output.format, self.node.clamp)
 
+    @property
+    def counts(self) -> tuple[bool, bool]:
+        """Whether leaving the format's range below and above counts as saturation: not where a fused clamp bounds."""
+        low, high = self.node.clamp or (-np.inf, np.inf)
+        return low == -np.inf, high == np.inf
+
 
 def clamp_codes(format: Format, clamp: tuple[float, float] | None) -> tuple[int, int]:
     """Real bounds as codes: the nearest code, limited to the format's range."""
@@ -114,5 +120,11 @@ def accumulate_epilogue(site: Site, x: Format, w: Format, channels: int) -> Epil
     requantize = site.arithmetic.requantize or Requantize.preset("exact")
     weight_scale = np.asarray(w.scale, dtype=np.float64) if isinstance(w.scale, tuple) else scalar_scale(w)
     return requantize.epilogue(
-        scalar_scale(x), weight_scale, output, channels, clamp=site.clamp_codes, overflow=site.arithmetic.overflow
+        scalar_scale(x),
+        weight_scale,
+        output,
+        channels,
+        clamp=site.clamp_codes,
+        counts=site.counts,
+        overflow=site.arithmetic.overflow,
     )

@@ -123,9 +123,10 @@ class Requantize:
         channels: int,
         *,
         clamp: tuple[int, int] | None = None,
+        counts: tuple[bool, bool] = (True, True),
         overflow: Overflow | None = None,
     ) -> Epilogue:
-        """The constants for these scales, one set per channel; clamp holds codes.
+        """The constants for these scales, one set per channel; clamp holds codes, counts says which sides count.
 
         Errors: FormatError for `shift` with a ratio that is no power of two, and for multipliers out of range.
         """
@@ -154,6 +155,7 @@ class Requantize:
             low,
             high,
             overflow or Overflow("saturate"),
+            counts,
         )
 
     def _constants(self, x: float, w: float, y: float) -> tuple[int, int, float, int, int]:
@@ -187,6 +189,7 @@ class Epilogue:
 
     shift: right shift in bits after the multiplication (negative: left). double_round: shift is the second step's,
     after a high multiply by `multiplier`. lo, hi: codes of the output format; clamp_lo, clamp_hi: the fused clamp.
+    counts: whether values below lo and above hi count as saturated; False on a side that a fused clamp bounds.
     """
 
     scheme: str
@@ -208,18 +211,20 @@ class Epilogue:
     clamp_lo: int
     clamp_hi: int
     overflow: Overflow
+    counts: tuple[bool, bool] = (True, True)
 
     def apply(self, accumulator: Array) -> tuple[Array, Array]:
         """(codes, mask of values that left the format) of accumulators [..., C].
 
         The zero point is added after rounding; the overflow acts on the format's range, then the clamp limits
-        (a value that only the clamp changes is not counted).
+        (a value beyond a bound of the clamp is not counted).
         """
         wide = np.asarray(self._scaled(accumulator), dtype=object)
         if not self.zero_inside:
             wide = wide + self.zero_point
         narrow = self.signed and self.lo == -self.hi and self.bits > 1
-        codes, outside = self.overflow.apply(wide, self.bits, self.signed, narrow)
+        codes, _ = self.overflow.apply(wide, self.bits, self.signed, narrow)
+        outside = counted_outside(wide, self.lo, self.hi, self.counts)
         return np.clip(codes.astype(np.int64), self.clamp_lo, self.clamp_hi), outside
 
     def _scaled(self, acc: Array) -> Array:
@@ -262,6 +267,13 @@ class Epilogue:
         edge = float(1 << 30) * 4
         rounded = round_real(np.clip(value.astype(np.float64), -edge * 1e6, edge * 1e6), self.rounding)
         return rounded.astype(np.int64).astype(object)
+
+
+def counted_outside(values: Array, lo: int, hi: int, counts: tuple[bool, bool]) -> Array:
+    """Mask of values below lo or above hi, on the sides that count."""
+    below = (values < lo) if counts[0] else np.zeros(values.shape, bool)
+    above = (values > hi) if counts[1] else np.zeros(values.shape, bool)
+    return np.asarray(below | above, dtype=bool)
 
 
 def _wrap32(v: Array) -> Array:

@@ -24,6 +24,7 @@ typedef struct {
   int64_t scheme, rounding, first_rounding;
   int64_t zero_point, zero_inside;
   int64_t bits, is_signed, lo, hi, clamp_lo, clamp_hi, overflow;
+  int64_t counts_low, counts_high; /* 0 on a side that a fused clamp bounds: leaving the format there is no event */
   int64_t accumulator_bits; /* 64: the sum is exact and in range */
   int64_t out_dtype;
   int64_t vector; /* 1 when every channel's constants suit the vector paths of cast_s32 */
@@ -86,7 +87,7 @@ static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t chan
 /* A rounded value in the output's range: overflow of the format first, then the fused clamp. */
 static inline int64_t hwb_limited(const hwb_cast_numbers *n, hwb_int128 v, hwb_stats *stats) {
   if (v < n->lo || v > n->hi) {
-    stats->saturated++;
+    stats->saturated += v < n->lo ? n->counts_low : n->counts_high;
     if (n->overflow == HWB_WRAP) {
       uint64_t raw = (uint64_t)v << (64 - n->bits);
       v = n->is_signed ? (hwb_int128)((int64_t)raw >> (64 - n->bits)) : (hwb_int128)(raw >> (64 - n->bits));

@@ -92,7 +92,9 @@ INLINE __m256i cast8(const hwb_cast *c, const int32_t *sums, int64_t ch, int64_t
   __m256i zero = _mm256_set1_epi32((int32_t)n->zero_point);
   v = _mm256_add_epi32(scaled(c, v, ch), zero);
   __m256i low = _mm256_set1_epi32((int32_t)n->lo), high = _mm256_set1_epi32((int32_t)n->hi);
-  __m256i outside = _mm256_or_si256(_mm256_cmpgt_epi32(v, high), _mm256_cmpgt_epi32(low, v));
+  __m256i above = _mm256_and_si256(_mm256_cmpgt_epi32(v, high), _mm256_set1_epi32(-(int32_t)n->counts_high));
+  __m256i below = _mm256_and_si256(_mm256_cmpgt_epi32(low, v), _mm256_set1_epi32(-(int32_t)n->counts_low));
+  __m256i outside = _mm256_or_si256(above, below);
   st->saturated += count_lanes(_mm256_and_si256(outside, live));
   __m256i clamp_low = _mm256_set1_epi32((int32_t)n->clamp_lo), clamp_high = _mm256_set1_epi32((int32_t)n->clamp_hi);
   return _mm256_max_epi32(_mm256_min_epi32(v, clamp_high), clamp_low);

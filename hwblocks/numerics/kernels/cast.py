@@ -58,7 +58,7 @@ def bias_constants(bias: Array | None, channels: int) -> tuple[Array, Array]:
 def cast_of(epilogue: Epilogue | None, out_dtype: str, channels: int, bits: int, bound: int) -> BoundCast | str:
     """The cast of an epilogue, or the reason why the core cannot do it. None stores the accumulators."""
     if epilogue is None:
-        return BoundCast([0] * 12 + [bits, code_of_dtype(out_dtype), 0], (None,) * 6)
+        return BoundCast([0] * 14 + [bits, code_of_dtype(out_dtype), 0], (None,) * 6)
     reason = _unsupported(epilogue, bound)
     if reason:
         return reason
@@ -89,6 +89,8 @@ def _numbers(e: Epilogue) -> list[int]:
         e.clamp_lo,
         e.clamp_hi,
         int(e.overflow.is_wrap),
+        int(e.counts[0]),
+        int(e.counts[1]),
     ]
 
 
@@ -139,6 +141,8 @@ def end_of(call: Any) -> list[int]:
         call.clamp_lo,
         call.clamp_hi,
         0,
+        int(call.counts[0]),
+        int(call.counts[1]),
         64,
         code_of_dtype(call.out_dtype),
         0,

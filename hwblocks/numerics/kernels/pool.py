@@ -58,3 +58,4 @@ class AvgPoolCall:
     hi: int
     clamp_lo: int
     clamp_hi: int
+    counts: tuple[bool, bool] = (True, True)

@@ -39,3 +39,4 @@ class RationalCall:
     hi: int
     clamp_lo: int
     clamp_hi: int
+    counts: tuple[bool, bool] = (True, True)

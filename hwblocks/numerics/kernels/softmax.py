@@ -30,3 +30,4 @@ class SoftmaxCall:
     hi: int
     clamp_lo: int
     clamp_hi: int
+    counts: tuple[bool, bool] = (True, True)

@@ -1,0 +1,1 @@
+"""Analyses: comparison of float and integer runs, explanations of single elements."""
