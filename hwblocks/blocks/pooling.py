@@ -185,7 +185,7 @@ def average_call(site: Site, made: Window, divisors: Array) -> Call | str:
         x_dtype=x.format.dtype.name,
         out_dtype=y.dtype.name,
         x_zero=scalar_zero_point(x.format),
-        counts=np.ascontiguousarray(divisors, dtype=np.int64).reshape(numbers["out_height"], numbers["out_width"]),
+        divisors=np.ascontiguousarray(divisors, dtype=np.int64).reshape(numbers["out_height"], numbers["out_width"]),
         ratio_num=ratio.numerator,
         ratio_den=ratio.denominator,
         rounding=site.arithmetic.rounding,

@@ -209,7 +209,8 @@ def test_contradicting_overrides_are_explained_by_name(formats_of, branches, cha
         formats_of(branches, X, recipe)
     assert error.value.message == (
         "Concat 'cat', Flatten 'flat': codes are moved unchanged, so these tensors need one format, "
-        "but recipe 'int8' asks for int8 affine for 'soft'; int16 affine for 'act'; override all of them alike"
+        "but recipe 'int8' asks for int8 affine for 'soft'; int16 affine for 'act'; "
+        "override all of them alike"
     )
 
 

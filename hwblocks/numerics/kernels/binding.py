@@ -185,7 +185,7 @@ def bind_avgpool(call: AvgPoolCall, isa: str) -> Any:
     if (largest * call.ratio_num).bit_length() > EXACT_BITS or (call.ratio_den * window).bit_length() > EXACT_BITS:
         return "a scale ratio beyond 128-bit integers"
     numbers = [*window_numbers(call, call.x_dtype), *end_of(call), call.x_zero]
-    return op(isa, "avgpool", numbers, [], (call.counts.ravel(), words([call.ratio_num, call.ratio_den])))
+    return op(isa, "avgpool", numbers, [], (call.divisors.ravel(), words([call.ratio_num, call.ratio_den])))
 
 
 def bind_rational(call: RationalCall, isa: str) -> Any:

@@ -34,7 +34,8 @@ class MaxPoolCall:
 class AvgPoolCall:
     """Average over windows: y = round(Σ (x − x_zero) · ratio_num / (ratio_den · count)) + zero_point, limited.
 
-    counts [out_height, out_width]: the divisor of each window.
+    divisors [out_height, out_width]: what the sum of each window is divided by.
+    counts: whether leaving the format below and above counts as saturated.
     """
 
     x_dtype: str
@@ -49,7 +50,7 @@ class AvgPoolCall:
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     pad: tuple[int, int]
-    counts: np.ndarray[Any, Any]
+    divisors: np.ndarray[Any, Any]
     ratio_num: int
     ratio_den: int
     rounding: Rounding
