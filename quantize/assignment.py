@@ -12,6 +12,7 @@ from hwblocks.graph.node import Node
 from quantize.domain import Domain, check_float, find_domain
 from quantize.format_table import FormatTable
 from quantize.groups import tied_groups
+from quantize.models import Model, as_graph
 from quantize.observers import observe
 from quantize.passes import prepare
 from quantize.range_table import RangeTable
@@ -22,8 +23,8 @@ from quantize.weights import assign_biases, assign_weights
 Range = tuple[float, float]
 
 
-def assign(graph: Graph, ranges: RangeTable, recipe: Recipe | str | Path = "int8") -> FormatTable:
-    """The formats of the integer graph that `convert` makes of a float graph.
+def assign(model: Model, ranges: RangeTable, recipe: Recipe | str | Path = "int8") -> FormatTable:
+    """The formats of the integer graph that `convert` makes of a float model.
 
     Activations that nodes only move share one format, whose range is the union of theirs. Outputs of a known
     range (softmax, sigmoid) take the scale that spans it; where such an output meets others, it is rescaled,
@@ -33,6 +34,7 @@ def assign(graph: Graph, ranges: RangeTable, recipe: Recipe | str | Path = "int8
     Errors: CalibrationError when a tensor has no row; ConversionError when demands on tensors that share a
     format contradict each other; RecipeError for an override that matches nothing.
     """
+    graph = as_graph(model)
     check_float(graph)
     chosen, prepared = load_recipe(recipe), prepare(graph)
     ranges.check(prepared)

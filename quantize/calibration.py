@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from hwblocks.graph.builder import Sequential
 from hwblocks.graph.graph import Graph
 from hwblocks.simulate.inputs import read_samples
 from hwblocks.simulate.simulator import Simulator
+from quantize.models import Model, as_graph
+from quantize.passes import fold_constants
 from quantize.range_table import RangeTable
 from quantize.sketches import Sketch
 
@@ -24,10 +25,10 @@ CHUNK_BYTES = 1 << 25  # all tensors of the samples that are run together
 LARGEST_CHUNK = 64
 
 
-def calibrate(
-    model: Graph | Sequential | str | Path, samples: Any, *, progress: Callable[[int], None] | None = None
-) -> RangeTable:
-    """Ranges of every run-time tensor of a float model over samples of real values.
+def calibrate(model: Model, samples: Any, *, progress: Callable[[int], None] | None = None) -> RangeTable:
+    """Ranges of every input and node output of a float model over samples of real values.
+
+    Outputs of nodes that read constants alone are constants themselves, and have no row.
 
     model: a Graph, a Sequential or a file's path. samples: an array [N, *shape] or [N, *shape[1:]], a dict of
     arrays by input name, a list of arrays in model order, or an iterator of any of these, read once and never
@@ -68,7 +69,7 @@ def _run(simulator: Simulator, chunk: Arrays) -> Mapping[str, Array]:
 
 def _open(model: Any, samples: Any) -> tuple[Graph, Iterator[Any]]:
     """The float graph and its stream of batches; a Sequential learns its shape from the first batch."""
-    graph = model if isinstance(model, (Graph, Sequential)) else _loaded(model)
+    graph = model if isinstance(model, Sequential) else as_graph(model)
     batches = _batches(samples, graph.inputs if isinstance(graph, Graph) else ("x",), _rank(graph))
     if isinstance(graph, Sequential):
         first = next(batches, None)
@@ -80,13 +81,7 @@ def _open(model: Any, samples: Any) -> tuple[Graph, Iterator[Any]]:
         raise CalibrationError(
             f"graph {graph.name!r} computes in integers already; calibrate the float graph"
         )
-    return graph, batches
-
-
-def _loaded(path: str | Path) -> Graph:
-    from hwblocks.importers.load import load
-
-    return load(path)
+    return fold_constants.apply(graph), batches
 
 
 def _rank(graph: Graph | Sequential) -> int:

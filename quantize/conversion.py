@@ -8,7 +8,6 @@ import numpy as np
 
 from hwblocks.errors import ConversionError, FormatError
 from hwblocks.graph.block import Accumulate
-from hwblocks.graph.builder import Sequential
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import accumulate_epilogue
@@ -23,6 +22,7 @@ from quantize.domain import Domain, check_float, find_domain
 from quantize.edges import with_edges
 from quantize.format_table import FormatTable
 from quantize.groups import activation_constants
+from quantize.models import Model, as_graph
 from quantize.passes import prepare
 from quantize.proof import unproven
 from quantize.range_table import RangeTable
@@ -32,7 +32,7 @@ from quantize.weights import Sum, bias_format, sums_of
 
 
 def convert(
-    model: Graph | Sequential | str | Path,
+    model: Model,
     ranges: RangeTable | None,
     recipe: Recipe | str | Path = "int8",
     *,
@@ -57,7 +57,7 @@ def convert(
     >>> q.metadata["accumulator"]
     'safe'
     """
-    chosen, graph = load_recipe(recipe), as_float_graph(model)
+    chosen, graph = load_recipe(recipe), as_graph(model)
     check_float(graph)
     prepared = prepare(graph)
     if formats is None:
@@ -68,17 +68,6 @@ def convert(
     domain = find_domain(prepared, chosen)
     check_formats(domain, formats)
     return _integer_graph(domain, chosen, formats)
-
-
-def as_float_graph(model: Graph | Sequential | str | Path) -> Graph:
-    """The graph of a model in any form."""
-    if isinstance(model, Graph):
-        return model
-    if isinstance(model, Sequential):
-        return model.graph()
-    from hwblocks.importers.load import load
-
-    return load(model)
 
 
 def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:

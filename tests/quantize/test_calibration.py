@@ -91,6 +91,16 @@ def test_a_stream_is_read_once_and_not_held(net, monkeypatch):
     assert progress == [(8, 8), (16, 8), (24, 8), (32, 8), (40, 8)]
 
 
+def test_constant_parts_have_no_row_and_do_not_disturb():
+    build = hb.GraphBuilder("g")
+    k = build.add(hb.Reshape((1, 3)), build.constant("c", np.array([1.0, 2.0, 3.0])), name="k")
+    net = build.build(build.add(hb.Add(), build.input("x", (1, 3)), k, name="y"))
+    table = qz.calibrate(net, np.array([[0.0, 0.0, 0.0], [1.0, 1.0, -9.0]]))
+    assert list(table) == ["x", "y"]
+    assert (table["y"].lo, table["y"].hi) == (-6.0, 3.0)
+    assert qz.convert(net, table).nodes[0].inputs == ("x", "k")
+
+
 def test_integer_samples_are_real_values(two_inputs):
     table = qz.calibrate(two_inputs, {"a": np.array([[255, 0, 3]], np.uint8), "b": np.zeros((1, 3))})
     assert table["a"].hi == 255.0

@@ -293,7 +293,27 @@ def test_overrides_reach_nodes(ranges, changed_recipe):
     assert q.node("conv").arithmetic.accumulator == Accumulator("int32 wrap")
 
 
-def test_shared_weights_are_stored_once(changed_recipe):
+@pytest.mark.parametrize("per", ["tensor", "channel"])
+def test_affine_weights(changed_recipe, per):
+    weight = np.array([[0.0, 2.0, 5.1], [-1.0, -2.0, -2.55]])
+    net = hb.Sequential(hb.Linear(weight=weight), input_shape=(3,)).graph()
+    x = np.array([[1.0, 0.5, -0.25], [0.0, 1.0, -1.0]])
+    changes = {"weights.scale": "affine", "weights.narrow": False, "weights.per": per, "requantize": "exact"}
+    q = qz.convert(net, qz.calibrate(net, x), changed_recipe("int8", **changes))
+    w, x_format, y_format = q.tensors["linear0.weight"], q.tensors["x"].format, q.tensors["linear0"].format
+    zeros = np.broadcast_to(w.format.zero_point, (2,)).tolist()
+    scales = np.broadcast_to(w.format.scale, (2,)).tolist()
+    assert zeros == ([-128, 127] if per == "channel" else [-43, -43])
+    run = Simulator(q, engine="definition").run(x, trace="full")
+    for codes, made in zip(run.trace["x"].tolist(), run.outputs["linear0"].tolist(), strict=True):
+        for o in range(2):
+            row = w.value[o].tolist()
+            total = sum((c - x_format.zero_point) * (v - zeros[o]) for c, v in zip(codes, row, strict=True))
+            ratio = Fraction(x_format.scale) * Fraction(scales[o]) / Fraction(y_format.scale)
+            assert made[o] == clip(round(total * ratio) + y_format.zero_point, -128, 127)
+
+
+def test_shared_weights_are_stored_once():
     build = hb.GraphBuilder("tied")
     w = build.constant("w", np.array([[0.5, 1.0], [0.25, -1.0]]))
     b = build.constant("b", np.array([1.0, 2.0]))
