@@ -205,6 +205,19 @@ def test_integers_stay_near_the_float_network(ranges, recipe, least_db):
     assert 10 * np.log10(np.sum(wanted**2) / noise) > least_db
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_kernels_equal_the_definition_for_any_batch_and_thread_count(ranges, recipe):
+    q = qz.convert(NET, ranges, recipe)
+    wanted = Simulator(q, engine="definition").run(SAMPLES, trace="full").trace
+    for threads, sizes in ((1, [40]), (2, [1, 7, 32])):
+        simulator, start = Simulator(q, threads=threads), 0
+        for size in sizes:
+            part = slice(start, start + size)
+            got = simulator.run(SAMPLES[part], trace="full").trace
+            assert all(np.array_equal(got[name], wanted[name][part]) for name in wanted)
+            start += size
+
+
 def test_the_file_round_trip_keeps_every_byte(ranges):
     q = qz.convert(NET, ranges, "w4a8")
     assert to_bytes(from_bytes(to_bytes(q))) == to_bytes(q)
