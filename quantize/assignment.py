@@ -71,6 +71,7 @@ class _Group:
     members: list[str]
 
     def maker(self, name: str) -> Node | None:
+        """The node that makes a tensor; None for inputs and constants."""
         return self.domain.graph.producer.get(name)
 
     def is_source(self, name: str) -> bool:
@@ -79,9 +80,11 @@ class _Group:
         return maker is None or not self.domain.is_tied(maker)
 
     def is_constant(self, name: str) -> bool:
+        """True for a member that carries its value."""
         return self.domain.graph.tensors[name].is_constant
 
     def rule(self, name: str) -> TensorRule:
+        """What the recipe says of a member; a constant goes by the node that reads it."""
         near = [self.maker(name)] if not self.is_constant(name) else self.domain.graph.consumers[name]
         return self.recipe.activations_of(name, *(node.name for node in near if node is not None))
 

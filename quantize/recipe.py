@@ -90,8 +90,9 @@ class BiasChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Changes for the nodes and tensors whose names match a pattern (`*`, `?`, `[...]`).
 
-    A pattern that matches a node's name changes its weights, bias, accumulator and requantization, and the
-    activations it makes; one that matches a tensor's name changes that tensor.
+    A pattern that matches a node's name changes its weights, bias, accumulator and requantization, the
+    activations it makes and the constants it reads as activations; one that matches a tensor's name changes
+    that tensor.
     """
 
     match: str

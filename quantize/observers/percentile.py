@@ -17,25 +17,24 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def observe(sketch: Sketch, parameters: Parameters) -> tuple[float, float]:
-    """hi: the lowest bin edge with at least `percent` % of the elements below it; lo: the highest with that
-    many above.
+    """The range outside of which at most 100 − percent % of the elements lie, on either side.
 
-    Edges are those of the histogram's bins, limited to the extremes that were seen. Counts are compared
-    exactly.
+    hi: the lowest bin edge with at least `percent` % of the elements below it; lo: the highest with that many
+    above. Edges are those of the histogram's bins, limited to the extremes that were seen. Counts are
+    compared exactly.
     """
-    histogram = sketch.histogram
-    total = histogram.total
-    needed = -(-Fraction(str(parameters.percent)) * total // 100)
-    below = above = 0
-    hi, lo = sketch.hi, sketch.lo
-    for _, upper, count in histogram.bins():
-        below += count
-        if below >= needed:
-            hi = min(upper, sketch.hi)
-            break
-    for lower, _, count in reversed(histogram.bins()):
-        above += count
-        if above >= needed:
-            lo = max(lower, sketch.lo)
-            break
-    return lo, hi
+    bins = sketch.histogram.bins()
+    needed = -(-Fraction(str(parameters.percent)) * sketch.histogram.total // 100)
+    hi = _crossing([(upper, count) for _, upper, count in bins], needed, sketch.hi)
+    lo = _crossing([(lower, count) for lower, _, count in reversed(bins)], needed, sketch.lo)
+    return max(lo, sketch.lo), min(hi, sketch.hi)
+
+
+def _crossing(edges: list[tuple[float, int]], needed: int, otherwise: float) -> float:
+    """The first edge up to which at least `needed` elements were counted."""
+    seen = 0
+    for edge, count in edges:
+        seen += count
+        if seen >= needed:
+            return edge
+    return otherwise
