@@ -141,7 +141,7 @@ class Graph:
     def _follows_probe(self, node: Node, shapes: dict[str, Shape]) -> bool:
         names = [name for name in node.inputs if name]
         if not any(name in shapes for name in names):
-            return False
+            return False  # made from constants alone: it has no sample axis
         given = [shapes.get(name, self.tensors[name].shape) for name in names]
         try:
             made = node.block.shape(*given)

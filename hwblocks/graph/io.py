@@ -218,7 +218,7 @@ def _node(item: dict[str, Any]) -> Node:
         tuple(item["inputs"]),
         tuple(item["outputs"]),
         tuple(float.fromhex(bound) for bound in clamp) if clamp else None,  # type: ignore[arg-type]
-        Arithmetic.from_dict(arithmetic) if arithmetic else None,
+        Arithmetic.from_dict(arithmetic) if arithmetic is not None else None,
         item.get("source_name", ""),
         item.get("marked", ""),
         item.get("attributes", {}),

@@ -35,8 +35,12 @@ class Store:
         tensor = self.graph.tensors[name]
         if tensor.value is not None:
             return tensor.value
-        array = self.arrays[self.owners.get(name, name)]
-        return array.reshape(array.shape[0], *tensor.shape[1:]) if tensor.shape else array
+        owner = self.owners.get(name, name)
+        array = self.arrays[owner]
+        if owner == name:
+            return array
+        leading = array.shape[0] // max(self.graph.tensors[owner].shape[0], 1) if array.ndim else 1
+        return array.reshape(leading * tensor.shape[0], *tensor.shape[1:]) if tensor.shape else array.reshape(())
 
     def __setitem__(self, name: str, array: Array) -> None:
         self.arrays[name] = array
