@@ -1,0 +1,1 @@
+"""Costs: operations, memory, traffic, cycles and energy of a graph, for one sample."""

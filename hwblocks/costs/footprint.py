@@ -1,0 +1,40 @@
+"""Memory: bytes of constants, and the arena that the run-time tensors of one sample need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwblocks.costs.ops import Layer
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.memory import live_ranges, plan_memory
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The planned arena in bytes, its lower bound, and the node at which most is alive."""
+
+    bytes: int
+    bound_bytes: int
+    peak_node: str
+
+
+def weight_bytes(layer: Layer) -> tuple[int, int]:
+    """(bytes with codes packed without gaps, bytes in storage types) of a layer's constants, biases included."""
+    constants = [t for t in layer.site.present if t.is_constant]
+    packed = sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants)
+    return packed, sum(t.stored_bytes for t in constants)
+
+
+def arena(graph: Graph) -> Arena:
+    """The arena of one sample."""
+    buffers = live_ranges(graph)
+    plan = plan_memory(buffers)
+    alive = [sum(b.size for b in buffers if b.lower <= step < b.upper) for step in range(max(len(graph.nodes), 1))]
+    peak = graph.nodes[alive.index(max(alive))].name if graph.nodes else ""
+    return Arena(plan.size, plan.bound, peak)
+
+
+def activation_bytes(layer: Layer) -> tuple[int, int]:
+    """(bytes read, bytes written) of run-time tensors, each once."""
+    read = sum(t.stored_bytes for t in layer.site.present if not t.is_constant)
+    return read, sum(t.stored_bytes for t in layer.site.outputs)

@@ -1,0 +1,58 @@
+"""Operations of each layer of a graph, with the widths they work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwblocks.graph.block import Accumulate, Move
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.node import Node
+from hwblocks.graph.site import Site
+from hwblocks.graph.work import Work
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node with its work and widths. `free` marks layout changes and views, which cost nothing."""
+
+    node: Node
+    site: Site
+    work: Work
+    activation_bits: int
+    weight_bits: int
+    accumulator_bits: int
+    free: bool
+
+    @property
+    def widths(self) -> str:
+        """ "8x8→32": activation bits × weight bits → accumulator bits; "" without products."""
+        if not self.work.macs:
+            return ""
+        return f"{self.activation_bits}x{self.weight_bits}→{self.accumulator_bits}"
+
+    @property
+    def other_ops(self) -> int:
+        """Element-wise operations: everything but the products of a contraction."""
+        w = self.work
+        return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants
+
+
+def layers(graph: Graph) -> list[Layer]:
+    """All nodes in execution order."""
+    return [_layer(graph, node) for node in graph.nodes]
+
+
+def _layer(graph: Graph, node: Node) -> Layer:
+    site = graph.site(node)
+    x = site.present[0].format
+    w = site.present[1].format if len(site.present) > 1 else x
+    accumulator = node.arithmetic.accumulator if node.arithmetic else None
+    bits = accumulator.bits if accumulator else (FLOAT_BITS if x.is_float else 64)
+    work = node.block.work(*site.shapes)
+    if not site.output.format.is_quantized:
+        work = Work(**{**work.to_dict(), "requants": 0})
+    free = node.marked == "layout" or (isinstance(node.block, Move) and node.block.is_view)
+    weight_bits = w.bits if isinstance(node.block, Accumulate) else x.bits
+    return Layer(node, site, work, x.bits, weight_bits, bits, free)

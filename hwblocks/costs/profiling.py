@@ -1,0 +1,50 @@
+"""Profiling: operations and memory of one sample, layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hwblocks.costs.footprint import arena, weight_bytes
+from hwblocks.costs.ops import Layer, layers
+from hwblocks.costs.result import PROFILE_COLUMNS, Profile
+from hwblocks.graph.graph import Graph
+from hwblocks.table import Table
+
+
+def profile_graph(graph: Graph) -> Profile:
+    """The profile of a float or an integer graph."""
+    counted = [layer for layer in layers(graph) if not layer.free]
+    free = tuple(layer.node.name for layer in layers(graph) if layer.free)
+    rows = tuple(_row(layer) for layer in counted)
+    memory = arena(graph)
+    widths: Counter[str] = Counter()
+    for layer in counted:
+        if layer.widths:
+            widths[layer.widths] += layer.work.macs
+    return Profile(
+        model=graph.name,
+        macs=sum(row["macs"] for row in rows),
+        macs_valid=sum(row["macs_valid"] for row in rows),
+        weight_bytes=sum(weight_bytes(layer)[0] for layer in counted),
+        weight_stored_bytes=sum(weight_bytes(layer)[1] for layer in counted),
+        peak_bytes=memory.bytes,
+        peak_bound_bytes=memory.bound_bytes,
+        peak_node=memory.peak_node,
+        layers=Table("Operations by layer", PROFILE_COLUMNS, rows),
+        free=free,
+        by_widths=tuple(sorted(widths.items())),
+    )
+
+
+def _row(layer: Layer) -> dict[str, Any]:
+    output = layer.site.output
+    return {
+        "layer": layer.node.name,
+        "block": layer.node.type_name,
+        "output": "×".join(map(str, output.shape[1:])) or "1",
+        "widths": layer.widths,
+        **layer.work.to_dict(),
+        "weight_bytes": weight_bytes(layer)[0],
+        "output_bytes": output.stored_bytes,
+    }

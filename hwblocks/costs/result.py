@@ -1,0 +1,130 @@
+"""Results of profiling and pricing: tables by layer and totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hwblocks.table import Column, Result, Section, Table
+
+PROFILE_COLUMNS = (
+    Column("layer", "layer"),
+    Column("block", "block"),
+    Column("output", "output"),
+    Column("widths", "bits"),
+    Column("macs", "MACs", bar=True),
+    Column("macs_valid", "MACs without padding"),
+    Column("muls", "muls"),
+    Column("adds", "adds"),
+    Column("compares", "compares"),
+    Column("lookups", "lookups"),
+    Column("divisions", "divisions"),
+    Column("requants", "requants"),
+    Column("weight_bytes", "weights", "B"),
+    Column("output_bytes", "output", "B"),
+)
+COST_COLUMNS = (
+    Column("layer", "layer"),
+    Column("block", "block"),
+    Column("widths", "bits"),
+    Column("macs", "MACs"),
+    Column("moved_bytes", "moved", "B"),
+    Column("compute_cycles", "compute", "cycles"),
+    Column("memory_cycles", "memory", "cycles"),
+    Column("cycles", "cycles", bar=True),
+    Column("bound", "bound"),
+    Column("energy_pj", "energy", "pJ", ".1f", bar=True),
+)
+
+
+@dataclass(frozen=True)
+class Profile(Result):
+    """Operations and memory of one sample.
+
+    layers: one row a layer; free: layout changes and views, which cost nothing. by_widths: MACs by bits.
+    """
+
+    schema = "profile"
+    model: str = ""
+    macs: int = 0
+    macs_valid: int = 0
+    weight_bytes: int = 0
+    weight_stored_bytes: int = 0
+    peak_bytes: int = 0
+    peak_bound_bytes: int = 0
+    peak_node: str = ""
+    layers: Table = Table("", (), ())
+    free: tuple[str, ...] = ()
+    by_widths: tuple[tuple[str, int], ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "macs": self.macs,
+            "macs_valid": self.macs_valid,
+            "macs_by_bits": dict(self.by_widths),
+            "weight_bytes": self.weight_bytes,
+            "weight_stored_bytes": self.weight_stored_bytes,
+            "peak_activation_bytes": self.peak_bytes,
+            "peak_bound_bytes": self.peak_bound_bytes,
+            "peak_node": self.peak_node,
+            "free_layers": list(self.free),
+            "layers": [dict(row) for row in self.layers],
+        }
+
+    def sections(self) -> Sequence[Section]:
+        optimal = "optimal" if self.peak_bytes == self.peak_bound_bytes else f"bound {self.peak_bound_bytes:,} B"
+        facts = [
+            ("MACs", f"{self.macs:,} ({self.macs_valid:,} without padding)"),
+            *((f"MACs at {widths} bits", f"{macs:,}") for widths, macs in self.by_widths),
+            ("weights", f"{self.weight_bytes:,} B packed, {self.weight_stored_bytes:,} B stored"),
+            ("peak activations", f"{self.peak_bytes:,} B at {self.peak_node!r} ({optimal})"),
+        ]
+        if self.free:
+            facts.append(("free layers", ", ".join(self.free)))
+        return (Section(f"Profile of one sample: {self.model}", "", tuple(facts), (self.layers,)),)
+
+
+@dataclass(frozen=True)
+class Cost(Result):
+    """Cycles, time and energy of one sample on a target."""
+
+    schema = "cost"
+    model: str = ""
+    target: str = ""
+    energy_table: str = ""
+    energy_note: str = ""
+    cycles: int = 0
+    latency_us: float = 0.0
+    utilisation: float = 0.0
+    energy_pj: float = 0.0
+    profile: Profile = Profile()
+    layers: Table = Table("", (), ())
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "target": self.target,
+            "energy_table": self.energy_table,
+            "cycles": self.cycles,
+            "latency_us": self.latency_us,
+            "utilisation": self.utilisation,
+            "energy_pj": self.energy_pj,
+            "profile": self.profile.content(),
+            "layers": [dict(row) for row in self.layers],
+        }
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.layers,)
+
+    def sections(self) -> Sequence[Section]:
+        facts = (
+            ("target", self.target),
+            ("cycles", f"{self.cycles:,}"),
+            ("latency", f"{self.latency_us:.2f} µs"),
+            ("multipliers busy", f"{100 * self.utilisation:.1f} %"),
+            (f"energy by {self.energy_table}", f"{self.energy_pj / 1e3:,.2f} nJ"),
+        )
+        return (Section(f"Cost of one sample: {self.model}", self.energy_note, facts, (self.layers,)),)

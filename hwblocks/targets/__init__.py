@@ -1,0 +1,1 @@
+"""Targets: accelerators and energy tables as data files."""
