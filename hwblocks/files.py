@@ -9,7 +9,7 @@ from pathlib import Path
 from hwblocks.errors import OutputError
 
 
-def check_writable(path: str | Path) -> Path:
+def check_writable(path: str | Path, may_be_folder: bool = False) -> Path:
     """The path, when a file can be written there; call it before long work.
 
     Errors: OutputError when the folder is missing, is no folder, or may not be written.
@@ -18,7 +18,7 @@ def check_writable(path: str | Path) -> Path:
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"{path}: the folder {str(folder)!r} does not exist; make it first")
-    if path.is_dir():
+    if path.is_dir() and not may_be_folder:
         raise OutputError(f"{path}: is a folder; name a file in it")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{path}: the folder {str(folder)!r} may not be written; choose another")

@@ -1,0 +1,1 @@
+"""Exporters: graphs and runs as files for other tools."""
