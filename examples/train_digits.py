@@ -1,9 +1,9 @@
 """Train the demo's small CNN on scikit-learn's digits with NumPy alone, and write it with its data.
 
 Run `python examples/train_digits.py` from the project's root (needs scikit-learn and onnx; about a minute). It writes
-hwblocks/demo_data/digits_cnn.onnx and digits.npz; the seed is fixed, so that the files come out alike.
+digits_cnn.onnx and digits.npz to hwblocks/demo_data; the seed is fixed, so that the files come out alike.
 
-Network, channels first as in the file: Conv 3×3 (16) → BatchNorm → ReLU → MaxPool 2 → depthwise Conv 3×3 → Conv 1×1 (32)
+Network: Conv 3×3 (16) → BatchNorm → ReLU → MaxPool 2 → depthwise Conv 3×3 → Conv 1×1 (32)
 → ReLU → MaxPool 2 → Flatten → Gemm (10) → Softmax.
 """
 
@@ -76,7 +76,9 @@ def start(random: np.random.Generator) -> Weights:
     }
 
 
-def forward(p: Weights, x: Array, mean: Array | None = None, var: Array | None = None) -> tuple[Array, dict[str, Array]]:
+def forward(
+    p: Weights, x: Array, mean: Array | None = None, var: Array | None = None
+) -> tuple[Array, dict[str, Array]]:
     """Logits [N, 10] and what the backward pass needs; batch statistics unless given."""
     c: dict[str, Array] = {"x1": windows(x)}
     z = np.einsum("nhwtc,tco->nhwo", c["x1"], p["w1"])
@@ -153,8 +155,20 @@ def to_onnx(p: Weights, mean: Array, var: Array) -> onnx.ModelProto:
         ("BatchNormalization", "bn1", ["conv1_out", *batch], "bn1_out", {"epsilon": 1e-5}),
         ("Relu", "relu1", ["bn1_out"], "relu1_out", {}),
         ("MaxPool", "pool1", ["relu1_out"], "pool1_out", halve),
-        ("Conv", "depthwise", ["pool1_out", "depthwise.weight", "depthwise.bias"], "dw_out", {**square, "group": FIRST}),
-        ("Conv", "pointwise", ["dw_out", "pointwise.weight", "pointwise.bias"], "pw_out", {"kernel_shape": [1, 1]}),
+        (
+            "Conv",
+            "depthwise",
+            ["pool1_out", "depthwise.weight", "depthwise.bias"],
+            "dw_out",
+            {**square, "group": FIRST},
+        ),
+        (
+            "Conv",
+            "pointwise",
+            ["dw_out", "pointwise.weight", "pointwise.bias"],
+            "pw_out",
+            {"kernel_shape": [1, 1]},
+        ),
         ("Relu", "relu2", ["pw_out"], "relu2_out", {}),
         ("MaxPool", "pool2", ["relu2_out"], "pool2_out", halve),
         ("Flatten", "flatten", ["pool2_out"], "flat", {"axis": 1}),

@@ -13,7 +13,13 @@ class Constant:
 class Op:
     inputs: int
     def __init__(
-        self, isa: str, family: str, numbers: Any, cast: Any, constants: tuple[Constant | None, ...], inputs: int
+        self,
+        isa: str,
+        family: str,
+        numbers: Any,
+        cast: Any,
+        constants: tuple[Constant | None, ...],
+        inputs: int,
     ) -> None: ...
 
 class Program:

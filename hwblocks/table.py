@@ -91,7 +91,9 @@ class Table:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([c.key for c in self.columns])
-        writer.writerows([["" if row.get(c.key) is None else row.get(c.key) for c in self.columns] for row in self.rows])
+        writer.writerows(
+            [["" if row.get(c.key) is None else row.get(c.key) for c in self.columns] for row in self.rows]
+        )
         return out.getvalue()
 
     def to_markdown(self) -> str:

@@ -31,9 +31,7 @@ __all__ = ["FormatTable", "RangeTable", "Recipe", "assign", "calibrate", "conver
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(
-            f"module 'quantize' has no attribute {name!r}; public names: {', '.join(__all__)}"
-        )
+        raise AttributeError(f"module 'quantize' has no attribute {name!r}; public names: {', '.join(__all__)}")
     value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value

@@ -105,11 +105,7 @@ class _Group:
         found = {}
         for name in self.members:
             maker = self.maker(name)
-            if (
-                maker is not None
-                and maker.block.quant.output == "fixed"
-                and maker.name in self.domain.integer
-            ):
+            if maker is not None and maker.block.quant.output == "fixed" and maker.name in self.domain.integer:
                 assert maker.block.quant.fixed_range is not None
                 found[name] = maker.block.quant.fixed_range
         return found
@@ -158,9 +154,7 @@ def _common_rule(group: _Group) -> TensorRule:
     if len(rules) < 2:
         return rules[0] if rules else group.recipe.activations
     ties = [n for n in group.domain.nodes if group.domain.is_tied(n) and set(n.outputs) & set(group.members)]
-    asked = "; ".join(
-        f"{_described(rule)} for {_listed(n for n, r in demands.items() if r == rule)}" for rule in rules
-    )
+    asked = "; ".join(f"{_described(rule)} for {_listed(n for n, r in demands.items() if r == rule)}" for rule in rules)
     raise ConversionError(
         f"{', '.join(node.where for node in ties[:3])}: codes are moved unchanged, so these tensors need one "
         f"format, but recipe {group.recipe.name!r} asks for {asked}; override all of them alike"

@@ -78,9 +78,7 @@ def _open(model: Any, samples: Any) -> tuple[Graph, Iterator[Any]]:
         batches = chain([first], batches)
         graph = graph.graph(np.shape(next(iter(first.values())) if isinstance(first, Mapping) else first)[1:])
     if graph.is_integer:
-        raise CalibrationError(
-            f"graph {graph.name!r} computes in integers already; calibrate the float graph"
-        )
+        raise CalibrationError(f"graph {graph.name!r} computes in integers already; calibrate the float graph")
     return fold_constants.apply(graph), batches
 
 
@@ -92,9 +90,7 @@ def _rank(graph: Graph | Sequential) -> int:
 def _batches(samples: Any, inputs: Sequence[str], rank: int) -> Iterator[Any]:
     """The samples as a stream of batches. A list may be one batch in model order, or several batches."""
     if isinstance(samples, (str, bytes)) or not isinstance(samples, (np.ndarray, Iterable)):
-        raise InputError(
-            f"samples are {type(samples).__name__}; pass an array, a dict, a list or an iterator of these"
-        )
+        raise InputError(f"samples are {type(samples).__name__}; pass an array, a dict, a list or an iterator of these")
     if isinstance(samples, (np.ndarray, Mapping)):
         return iter([samples])
     if not isinstance(samples, Sequence) or any(isinstance(item, Mapping) for item in samples):
@@ -128,13 +124,7 @@ def _in_model_order(graph: Graph, batch: Any) -> Any:
 
 
 def _is_empty(batch: Any) -> bool:
-    arrays = (
-        batch.values()
-        if isinstance(batch, Mapping)
-        else batch
-        if isinstance(batch, (list, tuple))
-        else [batch]
-    )
+    arrays = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, (list, tuple)) else [batch]
     return all(isinstance(array, np.ndarray) and array.shape[:1] == (0,) for array in arrays)
 
 
@@ -172,6 +162,4 @@ def _check_finite(graph: Graph, name: str, values: Array, done: int) -> None:
     sample = done + int(np.argwhere(~np.isfinite(values))[0][0])
     maker = graph.producer.get(name)
     where = f"{maker.where}: output" if maker else "input"
-    raise CalibrationError(
-        f"{where} {name!r} holds NaN or infinity at sample {sample}; check the weights and the data"
-    )
+    raise CalibrationError(f"{where} {name!r} holds NaN or infinity at sample {sample}; check the weights and the data")

@@ -111,18 +111,14 @@ def _quantized(tensor: Tensor, format: Format, rule: TensorRule) -> Tensor:
     return _stored(tensor, codes, format)
 
 
-def _quantized_bias(
-    item: Sum, recipe: Recipe, table: FormatTable, tensor: Tensor, notes: list[str]
-) -> Tensor:
+def _quantized_bias(item: Sum, recipe: Recipe, table: FormatTable, tensor: Tensor, notes: list[str]) -> Tensor:
     """Codes round(b / (scale(x) · scale(w))), limited to the bias's width."""
     rule = recipe.bias_of(tensor.name, item.node.name)
     bits = table[tensor.name].bits if tensor.name in table else rule.bits
     format = bias_format(table[item.x], table[item.node.inputs[1]], bits)
     codes, outside = Cast(format, rule.rounding, "saturate").real(_float64(tensor))
     if outside.any():
-        notes.append(
-            f"bias {tensor.name!r} of {item.node.where}: {int(outside.sum())} values saturate at {bits} bits"
-        )
+        notes.append(f"bias {tensor.name!r} of {item.node.where}: {int(outside.sum())} values saturate at {bits} bits")
     return _stored(tensor, codes, format)
 
 

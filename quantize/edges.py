@@ -62,9 +62,7 @@ class _Edges:
             return self._edge(name, "rescaled", Rescale(), target, node.arithmetic)
         return name
 
-    def _edge(
-        self, name: str, suffix: str, block: Block, format: Format, arithmetic: Arithmetic | None = None
-    ) -> str:
+    def _edge(self, name: str, suffix: str, block: Block, format: Format, arithmetic: Arithmetic | None = None) -> str:
         key = name, suffix, format
         if key not in self.made:
             source = self.tensors[name]

@@ -71,9 +71,7 @@ class FormatTable(Mapping[str, Format]):
         head = {"hwblocks_formats": VERSION, "model": self.model, "recipe": self.recipe}
         lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
         notes = ",\n".join(f"  {json.dumps(note, ensure_ascii=False)}" for note in self.notes)
-        rows = ",\n".join(
-            f"  {json.dumps(name)}: {json.dumps(_record(f))}" for name, f in self.formats.items()
-        )
+        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(_record(f))}" for name, f in self.formats.items())
         lines += [f' "notes": [\n{notes}\n ]', f' "formats": {{\n{rows}\n }}']
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -88,9 +86,7 @@ class FormatTable(Mapping[str, Format]):
         try:
             text = Path(path).read_bytes()
         except OSError as error:
-            raise ConversionError(
-                f"format table {path}: cannot be read ({error.strerror}); check the path"
-            ) from None
+            raise ConversionError(f"format table {path}: cannot be read ({error.strerror}); check the path") from None
         return cls.from_json(text, f"format table {path}")
 
     @classmethod

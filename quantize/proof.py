@@ -15,11 +15,7 @@ def unproven(graph: Graph) -> list[str]:
     lines = []
     for node in graph.nodes:
         site = graph.site(node)
-        if (
-            not isinstance(node.block, Accumulate)
-            or not site.is_integer
-            or site.arithmetic.accumulator is None
-        ):
+        if not isinstance(node.block, Accumulate) or not site.is_integer or site.arithmetic.accumulator is None:
             continue
         accumulator = site.arithmetic.accumulator
         low, high = sum_bounds(site, accumulator)

@@ -107,9 +107,7 @@ class RangeTable(Mapping[str, Sketch]):
 
     def to_json(self) -> str:
         """The file's text: one line per entry of a row."""
-        rows = [
-            f"  {json.dumps(name)}: {{\n{_row_text(sketch)}\n  }}" for name, sketch in self.sketches.items()
-        ]
+        rows = [f"  {json.dumps(name)}: {{\n{_row_text(sketch)}\n  }}" for name, sketch in self.sketches.items()]
         head = f'{{\n "hwblocks_ranges": {VERSION},\n "model": {json.dumps(self.model)},\n "rows": {{\n'
         return head + ",\n".join(rows) + "\n }\n}\n"
 
@@ -124,9 +122,7 @@ class RangeTable(Mapping[str, Sketch]):
         try:
             text = Path(path).read_bytes()
         except OSError as error:
-            raise CalibrationError(
-                f"range table {path}: cannot be read ({error.strerror}); check the path"
-            ) from None
+            raise CalibrationError(f"range table {path}: cannot be read ({error.strerror}); check the path") from None
         return cls.from_json(text, f"range table {path}")
 
     @classmethod
@@ -138,9 +134,7 @@ class RangeTable(Mapping[str, Sketch]):
             raise CalibrationError(f"{where}: {error}") from None
         if file.hwblocks_ranges != VERSION:
             raise CalibrationError(f"{where}: version {file.hwblocks_ranges}, this package reads {VERSION}")
-        return cls(
-            file.model, {name: _sketch(row, f"{where}: row {name!r}") for name, row in file.rows.items()}
-        )
+        return cls(file.model, {name: _sketch(row, f"{where}: row {name!r}") for name, row in file.rows.items()})
 
 
 def _row_text(sketch: Sketch) -> str:
@@ -170,9 +164,7 @@ def _row(sketch: Sketch) -> Row:
 
 def _sketch(row: Row, where: str) -> Sketch:
     if row.lo > row.hi or row.average_lo > row.average_hi:
-        raise CalibrationError(
-            f"{where}: min {row.lo} is above max {row.hi} (or their averages); correct the row"
-        )
+        raise CalibrationError(f"{where}: min {row.lo} is above max {row.hi} (or their averages); correct the row")
     if len(row.channel_lo) != len(row.channel_hi):
         raise CalibrationError(
             f"{where}: channel_min has {len(row.channel_lo)} values, channel_max {len(row.channel_hi)}"
@@ -195,9 +187,7 @@ def _sketch(row: Row, where: str) -> Sketch:
 def _histogram(record: HistogramRecord, where: str) -> Histogram:
     start = record.first + HALF_BINS
     if start + len(record.counts) > 2 * HALF_BINS:
-        raise CalibrationError(
-            f"{where}: the histogram goes beyond bin {HALF_BINS - 1}; correct first and counts"
-        )
+        raise CalibrationError(f"{where}: the histogram goes beyond bin {HALF_BINS - 1}; correct first and counts")
     counts: Any = np.zeros(2 * HALF_BINS, dtype=np.int64)
     counts[start : start + len(record.counts)] = record.counts
     return Histogram(record.exponent, counts)

@@ -186,8 +186,7 @@ def recipe_names() -> tuple[str, ...]:
 def _library_path(name: str) -> Path:
     if name not in recipe_names():
         raise RecipeError(
-            f"recipe {name!r} is not known; use {', '.join(recipe_names())} or the path of a .toml "
-            "or .json file"
+            f"recipe {name!r} is not known; use {', '.join(recipe_names())} or the path of a .toml or .json file"
         )
     return FOLDER / f"{name}.toml"
 

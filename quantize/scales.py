@@ -87,9 +87,7 @@ def channel_format(
     """
     made = [None if is_zero_range(*r) else range_format(*r, rule, precision, where) for r in ranges]
     known = [m for m in made if m is not None]
-    spare = (
-        max(known, key=lambda m: float(m.scale)) if known else range_format(0.0, 0.0, rule, precision, where)
-    )
+    spare = max(known, key=lambda m: float(m.scale)) if known else range_format(0.0, 0.0, rule, precision, where)
     chosen = [m or spare for m in made]
     zero_points: Any = tuple(m.zero_point for m in chosen)
     return code_format(rule).replace(
@@ -129,9 +127,7 @@ def _zero_point(lo: float, scale: float, codes: Format) -> int:
 
 def _power_of_two_exponent(lo: float, hi: float, codes: Format) -> int:
     """The smallest e with lo ≥ 2**e · lowest code and hi ≤ 2**e · highest code."""
-    needed = [
-        _exponent_above(Fraction(value) / code) for value, code in ((lo, codes.lo), (hi, codes.hi)) if value
-    ]
+    needed = [_exponent_above(Fraction(value) / code) for value, code in ((lo, codes.lo), (hi, codes.hi)) if value]
     return max(needed)
 
 

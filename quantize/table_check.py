@@ -20,9 +20,7 @@ def check_formats(domain: Domain, table: FormatTable) -> None:
     _check_names(table, [*activations, *weights], biases)
     for name in activations:
         if isinstance(table[name].scale, tuple) or isinstance(table[name].zero_point, tuple):
-            raise ConversionError(
-                f"format table: {name!r} is an activation and needs one scale and one zero point"
-            )
+            raise ConversionError(f"format table: {name!r} is an activation and needs one scale and one zero point")
     for item in sums:
         _check_weight(item, table)
 

@@ -45,9 +45,7 @@ def _sum(domain: Domain, node: Node) -> Sum:
     assert isinstance(block, Accumulate)
     roles = [block.quant.role(position) for position in range(len(site.inputs))]
     constants = {r: t for r, t in zip(roles, site.inputs, strict=True) if t is not None and t.is_constant}
-    return Sum(
-        node, node.inputs[0], constants.get("weight"), block.weight_axis(*site.shapes), constants.get("bias")
-    )
+    return Sum(node, node.inputs[0], constants.get("weight"), block.weight_axis(*site.shapes), constants.get("bias"))
 
 
 def assign_weights(domain: Domain, recipe: Recipe, table: FormatTable) -> None:
@@ -79,9 +77,7 @@ def weight_format(item: Sum, rule: TensorRule, recipe: Recipe, table: FormatTabl
     spans = [observe(Sketch.of(channel), rule.observer) for channel in np.moveaxis(values, item.axis, 0)]
     zeros = [channel for channel, span in enumerate(spans) if is_zero_range(*span)]
     if zeros:
-        table.notes.append(
-            f"{where}: channels {_listed(zeros)} are all 0 and take the largest scale of the others"
-        )
+        table.notes.append(f"{where}: channels {_listed(zeros)} are all 0 and take the largest scale of the others")
     return channel_format(spans, rule, item.axis, precision, where)
 
 

@@ -41,7 +41,9 @@ def shared() -> Path:
 def pytest_terminal_summary(terminalreporter) -> None:
     """The last lines say how many tests were skipped, and why."""
     skipped = terminalreporter.stats.get("skipped", [])
-    reasons = Counter(str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr) for report in skipped)
+    reasons = Counter(
+        str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr) for report in skipped
+    )
     terminalreporter.write_line(f"skipped: {len(skipped)}")
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"  {count} × {reason}")

@@ -81,7 +81,12 @@ class Accuracy:
 
     def to_dict(self) -> dict[str, Any]:
         """Share, interval and counts."""
-        return {"top1": self.share, "interval95": list(self.interval), "right": self.right, "samples": self.samples}
+        return {
+            "top1": self.share,
+            "interval95": list(self.interval),
+            "right": self.right,
+            "samples": self.samples,
+        }
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,9 @@ def paired_tensors(float_graph: Graph, integer_graph: Graph) -> list[tuple[Tenso
     pairs = [(t, known[t.origin_name]) for t in integer_graph.runtime_tensors if t.origin_name in known]
     pairs = [(a, b) for a, b in pairs if a.shape == b.shape and a.format.is_quantized]
     if not pairs:
-        raise InputError(f"{integer_graph.name!r} and {float_graph.name!r} share no tensor; was one made from the other?")
+        raise InputError(
+            f"{integer_graph.name!r} and {float_graph.name!r} share no tensor; was one made from the other?"
+        )
     return pairs
 
 
@@ -194,7 +201,11 @@ def _scaled(real: Array, tensor: Tensor) -> Array:
 
 
 def side_by_side(
-    float_graph: Graph, integer_graph: Graph, samples: Any, pairs: Sequence[tuple[Tensor, Tensor]], threads: int | None
+    float_graph: Graph,
+    integer_graph: Graph,
+    samples: Any,
+    pairs: Sequence[tuple[Tensor, Tensor]],
+    threads: int | None,
 ) -> Iterator[tuple[Run, Run]]:
     """Both graphs on the same chunks of samples, with the paired tensors kept; memory does not grow with samples."""
     reals, codes = Simulator(float_graph, threads=threads), Simulator(integer_graph, threads=threads)

@@ -40,7 +40,6 @@ class Convolution(Weighted, Accumulate, abstract=True):
     layout: str = "channels_last"
 
     axes: ClassVar[int] = 2
-    input_names: ClassVar[tuple[str, ...]] = ("x", "w", "b?")
     parameters: ClassVar[dict[str, str]] = {"weight": "w", "bias": "b"}
 
     def __post_init__(self) -> None:
@@ -89,11 +88,17 @@ class Convolution(Weighted, Accumulate, abstract=True):
             raise self.fail(f"groups={self.groups} does not divide {x[-1]} input channels", *shapes)
         if self.depthwise(x, w):
             if w[0] != 1 or w[-1] % self.groups:
-                raise self.fail(f"depthwise weights are (1, kernel, O) with O a multiple of groups={self.groups}", *shapes)
+                raise self.fail(
+                    f"depthwise weights are (1, kernel, O) with O a multiple of groups={self.groups}", *shapes
+                )
             return
         if x[-1] // self.groups != w[-1]:
             expected = w[-1] * self.groups
-            raise self.fail(f"x has {x[-1]} channels but w expects {expected}", *shapes, hint=f"check groups={self.groups}")
+            raise self.fail(
+                f"x has {x[-1]} channels but w expects {expected}",
+                *shapes,
+                hint=f"check groups={self.groups}",
+            )
         if w[0] % self.groups:
             raise self.fail(f"groups={self.groups} does not divide {w[0]} output channels", *shapes)
 
@@ -165,7 +170,12 @@ def _as_two_axes(made: Window) -> Window:
     if len(made.input) == 2:
         return made
     return Window(
-        (1, *made.input), (1, *made.kernel), (1, *made.stride), (1, *made.dilation), ((0, 0), *made.pads), made.ceil_mode
+        (1, *made.input),
+        (1, *made.kernel),
+        (1, *made.stride),
+        (1, *made.dilation),
+        ((0, 0), *made.pads),
+        made.ceil_mode,
     )
 
 

@@ -46,7 +46,6 @@ class Linear(Weighted, Accumulate):
     array([[12.]])
     """
 
-    input_names: ClassVar[tuple[str, ...]] = ("x", "w", "b?")
     parameters: ClassVar[dict[str, str]] = {"weight": "w", "bias": "b"}
 
     @property
@@ -182,7 +181,6 @@ class Weight(Weighted, Accumulate):
     array([[3., 8.]])
     """
 
-    input_names: ClassVar[tuple[str, ...]] = ("x", "w", "b?")
     parameters: ClassVar[dict[str, str]] = {"weight": "w", "bias": "b"}
 
     @property

@@ -13,8 +13,8 @@ from hwblocks.errors import ShapeError
 from hwblocks.graph.block import Algorithm, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
-from hwblocks.graph.ratios import scale_ratio
 from hwblocks.graph.rational import cast_ratio
+from hwblocks.graph.ratios import scale_ratio
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, window

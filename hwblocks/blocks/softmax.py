@@ -76,7 +76,7 @@ class Softmax(Algorithm):
             return "softmax kernels serve quantized run-time inputs of at most 16 bits"
         if self.dim % len(x.shape) != len(x.shape) - 1:
             return "softmax along an inner axis"
-        if not site.arithmetic.overflow.mode == "saturate":
+        if site.arithmetic.overflow.mode != "saturate":
             return f"overflow {site.arithmetic.overflow} of an algorithm"
         scale = Fraction(scalar_scale(y))
         return SoftmaxCall(

@@ -16,7 +16,14 @@ from hwblocks.cli.output import output_options, progress, show_json
 @click.option("--ranges", type=click.Path(), help="Also save the range table (JSON).")
 @output_options
 def command(
-    model: str, samples: str, part: str | None, recipe: str, out: str, ranges: str | None, as_json: bool, quiet: bool
+    model: str,
+    samples: str,
+    part: str | None,
+    recipe: str,
+    out: str,
+    ranges: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Make an integer model from a float MODEL and calibration samples."""
     import quantize as qz
@@ -41,7 +48,8 @@ def command(
     if as_json:
         show_json("quantize", out=out, nodes=len(made.nodes), hash=content_hash(made), metadata=dict(made.metadata))
     elif not quiet:
-        click.echo(f"{out}: {len(made.nodes)} nodes, recipe {made.metadata['recipe']}, {count} samples, hash {content_hash(made)}")
+        recipe_name = made.metadata["recipe"]
+        click.echo(f"{out}: {len(made.nodes)} nodes, recipe {recipe_name}, {count} samples, hash {content_hash(made)}")
         click.echo(f"accumulators: {made.metadata['accumulator']}")
         for note in made.metadata["notes"].splitlines():
             click.echo(f"note: {note}")

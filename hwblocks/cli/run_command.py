@@ -17,6 +17,7 @@ from hwblocks.cli.output import output_options, progress, show_json
 @click.option("--accumulator", help="Accumulator of every sum of products, for example 'int16 saturate'.")
 @click.option("--threads", type=click.IntRange(1), help="Workers; default all processors.")
 @click.option("--state", type=click.Choice(["reset", "carry"]), default="reset", help="States between samples.")
+@click.option("--real", is_flag=True, help="Read integer samples as real values, not as stored codes.")
 @click.option("--dump", type=click.Path(), help="A new folder for golden vectors of every node.")
 @click.option("--dump-format", type=click.Choice(["npy", "hex"]), default="npy", show_default=True)
 @output_options
@@ -28,6 +29,7 @@ def command(
     accumulator: str | None,
     threads: int | None,
     state: str,
+    real: bool,
     dump: str | None,
     dump_format: str,
     as_json: bool,
@@ -47,7 +49,7 @@ def command(
     simulator = Simulator(graph, accumulator=accumulator, threads=threads)
     count = len(next(iter(data.values())))
     with progress("running", count, quiet or as_json) as advance:
-        made = simulator.run(data, trace="full" if dump else None, state=state, progress=advance)
+        made = simulator.run(data, trace="full" if dump else None, state=state, real=real, progress=advance)
     if outputs:
         write_npz(outputs, made.outputs)
     if dump:

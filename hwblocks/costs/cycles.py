@@ -32,7 +32,7 @@ class Cycles:
 
 
 def mac_scale(target: Target, activation_bits: int, weight_bits: int) -> float:
-    """Products a cycle relative to 8 × 8 bits: the file's entry, else 64 / (a · w) as for an array of small multipliers."""
+    """Products a cycle relative to 8 × 8 bits: the file's entry, else 64 / (a · w)."""
     return target.compute.scale.get(f"{activation_bits}x{weight_bits}", 64 / (activation_bits * weight_bits))
 
 

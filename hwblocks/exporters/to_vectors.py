@@ -64,7 +64,13 @@ class _Writer:
         """All constants, all nodes, the manifest."""
         for tensor in self.graph.constants:
             assert tensor.value is not None
-            self.array(f"constants/{safe(tensor.name)}", tensor.value, tensor.format, tensor=tensor.name, role="constant")
+            self.array(
+                f"constants/{safe(tensor.name)}",
+                tensor.value,
+                tensor.format,
+                tensor=tensor.name,
+                role="constant",
+            )
         for position, node in enumerate(self.graph.nodes):
             self.node(f"nodes/{position:03d}_{safe(node.name)}", self.graph.site(node))
         manifest = {
@@ -86,7 +92,13 @@ class _Writer:
         if isinstance(site.node.block, Accumulate) and site.is_integer:
             self.sums(place, site, arrays)
         if isinstance(site.node.block, Pointwise) and site.is_integer and site.input(0).format.bits <= 16:
-            self.array(f"{place}/table", code_table(site.node.block, site), site.output.format, node=name, role="table")
+            self.array(
+                f"{place}/table",
+                code_table(site.node.block, site),
+                site.output.format,
+                node=name,
+                role="table",
+            )
         for i, tensor in enumerate(site.outputs):
             out = self._flat(tensor.name)
             self.array(f"{place}/output{i}", out, tensor.format, node=name, tensor=tensor.name, role="output")

@@ -76,7 +76,7 @@ class Block:
         """Raise GraphError when required inputs are missing or too many are given."""
         variadic = any(name.endswith("*") for name in self.input_names)
         needed = [name for name in self.input_names if name[-1] not in "?*"]
-        missing = [n for i, n in enumerate(needed) if i >= len(given) or given[i] is None or given[i] == ""]
+        missing = [n for i, n in enumerate(needed) if i >= len(given) or _absent(given[i])]
         if missing:
             raise GraphError(f"{type(self).__name__}: input {missing[0]!r} is missing; inputs are {self.input_names}")
         if len(given) > len(self.input_names) and not variadic:
@@ -115,7 +115,7 @@ class Block:
 
     def without_parameters(self) -> Block:
         """The block as its attributes alone."""
-        return replace(self, **{name: None for name in self.parameters}) if self.parameters else self  # type: ignore[type-var]
+        return replace(self, **dict.fromkeys(self.parameters)) if self.parameters else self  # type: ignore[type-var]
 
     def fail(self, problem: str, *shapes: Shape, hint: str = "") -> ShapeError:
         """A ShapeError that ends with all shapes involved, and a hint."""
@@ -131,7 +131,7 @@ class Accumulate(Block, abstract=True):
     """
 
     kind = "accumulate"
-    input_names = ("x", "w", "b?")
+    input_names: ClassVar[tuple[str, ...]] = ("x", "w", "b?")
 
     def lower(self, x: Array, w: Array) -> Contraction:
         """The contraction of x and w. Padding enters as zeros (x is centred: real 0 is 0)."""
@@ -145,7 +145,11 @@ class Accumulate(Block, abstract=True):
         contraction = self.lower(x, w)
         product = multiply(contraction.rows, contraction.columns)
         y = contraction.fold(product)
-        return y if b is None else y + b
+        return np.asarray(y if b is None else y + b)
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value)
 
 
 def multiply(rows: Array, columns: Array) -> Array:

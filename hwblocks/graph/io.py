@@ -150,7 +150,16 @@ def from_bytes(data: bytes, where: str = "bytes") -> Graph:
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{where}: is not a usable .hwb file: {error.message}") from error
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, IndexError) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        OSError,
+        IndexError,
+    ) as error:
         raise FileFormatError(f"{where}: is not a whole .hwb file ({error}); make it again") from None
     except (RuntimeError, NotImplementedError, MemoryError, RecursionError, zipfile.LargeZipFile) as error:
         raise FileFormatError(f"{where}: cannot be unpacked ({error}); make it again") from None
@@ -202,7 +211,9 @@ def _tensor(item: dict[str, Any], constants: dict[str, np.ndarray[Any, Any]]) ->
     format, shape = Format.from_dict(item["format"]), tuple(int(s) for s in item["shape"])
     if value is not None:
         if value.shape != shape or value.dtype != format.dtype:
-            raise FileFormatError(f"constant {item['name']!r} is {value.shape} {value.dtype}, declared {shape} {format!r}")
+            raise FileFormatError(
+                f"constant {item['name']!r} is {value.shape} {value.dtype}, declared {shape} {format!r}"
+            )
         value.setflags(write=False)
     origin = item.get("origin")
     made = origin and Origin(origin["name"], tuple(float.fromhex(f) for f in origin["factor"]))

@@ -25,7 +25,7 @@ def register(block: type[Block]) -> None:
     known = _classes.get(block.__name__)
     if known is not None and known.__module__ != block.__module__:
         raise GraphError(
-            f"block {block.__name__!r} of {block.__module__} is already defined in {known.__module__}; choose another name"
+            f"block {block.__name__!r} of {block.__module__} exists in {known.__module__}; choose another name"
         )
     _classes[block.__name__] = block
 

@@ -127,7 +127,7 @@ def window(spatial: Sequence[int], kernel: Any, stride: Any, padding: Any, dilat
     made = Window(tuple(int(s) for s in spatial), size, steps, gaps, pads_of(padding, axes), ceil)
     if min(made.output) < 1:
         raise ShapeError(
-            f"no window fits: input {made.input}, kernel {size}, dilation {gaps}, padding {made.pads}; enlarge the padding"
+            f"no window fits: input {made.input}, kernel {size}, dilation {gaps}, padding {made.pads}; enlarge it"
         )
     return made
 

@@ -1,4 +1,4 @@
-"""ONNX files of float models become graphs: reading, shapes of inputs, order of nodes, one error for all that is missing."""
+"""ONNX files of float models become graphs; one error lists everything that is missing."""
 
 from __future__ import annotations
 

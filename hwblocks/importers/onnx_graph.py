@@ -90,7 +90,9 @@ class Importer:
     def add_input(self, name: str, shape: tuple[int, ...]) -> None:
         """A run-time input in the file's layout."""
         self.input_names.append(name)
-        self.forms[name] = {FILE: self.builder.input(name, shape, source_name=name, layout=layout_name(FILE, len(shape)))}
+        self.forms[name] = {
+            FILE: self.builder.input(name, shape, source_name=name, layout=layout_name(FILE, len(shape)))
+        }
 
     def is_constant(self, name: str) -> bool:
         """True for initializers and folded results."""
@@ -142,7 +144,14 @@ class Importer:
         return self.builder.fresh(f"{name}.{layout_name(layout, rank).lower()}")
 
     def _add(
-        self, block: Block, inputs: Sequence[Value | None], node: str, output: str, source: str, layout: str, **more: Any
+        self,
+        block: Block,
+        inputs: Sequence[Value | None],
+        node: str,
+        output: str,
+        source: str,
+        layout: str,
+        **more: Any,
     ) -> Value:
         shapes = block.shape(*(v.shape for v in inputs if v is not None))
         made = self.builder.add(
@@ -151,7 +160,9 @@ class Importer:
         self.builder.tensors[output] = made.tensor.replace(source_name=source)
         return made
 
-    def add(self, node: OnnxNode, block: Block, inputs: Sequence[Value | None], layout: str = FILE, part: str = "") -> Value:
+    def add(
+        self, node: OnnxNode, block: Block, inputs: Sequence[Value | None], layout: str = FILE, part: str = ""
+    ) -> Value:
         """Append a block that makes the node's first output (or, with `part`, a step on the way to it)."""
         source = node.outputs[0]
         rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
@@ -217,5 +228,3 @@ def layout_name(layout: str, rank: int) -> str:
     if spatial is None:
         return ""
     return f"N{spatial}C" if layout == LAST else f"NC{spatial}"
-
-

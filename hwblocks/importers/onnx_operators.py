@@ -74,7 +74,9 @@ def _gemm(build: Importer, node: OnnxNode) -> None:
     if node.input(2):
         values = build.constant(node.inputs[2]).astype(np.float64) * float(node.attribute("beta", 1.0))
         if values.ndim > 1 and values.shape[0] != 1:
-            raise GraphError(f"a bias of shape {values.shape} differs from row to row; it must have one entry per column")
+            raise GraphError(
+                f"a bias of shape {values.shape} differs from row to row; it must have one entry per column"
+            )
         bias = build.builder.constant(node.inputs[2], np.broadcast_to(values.ravel(), (weight.shape[0],)))
     matrix = build.builder.constant(node.inputs[1], np.ascontiguousarray(weight))
     build.add(node, linear.Linear(), [x, matrix, bias])
@@ -341,7 +343,20 @@ OPERATORS: dict[str, Rule] = {
 FOLDED = frozenset(
     {
         *OPERATORS,
-        *("Cast", "Constant", "ConstantOfShape", "Div", "Equal", "Exp", "Expand", "Gather", "Max", "Min", "Neg", "Pow"),
+        *(
+            "Cast",
+            "Constant",
+            "ConstantOfShape",
+            "Div",
+            "Equal",
+            "Exp",
+            "Expand",
+            "Gather",
+            "Max",
+            "Min",
+            "Neg",
+            "Pow",
+        ),
         *("Range", "ReduceProd", "Reciprocal", "Shape", "Slice", "Split", "Sqrt", "Where", "Floor", "Ceil"),
     }
 )

@@ -6,6 +6,7 @@ Source of the bounds: the exact per-channel form of accumulator analysis (as in 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,9 @@ class Order:
             return cls()
         match = _ORDER.match(text)
         if not match or match[1] not in ORDERS[1:] or int(match[2]) < 1 or (match[3] and match[1] != "dot"):
-            raise FormatError(f"order {text!r}: write sequential, dot(4), dot(2, sat16), interleaved(8), tiles(64) or tree(16)")
+            raise FormatError(
+                f"order {text!r}: write sequential, dot(4), dot(2, sat16), interleaved(8), tiles(64) or tree(16)"
+            )
         return cls(match[1], int(match[2]), bool(match[3]))
 
     def __str__(self) -> str:
@@ -68,8 +71,8 @@ class Accumulator:
     """The register of a sum of products.
 
     bits: 4 to 64. overflow: of every addition. order, psum: how products are grouped. drop: bits cut from what enters
-    a register (its LSB is 2**drop products), with drop_rounding. bias: added first or last. zero_point: subtract (inputs
-    are centred before the multiplier) or correct (raw codes are multiplied, −zx·Σw is added at the end).
+    a register (its LSB is 2**drop products), with drop_rounding. bias: added first or last. zero_point: subtract (x
+    is centred before the multiplier) or correct (raw codes are multiplied, −zx·Σw is added at the end).
     axes: the order of K in a convolution, hwc (channels fastest) or chw.
 
     >>> Accumulator("int16 saturate dot(4) psum=24:wrap bias=first")
@@ -121,7 +124,11 @@ class Accumulator:
     def _check(self) -> None:
         if not 4 <= self.bits <= 64:
             raise FormatError(f"accumulator width {self.bits}: bits must be 4 to 64")
-        for name, allowed in (("bias", ("first", "last")), ("zero_point", ("subtract", "correct")), ("axes", ("hwc", "chw"))):
+        for name, allowed in (
+            ("bias", ("first", "last")),
+            ("zero_point", ("subtract", "correct")),
+            ("axes", ("hwc", "chw")),
+        ):
             if getattr(self, name) not in allowed:
                 raise FormatError(f"accumulator {name}={getattr(self, name)!r}: use {' or '.join(allowed)}")
         if not 0 <= self.drop <= 62:
@@ -182,7 +189,7 @@ def _read(text: str) -> dict[str, Any]:
 def _read_word(text: str, word: str) -> dict[str, Any]:
     name, _, value = word.partition("=")
     if value:
-        readers = {
+        readers: dict[str, Callable[[], dict[str, Any]]] = {
             "psum": lambda: {"psum": _read_psum(value)},
             "drop": lambda: _read_drop(value),
             "bias": lambda: {"bias": value},

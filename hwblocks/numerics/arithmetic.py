@@ -22,7 +22,7 @@ class Arithmetic:
     """
 
     rounding: Rounding = Rounding.HALF_EVEN
-    overflow: Overflow = Overflow("saturate")  # noqa: RUF009 - frozen
+    overflow: Overflow = Overflow("saturate")
     requantize: Requantize | None = None
     accumulator: Accumulator | None = None
     algorithm: str | None = None

@@ -42,7 +42,9 @@ class Cast:
     rounding: Rounding
     overflow: Overflow
 
-    def __init__(self, format: Format | str, rounding: str | None = None, overflow: str | Overflow | None = None) -> None:
+    def __init__(
+        self, format: Format | str, rounding: str | None = None, overflow: str | Overflow | None = None
+    ) -> None:
         read_rounding, read_overflow = "half_even", "saturate"
         if isinstance(format, str):
             format, read_rounding, read_overflow = _read_ap_fixed(format)
@@ -95,7 +97,8 @@ class Cast:
             raise FormatError(f"{self.format!r} is not fixed point; use ratio or real")
         v = np.asarray(v, dtype=object)
         return self._finish(
-            round_shift(v, shift - fraction, self.rounding, noise), round_shift(v, shift - fraction, Rounding.FLOOR)
+            round_shift(v, shift - fraction, self.rounding, noise),
+            round_shift(v, shift - fraction, Rounding.FLOOR),
         )
 
     def _finish(self, rounded: Any, floored: Any) -> tuple[Array, Array]:

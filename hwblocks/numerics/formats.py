@@ -41,6 +41,7 @@ class Format:
     zero_point: Any
     axis: int | None
     group: int | None
+    _key: tuple[Any, ...]
 
     def __init__(
         self,
@@ -64,7 +65,10 @@ class Format:
         self._set("signed", bool(signed if signed is not None else read.signed if read else True))
         self._set("narrow", bool(narrow))
         self._set("scale", self._clean_scale(scale if scale is not None else read.scale if read else 1.0))
-        self._set("zero_point", _clean_zero(zero_point if zero_point is not None else read.zero_point if read else 0))
+        self._set(
+            "zero_point",
+            _clean_zero(zero_point if zero_point is not None else read.zero_point if read else 0),
+        )
         self._set("axis", None if axis is None else int(axis))
         self._set("group", None if group is None else int(group))
         self._check()
@@ -209,11 +213,11 @@ class Format:
         """Real values in float64: scale · (code − zero point). Floats pass through."""
         codes = np.asarray(codes)
         if self.is_float or self.kind == "bool":
-            return codes.astype(np.float64)
+            return np.asarray(codes, dtype=np.float64)
         if self.kind == "bipolar":
-            return codes.astype(np.float64) * 2 - 1
+            return np.asarray(codes.astype(np.float64) * 2 - 1)
         if self.kind == "raw":
-            return codes.astype(np.float64)
+            return np.asarray(codes, dtype=np.float64)
         shifted = codes.astype(np.int64) - self.zero_points(codes.ndim)
         return np.asarray(shifted * self.scales(codes.ndim))
 
@@ -245,7 +249,13 @@ class Format:
     def to_dict(self) -> dict[str, Any]:
         """The fields for a file; scales as hexadecimal floats, so that they come back exactly."""
         record: dict[str, Any] = {"kind": self.kind, "bits": self.bits}
-        for name, default in (("signed", True), ("narrow", False), ("zero_point", 0), ("axis", None), ("group", None)):
+        for name, default in (
+            ("signed", True),
+            ("narrow", False),
+            ("zero_point", 0),
+            ("axis", None),
+            ("group", None),
+        ):
             if getattr(self, name) != default:
                 record[name] = getattr(self, name)
         if self.scale not in (None, 1.0):

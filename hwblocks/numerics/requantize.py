@@ -100,7 +100,9 @@ class Requantize:
             return replace(self, multiplier_bits=int(value))
         if name in ("rounding", "first_rounding", "zero_point", "scale_precision", "scale_order") and value:
             return replace(self, **{name: value})  # type: ignore[arg-type]
-        raise FormatError(f"requantize {text!r}: {name!r} is not understood; write for example 'single_round half_even'")
+        raise FormatError(
+            f"requantize {text!r}: {name!r} is not understood; write for example 'single_round half_even'"
+        )
 
     def __str__(self) -> str:
         base = Requantize.preset(self.scheme)
@@ -219,7 +221,7 @@ class Epilogue:
         The zero point is added after rounding; the overflow acts on the format's range, then the clamp limits
         (a value beyond a bound of the clamp is not counted).
         """
-        wide = np.asarray(self._scaled(accumulator), dtype=object)
+        wide = np.asarray(self.scaled(accumulator), dtype=object)
         if not self.zero_inside:
             wide = wide + self.zero_point
         narrow = self.signed and self.lo == -self.hi and self.bits > 1
@@ -227,13 +229,16 @@ class Epilogue:
         outside = counted_outside(wide, self.lo, self.hi, self.counts)
         return np.clip(codes.astype(np.int64), self.clamp_lo, self.clamp_hi), outside
 
-    def _scaled(self, acc: Array) -> Array:
+    def scaled(self, acc: Array) -> Array:
+        """Accumulators after multiplication and rounding, before the zero point (unless it is inside) and limits."""
         if self.scheme in ("float32", "float64"):
             return self._float(acc)
         exact = np.asarray(acc, dtype=object)
         if self.scheme == "exact":
             zero = self.zero_point if self.zero_inside else 0
-            return round_ratio(exact * self.numerator + zero * self.denominator, self.denominator, self.rounding)  # type: ignore[no-any-return]
+            return np.asarray(
+                round_ratio(exact * self.numerator + zero * self.denominator, self.denominator, self.rounding)
+            )
         if self.scheme in ("double_round", "double_round_up"):
             return self._double(exact)
         product, shift = exact * self.multiplier.astype(object), np.broadcast_to(self.shift, exact.shape)
@@ -266,7 +271,7 @@ class Epilogue:
             value = value.astype(kind)
         edge = float(1 << 30) * 4
         rounded = round_real(np.clip(value.astype(np.float64), -edge * 1e6, edge * 1e6), self.rounding)
-        return rounded.astype(np.int64).astype(object)
+        return np.asarray(rounded.astype(np.int64), dtype=object)
 
 
 def counted_outside(values: Array, lo: int, hi: int, counts: tuple[bool, bool]) -> Array:

@@ -89,7 +89,13 @@ _QONNX = {
     "HALF_UP": "half_away",
     "HALF_DOWN": "half_to_zero",
 }
-_MATLAB = {"Floor": "floor", "Ceiling": "ceil", "Zero": "to_zero", "Convergent": "half_even", "Round": "half_away"}
+_MATLAB = {
+    "Floor": "floor",
+    "Ceiling": "ceil",
+    "Zero": "to_zero",
+    "Convergent": "half_even",
+    "Round": "half_away",
+}
 FOREIGN: dict[str, str] = {
     **{f"{prefix}_{k}": v for prefix in ("AP", "SC") for k, v in _AP.items()},
     **{f"qonnx:{k}": v for k, v in _QONNX.items()},
@@ -144,7 +150,13 @@ def round_ratio(num: Integers, den: Integers, rounding: Rounding, noise: Integer
 
 
 def _rounds_up(
-    whole: Integers, twice: Integers, den: Integers, rounding: Rounding, negative: Integers, rest: Integers, noise: Any
+    whole: Integers,
+    twice: Integers,
+    den: Integers,
+    rounding: Rounding,
+    negative: Integers,
+    rest: Integers,
+    noise: Any,
 ) -> Integers:
     """1 where the value floor + rest/den goes up to floor + 1, else 0. twice = 2·rest."""
     up = _direction(whole, twice, den, rounding, negative, rest, noise)
@@ -154,7 +166,13 @@ def _rounds_up(
 
 
 def _direction(
-    whole: Integers, twice: Integers, den: Integers, rounding: Rounding, negative: Integers, rest: Integers, noise: Any
+    whole: Integers,
+    twice: Integers,
+    den: Integers,
+    rounding: Rounding,
+    negative: Integers,
+    rest: Integers,
+    noise: Any,
 ) -> Any:
     above, tie = twice > den, twice == den
     odd = (whole & 1) == 1

@@ -40,7 +40,11 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
     numbers = {c.key for c in table.columns if table.is_number(c)}
     return [
         [
-            {"text": c.text(row.get(c.key)), "number": c.key in numbers, "bar": _bar(row.get(c.key), tops.get(c.key))}
+            {
+                "text": c.text(row.get(c.key)),
+                "number": c.key in numbers,
+                "bar": _bar(row.get(c.key), tops.get(c.key)),
+            }
             for c in table.columns
         ]
         for row in table.rows

@@ -43,9 +43,7 @@ def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
     results = result if isinstance(result, tuple) else (result,)
     if site.node.clamp is not None:
         results = tuple(np.clip(r, *site.node.clamp) for r in results)
-    return tuple(
-        np.ascontiguousarray(r, dtype=t.format.dtype) for r, t in zip(results, site.outputs, strict=False)
-    )
+    return tuple(np.ascontiguousarray(r, dtype=t.format.dtype) for r, t in zip(results, site.outputs, strict=False))
 
 
 def run_integer(site: Site, inputs: Sequence[Array | None], present: Sequence[Array]) -> tuple[Outputs, NodeEvents]:

@@ -108,7 +108,12 @@ class Simulator:
         return self._plans[definition]
 
     def run(
-        self, x: Any, trace: Any = None, state: Any = "carry", real: bool = False, progress: Progress | None = None
+        self,
+        x: Any,
+        trace: Any = None,
+        state: Any = "carry",
+        real: bool = False,
+        progress: Progress | None = None,
     ) -> Run:
         """Run all samples of x.
 
@@ -120,7 +125,13 @@ class Simulator:
         samples = read_samples(self.graph, x, real)
         keep = traced_names(self.graph, trace)
         plan = self._plan(self.engine == "definition" or trace == "steps")
-        work = _Work(self, plan.compiled(keep), samples, keep, STATISTICS.get(trace if isinstance(trace, str) else None, 1))
+        work = _Work(
+            self,
+            plan.compiled(keep),
+            samples,
+            keep,
+            STATISTICS.get(trace if isinstance(trace, str) else None, 1),
+        )
         work.run(progress)
         return work.result(self.decided)
 
@@ -250,7 +261,7 @@ def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, st
             raise SimulationError(
                 f"accumulator: no sum of products matches {pattern!r}; there are {', '.join(n.name for n in sums)}"
             )
-        chosen.update({name: (record, f"argument {pattern!r}") for name in hit})
+        chosen.update(dict.fromkeys(hit, (record, f"argument {pattern!r}")))
     return chosen
 
 

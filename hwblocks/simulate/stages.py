@@ -150,9 +150,7 @@ def _runs(steps: Sequence[Step]) -> list[tuple[Step, ...]]:
     return runs
 
 
-def _read_by_others(
-    graph: Graph, steps: Sequence[Step], run: tuple[Step, ...], owners: Mapping[str, str]
-) -> set[str]:
+def _read_by_others(graph: Graph, steps: Sequence[Step], run: tuple[Step, ...], owners: Mapping[str, str]) -> set[str]:
     """Owners of the tensors that steps outside the run read."""
     here = {s.site.node.name for s in run}
     others = [s for s in steps if s.site.node.name not in here and not s.is_view]

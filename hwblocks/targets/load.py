@@ -37,7 +37,9 @@ def load_target(target: str | Path | Target) -> Target:
         return target
     loaded = _load(str(target), "library", Target)
     if loaded.target.kind not in KINDS:
-        raise RecipeError(f"{target}: kind {loaded.target.kind!r} is not one of {', '.join(KINDS)} - at `$.target.kind`")
+        raise RecipeError(
+            f"{target}: kind {loaded.target.kind!r} is not one of {', '.join(KINDS)} - at `$.target.kind`"
+        )
     if loaded.memory.traffic != "once":
         raise RecipeError(f"{target}: traffic {loaded.memory.traffic!r} is not 'once' - at `$.memory.traffic`")
     return loaded

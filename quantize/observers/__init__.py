@@ -27,9 +27,7 @@ def observer_parameters(spec: dict[str, Any]) -> Any:
     chosen = dict(spec)
     name = chosen.pop("name", None)
     if name not in observer_names():
-        raise msgspec.ValidationError(
-            f"{name!r} is no observer; use {', '.join(observer_names())} - at `$.name`"
-        )
+        raise msgspec.ValidationError(f"{name!r} is no observer; use {', '.join(observer_names())} - at `$.name`")
     return msgspec.convert(chosen, parameters_type(name))
 
 

@@ -47,15 +47,11 @@ def _affine(block: BatchNorm, weight: Any, bias: Any, mean: Any, var: Any) -> tu
     return factor, bias - mean * factor
 
 
-def _fold(
-    graph: Graph, edit: Rewriter, made: Mapping[str, Node], node: Node, factor: Array, offset: Array
-) -> Node:
+def _fold(graph: Graph, edit: Rewriter, made: Mapping[str, Node], node: Node, factor: Array, offset: Array) -> Node:
     before = sole_producer(graph, made, node.inputs[0])
     if before is None or not takes_bias(edit, before):
         return _as_weight(edit, node, factor, offset)
-    folded = with_bias(
-        edit, _scaled(edit, before, factor), _bias(edit, before) * factor + offset, node.outputs[0]
-    )
+    folded = with_bias(edit, _scaled(edit, before, factor), _bias(edit, before) * factor + offset, node.outputs[0])
     folded = folded.replace(clamp=node.clamp)
     edit.replace(before, folded)
     edit.remove(node)
@@ -84,9 +80,7 @@ def _scaled(edit: Rewriter, node: Node, factor: Array) -> Node:
     shape[block.weight_axis(edit.tensors[node.inputs[0]].shape, source.shape)] = -1
     origin = Origin(source.origin_name, _combined(source.origin, factor))
     weights = source.value.astype(np.float64) * factor.reshape(shape)
-    name = edit.constant(
-        f"{source.name}.folded", weights, format=FLOAT64, origin=origin, layout=source.layout
-    )
+    name = edit.constant(f"{source.name}.folded", weights, format=FLOAT64, origin=origin, layout=source.layout)
     return node.replace(inputs=(node.inputs[0], name, *node.inputs[2:]))
 
 

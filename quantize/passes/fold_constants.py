@@ -26,11 +26,7 @@ def _fold_once(graph: Graph) -> Graph:
         site = graph.site(node)
         values = run_float(site, [t.value for t in site.present if t.value is not None])
         for tensor, value in zip(site.outputs, values, strict=True):
-            edit.set(
-                constant(
-                    tensor.name, value, tensor.format, layout=tensor.layout, source_name=tensor.source_name
-                )
-            )
+            edit.set(constant(tensor.name, value, tensor.format, layout=tensor.layout, source_name=tensor.source_name))
         edit.remove(node)
     return edit.build()
 

@@ -32,9 +32,7 @@ def branches():
     x = build.input("x", (1, 4))
     left = build.add(hb.Softmax(), x, name="soft")
     right = build.add(hb.ReLU(), build.add(hb.Linear(weight=4 * np.eye(4)), x, name="fc"), name="act")
-    return build.build(
-        build.add(hb.Flatten(), build.add(hb.Concat(-1), left, right, name="cat"), name="flat")
-    )
+    return build.build(build.add(hb.Flatten(), build.add(hb.Concat(-1), left, right, name="cat"), name="flat"))
 
 
 X = np.array([[-1.0, 0.0, 0.5, 2.0], [1.0, 0.25, -0.5, -2.0]])
@@ -42,9 +40,7 @@ X = np.array([[-1.0, 0.0, 0.5, 2.0], [1.0, 0.25, -0.5, -2.0]])
 
 def test_int8_formats_by_hand(formats_of):
     weight = np.array([[0.5, -1.27], [0.0, 2.54]])
-    net = hb.Sequential(
-        hb.Linear(weight=weight, bias=np.array([0.1, -0.2])), hb.ReLU(), input_shape=(2,)
-    ).graph()
+    net = hb.Sequential(hb.Linear(weight=weight, bias=np.array([0.1, -0.2])), hb.ReLU(), input_shape=(2,)).graph()
     table = formats_of(net, np.array([[1.0, -1.0], [-1.0, 1.0]]))
     assert table["x"] == Format("int8", scale=f32(2 / 255), zero_point=round(-128 + 1 / f32(2 / 255)))
     scales = (f32(f32(1.27) / 127), f32(f32(2.54) / 127))
@@ -79,9 +75,7 @@ def test_known_ranges_take_their_own_scale(formats_of, recipe, soft):
 def test_equal_known_ranges_share_it(formats_of):
     build = hb.GraphBuilder("g")
     x = build.input("x", (1, 4))
-    y = build.add(
-        hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Softmax(), x, name="b"), name="cat"
-    )
+    y = build.add(hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Softmax(), x, name="b"), name="cat")
     table = formats_of(build.build(y), X)
     assert table["cat"] == table["a"] == table["b"] == Format("int8", scale=1 / 256, zero_point=-128)
     assert table.notes == []
@@ -92,9 +86,7 @@ def test_moved_tensors_share_the_union_of_their_ranges(formats_of):
     a, b = build.input("a", (1, 2)), build.input("b", (1, 2))
     r = build.add(hb.Reshape((1, 2, 1)), a, name="r")
     s = build.add(hb.Unsqueeze(-1), b, name="s")
-    table = formats_of(
-        build.build(build.add(hb.Concat(1), r, s, name="cat")), {"a": [[0.0, 2.0]], "b": [[-0.55, 1.0]]}
-    )
+    table = formats_of(build.build(build.add(hb.Concat(1), r, s, name="cat")), {"a": [[0.0, 2.0]], "b": [[-0.55, 1.0]]})
     made = Format("int8", scale=f32((2.0 + f32(0.55)) / 255), zero_point=-73)
     assert {table[n] for n in ("a", "b", "r", "s", "cat")} == {made}
 
@@ -113,9 +105,7 @@ def test_a_known_range_beside_another_is_rescaled_and_noted(formats_of, branches
 def test_two_different_known_ranges(formats_of):
     build = hb.GraphBuilder("g")
     x = build.input("x", (1, 4))
-    y = build.add(
-        hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Tanh(), x, name="b"), name="cat"
-    )
+    y = build.add(hb.Concat(-1), build.add(hb.Sigmoid(), x, name="a"), build.add(hb.Tanh(), x, name="b"), name="cat")
     table = formats_of(build.build(y), X)
     assert table["a"] == Format("int8", scale=1 / 256, zero_point=-128)
     assert table["b"] == Format("int8", scale=1 / 128)
@@ -216,9 +206,7 @@ def test_contradicting_overrides_are_explained_by_name(formats_of, branches, cha
 
 def test_overrides_of_moves_count_too(formats_of, branches, changed_recipe):
     with pytest.raises(ConversionError, match="for 'soft', 'act'; int4 affine for 'flat'"):
-        formats_of(
-            branches, X, changed_recipe("int8", override=[{"match": "flat", "activations": {"bits": 4}}])
-        )
+        formats_of(branches, X, changed_recipe("int8", override=[{"match": "flat", "activations": {"bits": 4}}]))
 
 
 def test_overrides_that_match_nothing_are_refused(formats_of, branches, changed_recipe):

@@ -68,10 +68,7 @@ class PlainQuantizer:
         if self.recipe != "fixed16":
             return float(np.float32(max(-lo, hi) / top))
         exponent = -60
-        while (
-            Fraction(lo) < -(top + 1) * Fraction(2) ** exponent
-            or Fraction(hi) > top * Fraction(2) ** exponent
-        ):
+        while Fraction(lo) < -(top + 1) * Fraction(2) ** exponent or Fraction(hi) > top * Fraction(2) ** exponent:
             exponent += 1
         return 2.0**exponent
 
@@ -116,10 +113,7 @@ class PlainQuantizer:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_convolution_with_clamp_equals_plain_python(recipe):
     x = RNG.normal(size=(3, 4, 5, 2)).astype(np.float32)
-    w = (
-        RNG.normal(size=(3, 3, 3, 2)).astype(np.float32)
-        * np.array([1.0, 0.1, 3.0], np.float32)[:, None, None, None]
-    )
+    w = RNG.normal(size=(3, 3, 3, 2)).astype(np.float32) * np.array([1.0, 0.1, 3.0], np.float32)[:, None, None, None]
     b = np.array([0.5, -0.25, 2.0], np.float32)
     net = hb.Sequential(hb.Conv2d(weight=w, bias=b, padding=1), hb.ReLU(), input_shape=(4, 5, 2)).graph()
     ranges = qz.calibrate(net, x)
@@ -194,9 +188,7 @@ def test_folded_weights_know_their_factor(ranges):
     assert origin == Origin("conv.weight", tuple((g / np.sqrt(v + 1e-5)).tolist()))
 
 
-@pytest.mark.parametrize(
-    ("recipe", "least_db"), [("int8", 20), ("int16x8", 25), ("w4a8", 5), ("fixed16", 50)]
-)
+@pytest.mark.parametrize(("recipe", "least_db"), [("int8", 20), ("int16x8", 25), ("w4a8", 5), ("fixed16", 50)])
 def test_integers_stay_near_the_float_network(ranges, recipe, least_db):
     q = qz.convert(NET, ranges, recipe)
     wanted = Simulator(NET).run(SAMPLES, trace=["logits"]).trace["logits"].astype(np.float64)
@@ -296,9 +288,7 @@ def test_a_widened_channel_is_in_the_notes():
 
 
 def test_overrides_reach_nodes(ranges, changed_recipe):
-    override = [
-        {"match": "dw", "accumulator": "int20 saturate", "requantize": "exact", "weights": {"bits": 6}}
-    ]
+    override = [{"match": "dw", "accumulator": "int20 saturate", "requantize": "exact", "weights": {"bits": 6}}]
     q = qz.convert(NET, ranges, changed_recipe("int8", override=override))
     assert q.node("dw").arithmetic.accumulator == Accumulator("int20 saturate")
     assert q.node("dw").arithmetic.requantize == Requantize.preset("exact")
@@ -347,7 +337,5 @@ def test_missing_arguments_and_wrong_models(ranges):
     with pytest.raises(ConversionError, match="is quantized already"):
         qz.convert(qz.convert(NET, ranges), ranges)
     other = hb.Sequential(hb.ReLU(), input_shape=(3,)).graph()
-    with pytest.raises(
-        CalibrationError, match="tensor 'x': the range table of 'small' holds 2 channels, the graph 3"
-    ):
+    with pytest.raises(CalibrationError, match="tensor 'x': the range table of 'small' holds 2 channels, the graph 3"):
         qz.convert(other, ranges)

@@ -81,9 +81,7 @@ def test_tables_wider_than_16_bits_stay_float(changed_recipe):
     domain = find_domain(graph, changed_recipe("int8", **{"activations.bits": 24}))
     assert domain.floats == {"t": "a table serves at most 16 input bits, the recipe says 24"}
     by_input = changed_recipe("int8", override=[{"match": "x", "activations": {"bits": 17}}])
-    assert find_domain(graph, by_input).floats == {
-        "t": "a table serves at most 16 input bits, the recipe says 17"
-    }
+    assert find_domain(graph, by_input).floats == {"t": "a table serves at most 16 input bits, the recipe says 17"}
 
 
 def test_quantized_graphs_are_refused():

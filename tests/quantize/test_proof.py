@@ -36,8 +36,7 @@ def linear():
 def test_bounds_equal_all_inputs(linear):
     graph = linear("int32 wrap")
     sums = [
-        (3 * (a - 2) - 5 * (b - 2) + 10, (a - 2) + (b - 2) - 7)
-        for a, b in itertools.product(range(-8, 8), repeat=2)
+        (3 * (a - 2) - 5 * (b - 2) + 10, (a - 2) + (b - 2) - 7) for a, b in itertools.product(range(-8, 8), repeat=2)
     ]
     flat = [s for pair in sums for s in pair]
     site = graph.site(graph.node("fc"))
@@ -102,7 +101,6 @@ def test_conversion_says_what_is_not_proven(changed_recipe):
     ranges = qz.calibrate(net, np.ones((1, 100)))
     q = qz.convert(net, ranges, changed_recipe("int8", accumulator="int16 wrap"))
     assert q.metadata["accumulator"] == (
-        "Linear 'linear0': not proven: sums may reach 0 to 3238500, which takes 23 bits; "
-        "the accumulator is int16 wrap"
+        "Linear 'linear0': not proven: sums may reach 0 to 3238500, which takes 23 bits; the accumulator is int16 wrap"
     )
     assert qz.convert(net, ranges, "int8").metadata["accumulator"] == "safe"

@@ -93,9 +93,7 @@ def test_a_checked_recipe_comes_back_equal():
 
 @pytest.mark.parametrize("width", [0, 65, -1, 1000])
 def test_width_out_of_range(refused, width):
-    assert refused("weights.bits", width).endswith(
-        f"bits {width} is not valid; use 1 to 64 - at `$.weights.bits`"
-    )
+    assert refused("weights.bits", width).endswith(f"bits {width} is not valid; use 1 to 64 - at `$.weights.bits`")
     assert refused("bias.bits", width).endswith("use 1 to 64 - at `$.bias.bits`")
 
 
@@ -172,9 +170,7 @@ def test_overrides_apply_in_order(changed_recipe):
 
 
 def test_overrides_are_checked(refused):
-    assert refused("override", [{"match": "a", "weights": {"bits": 65}}]).endswith(
-        "- at `$.override[0].weights.bits`"
-    )
+    assert refused("override", [{"match": "a", "weights": {"bits": 65}}]).endswith("- at `$.override[0].weights.bits`")
     assert refused("override", [{"match": "a", "colour": 1}]).endswith("- at `$.override[0].colour`")
     assert refused("override", [{"match": "a", "accumulator": "int2 wrap"}]).endswith(
         "- at `$.override[0].accumulator`"
@@ -197,9 +193,7 @@ def test_files(tmp_path):
     (tmp_path / "mine.json").write_bytes(msgspec.json.encode(recipe))
     assert load_recipe(str(tmp_path / "mine.json")) == recipe
     path.write_text(text.replace("bits = 6", "bits = 65"))
-    with pytest.raises(
-        RecipeError, match=r"mine\.toml: bits 65 is not valid; use 1 to 64 - at `\$\.weights\.bits`"
-    ):
+    with pytest.raises(RecipeError, match=r"mine\.toml: bits 65 is not valid; use 1 to 64 - at `\$\.weights\.bits`"):
         load_recipe(path)
     path.write_text("name = ")
     with pytest.raises(RecipeError, match="is not valid TOML"):

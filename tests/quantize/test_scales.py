@@ -40,9 +40,7 @@ def f32(value: float) -> float:
 
 def test_symmetric(rule):
     assert range_format(-2.0, 1.0, rule()) == Format("int8", scale=f32(2 / 127))
-    assert range_format(-0.5, 1.4, rule(bits=4, narrow=True)) == Format(
-        "int4", narrow=True, scale=f32(1.4 / 7)
-    )
+    assert range_format(-0.5, 1.4, rule(bits=4, narrow=True)) == Format("int4", narrow=True, scale=f32(1.4 / 7))
     assert range_format(0.0, 1.0, rule(bits=16)) == Format("int16", scale=f32(1 / 32767))
     assert range_format(0.0, 1.0, rule(signed=False)) == Format("uint8", scale=f32(1 / 255))
 
@@ -95,9 +93,7 @@ def test_power_of_two_is_the_smallest_that_does_not_clip(rule, lo, hi, exponent)
     assert made == Format("int16", scale=2.0**exponent)
 
 
-@given(
-    st.floats(-(2.0**100), 2.0**100, width=32), st.floats(-(2.0**100), 2.0**100, width=32), st.integers(2, 32)
-)
+@given(st.floats(-(2.0**100), 2.0**100, width=32), st.floats(-(2.0**100), 2.0**100, width=32), st.integers(2, 32))
 def test_power_of_two_by_definition(a, b, bits):
     lo, hi = min(a, b, 0.0), max(a, b, 0.0)
     if (lo, hi) == (0, 0):

@@ -97,9 +97,7 @@ def test_values_by_hand():
 
 @pytest.mark.parametrize("sizes", [[12], [1] * 12, [5, 7], [3, 0, 9]])
 def test_batches_do_not_matter(sizes):
-    data = (
-        np.random.default_rng(3).normal(size=(12, 3, 5)).astype(np.float32) * np.arange(1, 13)[:, None, None]
-    )
+    data = np.random.default_rng(3).normal(size=(12, 3, 5)).astype(np.float32) * np.arange(1, 13)[:, None, None]
     whole, parts = Sketch(), Sketch()
     whole.add(data)
     start = 0

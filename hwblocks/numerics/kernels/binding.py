@@ -43,7 +43,7 @@ def constant(array: Array | None) -> Any:
     """A copy of an array that an op owns."""
     if array is None:
         return None
-    return _core.Constant(memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+    return _core.Constant(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def op(isa: str, family: str, numbers: list[int], cast: list[int], constants: tuple[Any, ...], inputs: int = 1) -> Any:

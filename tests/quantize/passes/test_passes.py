@@ -85,17 +85,13 @@ def test_batch_norm_is_folded(check_survivors, name, bias):
     factor = np.resize([2.0, -0.5, 1.0], channels)
     assert w.origin == Origin("w", tuple(factor))
     axis = -1 if name == "depthwise" else 0
-    assert np.array_equal(
-        np.moveaxis(w.value, axis, -1), np.moveaxis(graph.tensors["w"].value, axis, -1) * factor
-    )
+    assert np.array_equal(np.moveaxis(w.value, axis, -1), np.moveaxis(graph.tensors["w"].value, axis, -1) * factor)
 
 
 def test_folded_constants_are_not_rounded():
     build = hb.GraphBuilder("g")
     y = build.add(hb.Linear(weight=np.array([[0.1]])), build.input("x", (1, 1)), name="fc")
-    constants = [
-        build.constant(n, np.array([v])) for n, v in (("g", 0.3), ("b", 0.7), ("m", 0.2), ("v", 0.9))
-    ]
+    constants = [build.constant(n, np.array([v])) for n, v in (("g", 0.3), ("b", 0.7), ("m", 0.2), ("v", 0.9))]
     folded = fold_batch_norm.apply(build.build(build.add(hb.BatchNorm(eps=1e-3), y, *constants, name="bn")))
     g, b, m, v, w = (float(np.float32(value)) for value in (0.3, 0.7, 0.2, 0.9, 0.1))
     k = g / np.sqrt(v + 1e-3)
@@ -258,9 +254,7 @@ def test_identities_between_ends_stay(check_survivors):
     build = hb.GraphBuilder("g")
     x = build.input("x", (1, 3))
     r = build.add(hb.ReLU(), x, name="r")
-    graph = build.build(
-        build.add(hb.Identity(), x, name="copy"), r, build.add(hb.Identity(), r, name="again")
-    )
+    graph = build.build(build.add(hb.Identity(), x, name="copy"), r, build.add(hb.Identity(), r, name="again"))
     clean = remove_identity.apply(graph)
     assert sorted(types(clean)) == ["Identity", "Identity", "ReLU"]
     check_survivors(graph, clean, integers(5, 3))
@@ -329,9 +323,7 @@ def network():
     right = build.add(hb.AvgPool2d(2), y, name="right")
     y = build.add(hb.Flatten(), build.add(hb.Concat(-1), left, right, name="cat"), name="flat")
     y = build.add(hb.MatMul(), y, build.constant("m", integers(54, 4)), name="mm")
-    y = build.add(
-        hb.Dropout(), build.add(hb.Add(), y, build.constant("k", integers(4)), name="mmb"), name="drop"
-    )
+    y = build.add(hb.Dropout(), build.add(hb.Add(), y, build.constant("k", integers(4)), name="mmb"), name="drop")
     build.add(hb.ReLU(), y, name="dead end")
     return build.build(build.add(hb.ReLU6(), y, name="out"))
 
