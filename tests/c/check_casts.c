@@ -75,14 +75,14 @@ static hwb_int128 wrapped(hwb_int128 v, int64_t bits, int is_signed) {
 static int64_t wanted_code(const hwb_cast *c, int64_t sum, int64_t i, hwb_stats *stats) {
   const hwb_cast_numbers *n = &c->n;
   hwb_int128 acc = sum + c->bias[i];
-  if (stats->level >= 2 && acc < stats->lowest) stats->lowest = (int64_t)acc;
-  if (stats->level >= 2 && acc > stats->highest) stats->highest = (int64_t)acc;
   hwb_int128 held = n->accumulator_bits < 64 ? wrapped(acc, n->accumulator_bits, 1) : acc;
   stats->outside += held != acc;
+  if (stats->level >= 2 && held < stats->lowest) stats->lowest = (int64_t)held;
+  if (stats->level >= 2 && held > stats->highest) stats->highest = (int64_t)held;
   if (n->scheme == HWB_RAW) return (int64_t)held;
   hwb_int128 v = wanted_value(c, (int64_t)held, i) + (n->zero_inside ? 0 : n->zero_point);
   int outside = v < n->lo || v > n->hi;
-  stats->saturated += outside;
+  stats->saturated += v < n->lo ? n->counts_low : v > n->hi ? n->counts_high : 0;
   if (outside) v = n->overflow == HWB_WRAP ? wrapped(v, n->bits, (int)n->is_signed) : v < n->lo ? n->lo : n->hi;
   if (v < n->clamp_lo) v = n->clamp_lo;
   return v > n->clamp_hi ? n->clamp_hi : (int64_t)v;
@@ -133,6 +133,7 @@ static void make_cast(cast_case *c, int64_t scheme) {
   n->rounding = common ? (scheme == HWB_FLOAT32 ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
   if (common && scheme == HWB_DOUBLE_ROUND && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
   n->first_rounding = common ? HWB_HALF_UP : draw(HWB_FLOOR, HWB_HALF_ODD);
+  n->counts_low = draw(0, 2) > 0, n->counts_high = draw(0, 2) > 0;
   n->overflow = common ? HWB_SATURATE : draw(HWB_SATURATE, HWB_WRAP);
   n->zero_inside = !common && scheme != HWB_FLOAT32 && scheme != HWB_FLOAT64 && draw(0, 1);
   n->accumulator_bits = draw(0, 1) ? 64 : draw(8, 32);

@@ -96,6 +96,7 @@ static hwb_cast_numbers draw_end(void) {
   end.rounding = draw(HWB_FLOOR, HWB_HALF_ODD);
   end.zero_point = draw(-20, 20);
   end.bits = 64, end.is_signed = 1;
+  end.counts_low = draw(0, 2) > 0, end.counts_high = draw(0, 2) > 0;
   end.lo = end.clamp_lo = INT8_MIN, end.hi = end.clamp_hi = INT8_MAX;
   if (draw(0, 1)) end.clamp_lo = draw(-100, 0), end.clamp_hi = draw(1, 100);
   end.out_dtype = HWB_S8;
@@ -113,7 +114,7 @@ static int64_t ended(const hwb_cast_numbers *e, hwb_int128 num, hwb_int128 den, 
     up = directed[e->rounding];
   }
   int64_t v = (int64_t)(low + up) + e->zero_point;
-  stats->saturated += v < e->lo || v > e->hi;
+  stats->saturated += v < e->lo ? e->counts_low : v > e->hi ? e->counts_high : 0;
   v = v < e->lo ? e->lo : v > e->hi ? e->hi : v;
   return v < e->clamp_lo ? e->clamp_lo : v > e->clamp_hi ? e->clamp_hi : v;
 }

@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-STRICT = "-std=c11 -O1 -g -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -fno-omit-frame-pointer".split()
+STRICT = [
+    "-std=c11",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Werror",
+    "-ffp-contract=off",
+    "-fno-omit-frame-pointer",
+]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 COMPILER = shutil.which("gcc") or shutil.which("cc")
