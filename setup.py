@@ -20,7 +20,7 @@ def flags(*more: str) -> list[str]:
     """Compiler flags of plain C11 whose float arithmetic is never contracted."""
     base = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-strict-aliasing", *more]
     if os.environ.get("HWBLOCKS_SANITIZE") == "1":
-        base += ["-g", "-fsanitize=address,undefined"]
+        base += ["-g", "-fno-wrapv", "-fsanitize=address,undefined"]
     return base
 
 

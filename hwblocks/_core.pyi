@@ -11,7 +11,8 @@ class Constant:
     def __init__(self, data: Any) -> None: ...
 
 class Op:
-    inputs: int
+    in_bytes: tuple[int, ...]
+    out_bytes: int
     def __init__(
         self,
         isa: str,
@@ -19,7 +20,8 @@ class Op:
         numbers: Any,
         cast: Any,
         constants: tuple[Constant | None, ...],
-        inputs: int,
+        in_bytes: tuple[int, ...],
+        out_bytes: int,
     ) -> None: ...
 
 class Program:

@@ -137,19 +137,21 @@ cdef void *address_of(Constant constant) noexcept:
 
 
 cdef class Op:
-    """A bound op: numbers, constants and the function that runs it."""
+    """A bound op: numbers, constants, the function that runs it, and the bytes of one sample that it reads and writes."""
 
     cdef hwb_op op
     cdef void *parameters
     cdef object keep
-    cdef readonly int inputs
+    cdef readonly tuple in_bytes
+    cdef readonly int64_t out_bytes
 
-    def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants, int inputs):
+    def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants,
+                  tuple in_bytes, int64_t out_bytes):
         cdef bytes name = isa.encode()
         self.op.kernels = hwb_kernels_of(name)
         if self.op.kernels == NULL:
             raise ValueError(f"instruction set {isa!r} is not available")
-        self.keep, self.inputs = constants, inputs
+        self.keep, self.in_bytes, self.out_bytes = constants, in_bytes, out_bytes
         if family == "conv" or family == "depthwise":
             self._conv(family == "depthwise", numbers, cast, constants)
         elif family == "matmul":
@@ -292,10 +294,12 @@ cdef class Program:
     cdef hwb_step *steps
     cdef int64_t count
     cdef list ops, slot_bytes, offsets, idle
+    cdef set written
     cdef size_t scratch, arena
 
     def __cinit__(self, list steps, list slot_bytes, list arena_offsets):
         self.ops = [step[0] for step in steps]
+        self.written = {step[2] for step in steps}
         self.slot_bytes, self.offsets, self.idle = slot_bytes, arena_offsets, []
         self.count = len(steps)
         self.steps = <hwb_step *>calloc(max(self.count, 1), sizeof(hwb_step))
@@ -303,10 +307,15 @@ cdef class Program:
             raise MemoryError("steps of a program")
         cdef Op op
         for i, (op, inputs, output) in enumerate(steps):
-            if len(inputs) != op.inputs or len(inputs) > HWB_MOST_INPUTS:
-                raise ValueError(f"step {i}: {len(inputs)} inputs given, {op.inputs} needed, at most {HWB_MOST_INPUTS}")
+            if len(inputs) != len(op.in_bytes) or len(inputs) > HWB_MOST_INPUTS:
+                raise ValueError(
+                    f"step {i}: {len(inputs)} inputs given, {len(op.in_bytes)} needed, at most {HWB_MOST_INPUTS}"
+                )
             if not all(0 <= slot < len(slot_bytes) for slot in (*inputs, output)):
                 raise ValueError(f"step {i}: a slot is out of range")
+            for slot, size in (*zip(inputs, op.in_bytes), (output, op.out_bytes)):
+                if slot_bytes[slot] != size:
+                    raise ValueError(f"step {i}: slot {slot} holds {slot_bytes[slot]} bytes a sample, the op needs {size}")
             self.steps[i].op = &op.op
             self.steps[i].inputs = len(inputs)
             for j, slot in enumerate(inputs):
@@ -356,7 +365,10 @@ cdef class Program:
             return None
         if array is None:
             raise ValueError(f"slot {slot} needs an array")
-        cdef const unsigned char[::1] view = memoryview(array).cast("B")
+        whole = memoryview(array)
+        if whole.readonly and slot in self.written:
+            raise ValueError(f"slot {slot}: the array of an output is read-only")
+        cdef const unsigned char[::1] view = whole.cast("B")
         if view.shape[0] != n * size:
             raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {n * size} needed")
         address[slot] = <void *>&view[0]

@@ -42,7 +42,7 @@ typedef struct {
 } hwb_cast;
 
 static inline hwb_int128 hwb_two_words(const int64_t *words, int64_t i) {
-  return ((hwb_int128)words[2 * i + 1] << 64) | (hwb_int128)(uint64_t)words[2 * i];
+  return (hwb_int128)words[2 * i + 1] * ((hwb_int128)1 << 64) + (hwb_int128)(uint64_t)words[2 * i];
 }
 
 /* The lowest `bits` of v read as two's complement; 1 <= bits <= 64. */
@@ -101,14 +101,14 @@ static inline int64_t hwb_limited(const hwb_cast_numbers *n, hwb_int128 v, hwb_s
 /* One sum of products (bias not yet added) to its output code; counts into stats. */
 static inline int64_t hwb_cast_one(const hwb_cast *c, int64_t sum, int64_t channel, hwb_stats *stats) {
   int64_t acc = sum + c->bias[channel];
-  if (stats->level >= 2) {
-    stats->lowest = hwb_min(stats->lowest, acc);
-    stats->highest = hwb_max(stats->highest, acc);
-  }
   if (c->n.accumulator_bits < 64) {
     int64_t held = hwb_wrap(acc, c->n.accumulator_bits);
     stats->outside += held != acc;
     acc = held;
+  }
+  if (stats->level >= 2) {
+    stats->lowest = hwb_min(stats->lowest, acc);
+    stats->highest = hwb_max(stats->highest, acc);
   }
   if (c->n.scheme == HWB_RAW) return acc;
   hwb_int128 v = hwb_scaled(c, acc, channel);

@@ -18,7 +18,7 @@ static inline size_t hwb_size_of(int64_t dtype) {
 }
 
 /* What one op counts. level 0: nothing; 1: saturated outputs and accumulators outside their width;
-   2: also the extremes of the accumulators before they are brought to their width. */
+   2: also the extremes of the accumulators as their register holds them. */
 typedef struct {
   int64_t level;
   int64_t saturated, outside;

@@ -82,13 +82,13 @@ static void note_range(__m256i v, int64_t width, hwb_stats *st) {
 INLINE __m256i cast8(const hwb_cast *c, const int32_t *sums, int64_t ch, int64_t width, hwb_stats *st) {
   const hwb_cast_numbers *n = &c->n;
   __m256i v = _mm256_add_epi32(load8(sums), load8(c->bias32 + ch)), live = lanes_below(width);
-  if (st->level >= 2) note_range(v, width, st);
   if (n->accumulator_bits < 32) {
     __m128i cut = _mm_cvtsi32_si128((int)(32 - n->accumulator_bits));
     __m256i held = _mm256_sra_epi32(_mm256_sll_epi32(v, cut), cut);
     st->outside += count_lanes(_mm256_andnot_si256(_mm256_cmpeq_epi32(held, v), live));
     v = held;
   }
+  if (st->level >= 2) note_range(v, width, st);
   __m256i zero = _mm256_set1_epi32((int32_t)n->zero_point);
   v = _mm256_add_epi32(scaled(c, v, ch), zero);
   __m256i low = _mm256_set1_epi32((int32_t)n->lo), high = _mm256_set1_epi32((int32_t)n->hi);

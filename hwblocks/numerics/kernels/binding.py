@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,17 @@ def constant(array: Array | None) -> Any:
     return _core.Constant(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
-def op(isa: str, family: str, numbers: list[int], cast: list[int], constants: tuple[Any, ...], inputs: int = 1) -> Any:
-    """An op of the compiled core from plain numbers and constants."""
+def op(
+    isa: str,
+    family: str,
+    numbers: list[int],
+    cast: list[int],
+    constants: tuple[Any, ...],
+    inputs: Sequence[tuple[int, str]],
+    output: tuple[int, str],
+) -> Any:
+    """An op of the compiled core; inputs and output are (elements of one sample, storage type)."""
+    sizes = tuple(count * np.dtype(dtype).itemsize for count, dtype in (*inputs, output))
     none = np.zeros(1, np.int64)
     return _core.Op(
         isa,
@@ -55,7 +64,8 @@ def op(isa: str, family: str, numbers: list[int], cast: list[int], constants: tu
         np.array(numbers, dtype=np.int64),
         np.array(cast, dtype=np.int64) if cast else none,
         tuple(constant(c) for c in constants),
-        inputs,
+        sizes[:-1],
+        sizes[-1],
     )
 
 
@@ -76,7 +86,9 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
     flush = flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
     numbers = conv_numbers(call, made, wide, flush, depthwise)
     constants = (*bias_constants(call.bias, call.out_channels), *cast.arrays, panels, made.offsets)
-    return op(isa, "depthwise" if depthwise else "conv", numbers, cast.numbers, constants)
+    x = (call.height * call.width * call.channels, call.x_dtype)
+    y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
+    return op(isa, "depthwise" if depthwise else "conv", numbers, cast.numbers, constants, [x], y)
 
 
 def conv_numbers(call: ConvCall, made: Layout, wide: bool, flush: int, depthwise: bool) -> list[int]:
@@ -133,7 +145,10 @@ def bind_matmul(call: MatmulCall, isa: str) -> Any:
         int(call.bound >= INT32_SPAN),
         flush_pairs(*reach),
     ]
-    return op(isa, "matmul", numbers, cast.numbers, (*bias_constants(None, call.n), *cast.arrays), inputs=2)
+    a = (call.batch * call.m * call.k, call.a_dtype)
+    b = (call.b_batch * call.k * call.n, call.b_dtype)
+    y = (call.batch * call.m * call.n, call.out_dtype)
+    return op(isa, "matmul", numbers, cast.numbers, (*bias_constants(None, call.n), *cast.arrays), [a, b], y)
 
 
 def bind_table(call: TableCall, isa: str) -> Any:
@@ -141,7 +156,8 @@ def bind_table(call: TableCall, isa: str) -> Any:
     if np.dtype(call.x_dtype).itemsize > 2 or np.dtype(call.out_dtype).itemsize > 4:
         return "tables of more than 16 input or 32 output bits"
     numbers = [code_of_dtype(call.x_dtype), code_of_dtype(call.out_dtype), call.count]
-    return op(isa, "table", numbers, [], (call.table.astype(call.out_dtype),))
+    x, y = (call.count, call.x_dtype), (call.count, call.out_dtype)
+    return op(isa, "table", numbers, [], (call.table.astype(call.out_dtype),), [x], y)
 
 
 def bind_gather(call: GatherCall, isa: str) -> Any:
@@ -154,7 +170,8 @@ def bind_gather(call: GatherCall, isa: str) -> Any:
     element = np.where(call.index < 0, 0, call.index - starts)
     numbers = [code_of_dtype(call.dtype), call.index.size, len(call.counts), call.fill]
     constants = (np.array(call.counts, dtype=np.int64), which.astype(np.int32), element.astype(np.int32))
-    return op(isa, "gather", numbers, [], constants, inputs=len(call.counts))
+    inputs = [(count, call.dtype) for count in call.counts]
+    return op(isa, "gather", numbers, [], constants, inputs, (call.index.size, call.dtype))
 
 
 def window_numbers(call: Any, dtype: str) -> list[int]:
@@ -173,9 +190,16 @@ def window_numbers(call: Any, dtype: str) -> list[int]:
     ]
 
 
+def pool_sizes(call: Any, x_dtype: str, y_dtype: str) -> tuple[tuple[int, str], tuple[int, str]]:
+    """(elements, storage type) of a pooling's input and output."""
+    x = (call.height * call.width * call.channels, x_dtype)
+    return x, (call.out_height * call.out_width * call.channels, y_dtype)
+
+
 def bind_maxpool(call: MaxPoolCall, isa: str) -> Any:
     """Maximum pooling."""
-    return op(isa, "maxpool", [*window_numbers(call, call.dtype), call.lowest], [], ())
+    x, y = pool_sizes(call, call.dtype, call.dtype)
+    return op(isa, "maxpool", [*window_numbers(call, call.dtype), call.lowest], [], (), [x], y)
 
 
 def bind_avgpool(call: AvgPoolCall, isa: str) -> Any:
@@ -185,7 +209,8 @@ def bind_avgpool(call: AvgPoolCall, isa: str) -> Any:
     if (largest * call.ratio_num).bit_length() > EXACT_BITS or (call.ratio_den * window).bit_length() > EXACT_BITS:
         return "a scale ratio beyond 128-bit integers"
     numbers = [*window_numbers(call, call.x_dtype), *end_of(call), call.x_zero]
-    return op(isa, "avgpool", numbers, [], (call.divisors.ravel(), words([call.ratio_num, call.ratio_den])))
+    x, y = pool_sizes(call, call.x_dtype, call.out_dtype)
+    return op(isa, "avgpool", numbers, [], (call.divisors.ravel(), words([call.ratio_num, call.ratio_den])), [x], y)
 
 
 def bind_rational(call: RationalCall, isa: str) -> Any:
@@ -214,7 +239,9 @@ def bind_rational(call: RationalCall, isa: str) -> Any:
         call.b_count,
     ]
     factors = words([call.a_factor, call.b_factor, call.product_factor, call.offset, call.denominator])
-    return op(isa, "rational", numbers, [], (factors, call.a_index, call.b_index), 2 if call.b_dtype else 1)
+    inputs = [(call.a_count, call.a_dtype), (call.b_count, call.b_dtype or "int8")][: 2 if call.b_dtype else 1]
+    constants = (factors, call.a_index, call.b_index)
+    return op(isa, "rational", numbers, [], constants, inputs, (call.count, call.out_dtype))
 
 
 def bind_softmax(call: SoftmaxCall, isa: str) -> Any:
@@ -225,7 +252,9 @@ def bind_softmax(call: SoftmaxCall, isa: str) -> Any:
     if (total * call.ratio_den).bit_length() > EXACT_BITS or (total * call.ratio_num).bit_length() > EXACT_BITS:
         return "a scale ratio beyond 128-bit integers"
     numbers = [*end_of(call), code_of_dtype(call.x_dtype), call.rows, call.length]
-    return op(isa, "softmax", numbers, [], (call.table.astype(np.int64), words([call.ratio_num, call.ratio_den])))
+    constants = (call.table.astype(np.int64), words([call.ratio_num, call.ratio_den]))
+    count = call.rows * call.length
+    return op(isa, "softmax", numbers, [], constants, [(count, call.x_dtype)], (count, call.out_dtype))
 
 
 _BINDERS: dict[type, Callable[[Any, str], Any]] = {
