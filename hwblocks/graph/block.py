@@ -155,7 +155,7 @@ def _absent(value: Any) -> bool:
 def multiply(rows: Array, columns: Array) -> Array:
     """rows @ columns: BLAS for floats, exact for integers of any size."""
     if rows.dtype.kind == "f" and columns.dtype.kind == "f":
-        return np.matmul(rows, columns)
+        return np.asarray(np.matmul(rows, columns))
     return exact_matmul(rows, columns)
 
 
