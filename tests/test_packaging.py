@@ -80,3 +80,9 @@ def test_the_wheel_works_from_another_directory(wheel, tmp_path):
     done = python("-c", code, "demo", "--quiet", cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_the_stub_of_public_names_is_current():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = python(str(ROOT / ".ci" / "write_stubs.py"), "--check", env=environment)
+    assert done.returncode == 0, done.stderr

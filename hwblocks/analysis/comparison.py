@@ -77,7 +77,7 @@ class Accuracy:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{100 * self.share:.2f} % (95 %: {100 * low:.2f} to {100 * high:.2f})"
+        return f"{100 * self.share:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
 
     def to_dict(self) -> dict[str, Any]:
         """Share, interval and counts."""
@@ -121,7 +121,7 @@ class Comparison(Result):
     def sections(self) -> Sequence[Section]:
         facts = [("samples", f"{self.samples:,}"), ("same largest output", f"{100 * self.agreement:.2f} %")]
         if self.float_top1 and self.integer_top1:
-            facts += [("float top-1", str(self.float_top1)), ("integer top-1", str(self.integer_top1))]
+            facts += [("float top-1 [95 %]", str(self.float_top1)), ("integer top-1 [95 %]", str(self.integer_top1))]
             lost = 100 * (self.float_top1.share - self.integer_top1.share)
             facts.append(("float minus integer", f"{lost:+.2f} points"))
         facts.append(("first error above one step", self.first_divergence or "none"))

@@ -64,14 +64,15 @@ def _print(compared: dict[str, Any], priced: dict[str, Any], path: Any) -> None:
     ]
     columns = (
         Column("arithmetic"),
-        Column("top1", "top-1"),
-        Column("agreement", "same answer as float", "%", ".2f"),
+        Column("top1", "top-1 [95 %]"),
+        Column("agreement", "same as float", "%", ".2f"),
         Column("weights", "weights", "B"),
-        Column("peak", "peak memory", "B"),
-        Column("cycles", f"cycles on {priced['int8'].target}"),
-        Column("energy", f"energy by {priced['int8'].energy_table}", "nJ", ".2f"),
+        Column("peak", "memory", "B"),
+        Column("cycles"),
+        Column("energy", "energy", "nJ", ".2f"),
     )
-    screen.print(Table("Accuracy and cost", columns, tuple(rows)))
+    title = f"Accuracy, and cost of one image on {priced['int8'].target} (energy by {priced['int8'].energy_table})"
+    screen.print(Table(title, columns, tuple(rows)))
     layers = first.layers
     shown = tuple(column for column in layers.columns if column.key in SHOWN)
     screen.print(Table("int8 against float, layer by layer", shown, layers.rows))

@@ -1,0 +1,24 @@
+"""Write hwblocks/__init__.pyi from the lazy public names and the blocks. Run: python .ci/write_stubs.py [--check]"""
+
+import sys
+from pathlib import Path
+
+import hwblocks
+from hwblocks.graph.registry import block_classes
+
+TARGET = Path(hwblocks.__file__).with_suffix(".pyi")
+
+
+def stub() -> str:
+    """The stub's text."""
+    homes = {name: module for module, names in hwblocks._HOMES.items() for name in names}
+    homes |= {name: cls.__module__ for name, cls in block_classes().items() if cls.__module__.startswith("hwblocks.")}
+    lines = [f"from {homes[name]} import {name} as {name}" for name in sorted(homes, key=lambda n: (homes[n], n))]
+    head = '"""Public names of hwblocks; written by .ci/write_stubs.py."""\n\n'
+    return head + "\n".join(lines) + "\n\n__version__: str\n"
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(0 if TARGET.exists() and TARGET.read_text() == stub() else "hwblocks/__init__.pyi is stale")
+    TARGET.write_text(stub())
