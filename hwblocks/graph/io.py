@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,7 @@ def from_bytes(data: bytes, where: str = "bytes") -> Graph:
         raise FileFormatError(f"{where}: is not a usable .hwb file: {error.message}") from error
     except (
         zipfile.BadZipFile,
+        zlib.error,
         ValueError,
         KeyError,
         TypeError,

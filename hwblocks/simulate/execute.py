@@ -130,7 +130,7 @@ def accumulators(site: Site, contraction: Contraction, bias: Array | None) -> tu
     sums, events = accumulate(
         rows, contraction.columns, grouped, accumulator, correction=correction, k_shape=contraction.k_shape
     )
-    counted = NodeEvents(final=events.final, steps=events.steps)
+    counted = NodeEvents(final=events.final, steps=events.steps, first=events.first)
     if sums.size:
         counted.lowest, counted.highest = int(sums.min()), int(sums.max())
     return contraction.fold(sums), counted

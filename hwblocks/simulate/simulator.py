@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.errors import SimulationError
+from hwblocks.errors import SimulationError, TrapError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
@@ -205,6 +205,9 @@ class _Work:
         events: dict[str, NodeEvents] = {}
         for stage in self.compiled.stages:
             stage.run(store, stop - start, events, self.statistics)
+        for counted in events.values():
+            if counted.first is not None:
+                counted.first = (counted.first[0] + start, *counted.first[1:])
         for name, target in self.kept.items():
             target[start:stop] = np.reshape(store[name], target[start:stop].shape)
         return events
@@ -212,12 +215,25 @@ class _Work:
     def result(self, decided: Mapping[str, tuple[Accumulator, str]]) -> Run:
         """The run's outputs and trace in the form of the inputs."""
         graph = self.simulator.graph
+        self._check_traps()
         for name, (_, who) in decided.items():
             if name in self.events:
                 self.events[name].decided_by = who
         shaped = {name: self._shaped(name) for name in self.kept}
         trace = Trace(graph, {n: shaped[n] for n in self.keep}, self._ordered_events())
         return Run(graph, {n: shaped[n] for n in graph.outputs}, trace)
+
+    def _check_traps(self) -> None:
+        """Raise TrapError with the first event of all nodes whose accumulator traps."""
+        found = []
+        for position, node in enumerate(self.simulator.graph.nodes):
+            accumulator = node.arithmetic.accumulator if node.arithmetic else None
+            first = self.events[node.name].first if node.name in self.events else None
+            if accumulator is not None and accumulator.overflow.mode == "trap" and first is not None:
+                found.append((first[0], position, first[1:], f"{node.where}: accumulator {accumulator}"))
+        if found:
+            sample, _, (element, step), what = min(found)
+            raise TrapError(f"{what} left its range first at sample {sample}, element {element}, step {step}")
 
     def _ordered_events(self) -> dict[str, NodeEvents]:
         return {n.name: self.events[n.name] for n in self.simulator.graph.nodes if n.name in self.events}

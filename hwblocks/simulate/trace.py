@@ -21,6 +21,7 @@ class NodeEvents:
     final: accumulators whose exact total left their width. steps: additions that did, with trace="steps".
     lowest, highest: the accumulator's observed extremes before the cast (None where not recorded).
     outputs: elements made. decided_by: what chose the node's accumulator.
+    first: (sample, element, step) of the first addition that left the register, where additions were followed.
     """
 
     saturated: int = 0
@@ -30,6 +31,7 @@ class NodeEvents:
     highest: int | None = None
     outputs: int = 0
     decided_by: str = "node"
+    first: tuple[int, int, int] | None = None
 
     def add(self, other: NodeEvents) -> None:
         """Count another part of the samples in; sums and extremes do not depend on the order of the parts."""
@@ -37,6 +39,7 @@ class NodeEvents:
         self.final += other.final
         self.outputs += other.outputs
         self.steps = _both(self.steps, other.steps, lambda a, b: a + b)
+        self.first = min((f for f in (self.first, other.first) if f is not None), default=None)
         self.lowest = _both(self.lowest, other.lowest, min)
         self.highest = _both(self.highest, other.highest, max)
 

@@ -1,0 +1,157 @@
+"""The simulator: the same integers everywhere, inputs checked, accumulators by plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hwblocks as hb
+import quantize as qz
+from hwblocks.cli.demo_data import demo_graph, demo_samples
+from hwblocks.errors import InputError, SimulationError, TrapError
+
+RECIPES = ("int8", "int16x8", "w4a8", "fixed16")
+
+
+@pytest.fixture(scope="module")
+def models():
+    graph, samples = demo_graph(), demo_samples()
+    table = qz.calibrate(graph, samples["calibration"][:60])
+    return {recipe: qz.convert(graph, table, recipe=recipe) for recipe in RECIPES}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return demo_samples()["images"][:64]
+
+
+@pytest.fixture(scope="module")
+def exact(models, images):
+    return {r: hb.Simulator(m, engine="definition").run(images, trace="full") for r, m in models.items()}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("batch", [1, 7, 64])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_kernels_equal_the_definition(models, images, exact, isa, recipe, batch, threads):
+    simulator = hb.Simulator(models[recipe], threads=threads, isa=isa)
+    assert simulator.plan.unserved == {}
+    run = simulator.run(images[:batch], trace="full")
+    for name, codes in exact[recipe].trace.items():
+        np.testing.assert_array_equal(run.trace[name], codes[:batch], err_msg=name)
+    plain = simulator.run(images[:batch])
+    for name, codes in exact[recipe].outputs.items():
+        np.testing.assert_array_equal(plain.outputs[name], codes[:batch])
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_events_and_ranges_equal_the_definition(models, images, exact, isa, recipe):
+    run = hb.Simulator(models[recipe], isa=isa).run(images, trace="ranges")
+    for name, counted in exact[recipe].events.items():
+        assert (run.events[name].saturated, run.events[name].final) == (counted.saturated, counted.final)
+        if counted.lowest is not None:
+            assert (run.events[name].lowest, run.events[name].highest) == (counted.lowest, counted.highest)
+
+
+def test_float_does_not_depend_on_batch_or_threads(images):
+    graph = demo_graph()
+    whole = hb.run(graph, images, threads=1).outputs["probabilities"]
+    for threads in (2, 3):
+        np.testing.assert_array_equal(hb.run(graph, images, threads=threads).outputs["probabilities"], whole)
+    singles = [hb.run(graph, images[i : i + 1]).outputs["probabilities"][0] for i in range(8)]
+    np.testing.assert_array_equal(np.array(singles), whole[:8])
+
+
+def test_outputs_follow_the_form_of_the_inputs(models, images):
+    model = models["int8"]
+    short, full = hb.run(model, images[:3]), hb.run(model, images[:3, None])
+    assert short.outputs["probabilities"].shape == (3, 10)
+    assert full.outputs["probabilities"].shape == (3, 1, 10)
+    assert short.outputs["probabilities"].dtype == np.int8
+    assert short.real["probabilities"].dtype == np.float64
+    codes = model.tensors["image"].format.quantize(images[:3])
+    np.testing.assert_array_equal(hb.run(model, codes).outputs["probabilities"], short.outputs["probabilities"])
+    np.testing.assert_array_equal(
+        hb.run(model, {"image": images[:3]}).outputs["probabilities"], short.outputs["probabilities"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros((2, 8, 8)), "shape"),
+        (np.full((2, 1, 8, 8), np.nan), "NaN"),
+        (np.zeros((2, 1, 8, 8), np.uint8), "uint8"),
+        (np.full((2, 1, 8, 8), 300, np.int64), "codes span"),
+        (np.zeros((0, 1, 8, 8)), "no samples"),
+        ({"picture": np.zeros((2, 1, 8, 8))}, "unknown: picture"),
+        (np.array(["a"]), "holds"),
+    ],
+)
+def test_bad_inputs(models, x, words):
+    with pytest.raises(InputError, match=words):
+        hb.run(models["int8"], x)
+
+
+def test_bad_requests(models, images):
+    for more in (
+        {"trace": "everything"},
+        {"trace": ["nope"]},
+        {"accumulator": {"nope*": "int8 wrap"}},
+        {"dialect": "tflm"},
+    ):
+        with pytest.raises(SimulationError):
+            hb.run(models["int8"], images[:1], **more)
+
+
+def linear(weights, x, accumulator=None):
+    """One int8 linear layer with exact requantization to int32, and the run."""
+    from hwblocks.graph.builder import GraphBuilder
+    from hwblocks.numerics.arithmetic import Arithmetic
+
+    build = GraphBuilder("one")
+    value = build.input("x", (1, x.shape[1]), hb.Format("int8"))
+    w = build.constant("w", weights, hb.Format("int8"))
+    arithmetic = Arithmetic(requantize=hb.Requantize.preset("exact"))
+    y = build.add(hb.Linear(), value, w, name="fc", formats=[hb.Format("int32")], arithmetic=arithmetic)
+    return hb.run(build.build(y), x, accumulator=accumulator, trace="steps" if accumulator else None)
+
+
+def test_any_accumulator_by_plain_loops():
+    rng = np.random.default_rng(3)
+    x, w = rng.integers(-128, 128, (5, 20)).astype(np.int8), rng.integers(-128, 128, (3, 20)).astype(np.int8)
+    run = linear(w, x, "int14 saturate")
+    steps = 0
+    for i in range(5):
+        for j in range(3):
+            acc = 0
+            for k in range(20):
+                total = acc + int(x[i, k]) * int(w[j, k])
+                acc = min(max(total, -8192), 8191)
+                steps += acc != total
+            assert run.outputs["fc"][i, j] == acc
+    assert run.events["fc"].steps == steps > 0
+    assert run.events["fc"].decided_by == "argument '*'"
+    wrapped = linear(w, x, "int14 wrap").outputs["fc"]
+    exact = x.astype(int) @ w.astype(int).T
+    np.testing.assert_array_equal(wrapped, (exact + 8192) % 16384 - 8192)
+    np.testing.assert_array_equal(linear(w, x).outputs["fc"], exact)
+
+
+def test_corrected_zero_points_and_first_bias_give_the_same_total_where_nothing_overflows(models, images):
+    wanted = hb.run(models["int8"], images[:4]).outputs["probabilities"]
+    for text in (
+        "int32 wrap zp=correct",
+        "int32 saturate bias=first",
+        "int32 wrap tree(4) axes=chw",
+        "int32 saturate interleaved(3)",
+    ):
+        got = hb.run(models["int8"], images[:4], accumulator=text).outputs["probabilities"]
+        np.testing.assert_array_equal(got, wanted, err_msg=text)
+
+
+def test_trap_names_the_first_event():
+    x, w = np.full((3, 4), 127, np.int8), np.full((2, 4), 127, np.int8)
+    x[0] = 1
+    with pytest.raises(TrapError, match=r"fc.*sample 1.*element 0.*step 2"):
+        linear(w, x, "int16 trap")
