@@ -172,7 +172,7 @@ def compare_graphs(
     rows = tuple(_row(integer_graph, tensor, errors[tensor.name], events) for tensor, _ in pairs)
     truth = _labels(labels, len(first))
     return Comparison(
-        integer_graph.name,
+        integer_graph.title,
         len(first),
         Table("Layer by layer", COLUMNS, rows),
         next((row["tensor"] for row in rows if row["max_error_steps"] > 1), None),

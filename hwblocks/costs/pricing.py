@@ -22,7 +22,7 @@ def price_graph(graph: Graph, target: Target) -> Cost:
     profile = profile_graph(graph)
     cycles = sum(row["cycles"] for row in rows)
     return Cost(
-        model=graph.name,
+        model=graph.title,
         target=target.target.name,
         energy_table=table.name,
         energy_note=table.note,

@@ -23,7 +23,7 @@ def profile_graph(graph: Graph) -> Profile:
         if layer.widths:
             widths[layer.widths] += layer.work.macs
     return Profile(
-        model=graph.name,
+        model=graph.title,
         macs=sum(row["macs"] for row in rows),
         macs_valid=sum(row["macs_valid"] for row in rows),
         weight_bytes=sum(weight_bytes(layer)[0] for layer in counted),

@@ -175,6 +175,12 @@ class Graph:
         return tuple(t for t in self.tensors.values() if t.is_constant)
 
     @property
+    def title(self) -> str:
+        """The name, with the recipe that made an integer graph."""
+        recipe = self.metadata.get("recipe", "")
+        return f"{self.name}, {recipe}" if recipe else self.name
+
+    @property
     def is_integer(self) -> bool:
         """True when any node computes on stored codes."""
         return any(self.site(node).is_integer for node in self.nodes)
