@@ -10,7 +10,6 @@ import numpy as np
 from hwblocks.graph.block import Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
-from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 
 
@@ -193,6 +192,10 @@ class Pad(Move):
             raise self.fail(f"pads={self.pads} cut more than there is", *shapes)
         return (made,)
 
+    @property
+    def fill(self) -> float:
+        return self.value
+
     def keeps_samples(self, *shapes: Shape) -> bool:
         return self.pads[0] == (0, 0)
 
@@ -200,11 +203,7 @@ class Pad(Move):
         x = arrays[0]
         cut = tuple(slice(max(-b, 0), s - max(-a, 0)) for s, (b, a) in zip(x.shape, self.pads, strict=True))
         grown = tuple((max(b, 0), max(a, 0)) for b, a in self.pads)
-        fill = self.value if self.value and x.dtype.kind == "f" else zero
-        return np.pad(x[cut], grown, constant_values=fill)
-
-    def kernel(self, site: Site) -> Any:
-        return "padding with a value other than 0" if self.value else super().kernel(site)
+        return np.pad(x[cut], grown, constant_values=zero)
 
 
 @dataclass(frozen=True)

@@ -166,12 +166,17 @@ class Move(Block, abstract=True):
     changes_values = False
     is_view: ClassVar[bool] = False  # True when the elements keep their order, so that nothing is copied
 
+    @property
+    def fill(self) -> float:
+        """The real value of elements that come from no input."""
+        return 0.0
+
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
-        """The block on arrays of any dtype; `zero` stands for real 0, `lowest` for less than every value."""
+        """The block on arrays of any dtype; `zero` stands for the fill value, `lowest` for less than every value."""
         raise GraphError(f"{type(self).__name__} states no move")
 
     def compute(self, *arrays: Array) -> Array:
-        return self.move(*arrays, zero=0.0, lowest=-np.inf)
+        return self.move(*arrays, zero=self.fill, lowest=-np.inf)
 
     @property
     def quant(self) -> QuantRule:

@@ -29,5 +29,5 @@ def gather_call(block: Move, site: Site) -> GatherCall | str:
         for t, start in zip(site.present, starts, strict=True)
     ]
     index = block.move(*numbers, zero=FILL, lowest=FILL)
-    fill = site.output.format.zero_point
-    return GatherCall(dtypes.pop().name, counts, np.ascontiguousarray(index).ravel(), int(fill))  # type: ignore[arg-type]
+    fill = site.output.format.code_of(block.fill)
+    return GatherCall(dtypes.pop().name, counts, np.ascontiguousarray(index).ravel(), fill)

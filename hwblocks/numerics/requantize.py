@@ -6,7 +6,6 @@ build of TFLite, XNNPACK (float32), LiteRT reference fully connected (float64), 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -288,8 +287,3 @@ def _wrap32(v: Array) -> Array:
 def _to_float(acc: Array, kind: Any) -> Array:
     """Integers to floats with one rounding."""
     return np.asarray(acc, dtype=np.int64).astype(kind)
-
-
-def is_power_of_two(value: float) -> bool:
-    """True for 2**n with any whole n."""
-    return value > 0 and math.frexp(value)[0] == 0.5

@@ -24,11 +24,14 @@ Outputs = tuple[Array, ...]
 DEFAULT_ACCUMULATOR = Accumulator(bits=64)
 
 
-def run_node(site: Site, inputs: Sequence[Array | None]) -> tuple[Outputs, NodeEvents]:
-    """The node's outputs from the arrays of its inputs (constants included), and what it counted."""
+def run_node(site: Site, inputs: Sequence[Array | None], follow: bool = False) -> tuple[Outputs, NodeEvents]:
+    """The node's outputs from the arrays of its inputs (constants included), and what it counted.
+
+    follow: count every addition of an accumulator, even where the order cannot matter.
+    """
     present = [a for a in inputs if a is not None]
     if any(t.format.is_quantized for t in (*site.present, *site.outputs)):
-        outputs, events = run_integer(site, inputs, present)
+        outputs, events = run_integer(site, inputs, present, follow)
     else:
         outputs, events = run_float(site, present), NodeEvents()
     events.outputs = sum(int(a.size) for a in outputs)
@@ -46,11 +49,13 @@ def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
     return tuple(np.ascontiguousarray(r, dtype=t.format.dtype) for r, t in zip(results, site.outputs, strict=False))
 
 
-def run_integer(site: Site, inputs: Sequence[Array | None], present: Sequence[Array]) -> tuple[Outputs, NodeEvents]:
+def run_integer(
+    site: Site, inputs: Sequence[Array | None], present: Sequence[Array], follow: bool = False
+) -> tuple[Outputs, NodeEvents]:
     """The node on stored codes, by the kind of its block."""
     block = site.node.block
     if isinstance(block, Accumulate):
-        return run_accumulate(site, inputs)
+        return run_accumulate(site, inputs, follow)
     if isinstance(block, Move):
         return (stored(site, run_move(block, site, present)),), NodeEvents()
     if isinstance(block, Pointwise):
@@ -67,7 +72,7 @@ def stored(site: Site, codes: Array) -> Array:
 
 
 def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> Array:
-    """A move on codes: real 0 is the zero point's code; the lowest code stands for less than every value.
+    """A move on codes: the fill value is its nearest code; the lowest code stands for less than every value.
 
     Errors: SimulationError when the inputs and the output do not share one format.
     """
@@ -78,15 +83,15 @@ def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> Array:
                 f"{site.where}: moves codes, but input {tensor.name!r} is {tensor.format!r} and the output {format!r}; "
                 "put a Rescale between them"
             )
-    codes = block.move(*inputs, zero=scalar_zero_point(format), lowest=format.lo)
+    codes = block.move(*inputs, zero=format.code_of(block.fill), lowest=format.lo)
     return np.clip(codes, *site.clamp_codes) if site.node.clamp else codes
 
 
-def run_accumulate(site: Site, inputs: Sequence[Array | None]) -> tuple[Outputs, NodeEvents]:
+def run_accumulate(site: Site, inputs: Sequence[Array | None], follow: bool = False) -> tuple[Outputs, NodeEvents]:
     """Centre, lower, accumulate, cast: y = cast(Σ (x − zx)·(w − zw) + b)."""
     x, w = site.input(0).format, site.input(1).format
     contraction = lower(site, inputs)
-    total, counted = accumulators(site, contraction, inputs[2] if len(inputs) > 2 else None)
+    total, counted = accumulators(site, contraction, inputs[2] if len(inputs) > 2 else None, follow)
     epilogue = accumulate_epilogue(site, x, w, int(total.shape[-1]))
     codes, saturated = epilogue.apply(total)
     counted.saturated = int(np.count_nonzero(saturated))
@@ -118,7 +123,9 @@ def centred(site: Site, inputs: Sequence[Array | None], position: int) -> Array:
     return np.asarray(array.astype(np.int64) - zero)
 
 
-def accumulators(site: Site, contraction: Contraction, bias: Array | None) -> tuple[Array, NodeEvents]:
+def accumulators(
+    site: Site, contraction: Contraction, bias: Array | None, follow: bool = False
+) -> tuple[Array, NodeEvents]:
     """The accumulators in the node's width and order, folded to the output's shape, and their events."""
     accumulator = site.arithmetic.accumulator or DEFAULT_ACCUMULATOR
     rows, correction = contraction.rows, None
@@ -128,7 +135,13 @@ def accumulators(site: Site, contraction: Contraction, bias: Array | None) -> tu
         correction = -zero * contraction.columns.sum(axis=-2, keepdims=True)
     grouped = None if bias is None else contraction.grouped(bias.astype(np.int64))
     sums, events = accumulate(
-        rows, contraction.columns, grouped, accumulator, correction=correction, k_shape=contraction.k_shape
+        rows,
+        contraction.columns,
+        grouped,
+        accumulator,
+        correction=correction,
+        k_shape=contraction.k_shape,
+        follow=follow,
     )
     counted = NodeEvents(final=events.final, steps=events.steps, first=events.first)
     if sums.size:

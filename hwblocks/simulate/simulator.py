@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 CACHE_BYTES = 1 << 20  # a chunk's tensors should stay within the second-level cache, more or less
 LARGEST_CHUNK = 128
 CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slowest useful speed
-STATISTICS = {None: 1, "ranges": 2}
+STATISTICS = {None: 1, "ranges": 2, "steps": 3}
 
 
 @dataclass(eq=False)

@@ -22,7 +22,8 @@ Array = np.ndarray[Any, Any]
 Events = dict[str, NodeEvents]
 
 ALIGN = 64  # bytes, of every buffer in an arena
-NOT_RECORDED = 2  # statistics level from which extremes are recorded
+RECORDED = 2  # statistics level from which extremes are recorded
+FOLLOWED = 3  # and from which every addition is counted
 
 
 class Store:
@@ -61,7 +62,7 @@ class DefinitionStage:
     def run(self, store: Store, count: int, events: Events, statistics: int) -> None:
         """Run the node on the store's arrays."""
         inputs = [None if t is None else store[t.name] for t in self.site.inputs]
-        outputs, counted = run_node(self.site, inputs)
+        outputs, counted = run_node(self.site, inputs, follow=statistics >= FOLLOWED)
         for tensor, array in zip(self.site.outputs, outputs, strict=False):
             store[tensor.name] = array
         events.setdefault(self.site.node.name, NodeEvents()).add(counted)
@@ -91,7 +92,7 @@ class ProgramStage:
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
     saturated, outside, lowest, highest = (int(v) for v in row)
     made = NodeEvents(saturated=saturated, final=outside, outputs=site.output.elements * count)
-    if statistics >= NOT_RECORDED and lowest <= highest:
+    if statistics >= RECORDED and lowest <= highest:
         made.lowest, made.highest = lowest, highest
     return made
 

@@ -155,3 +155,23 @@ def test_trap_names_the_first_event():
     x[0] = 1
     with pytest.raises(TrapError, match=r"fc.*sample 1.*element 0.*step 2"):
         linear(w, x, "int16 trap")
+
+
+def test_steps_are_counted_for_plain_wrap_too():
+    x, w = np.full((1, 3), 100, np.int8), np.array([[100, 100, -100]], np.int8)
+    run = linear(w, x, "int14 wrap")
+    assert run.events["fc"].steps == sum(
+        not -8192 <= total <= 8191 for total in (10000, (10000 - 16384) + 10000, (10000 - 16384 + 10000) - 10000)
+    )
+
+
+def test_padding_with_a_value_stores_its_code(isa):
+    from hwblocks.graph.builder import GraphBuilder
+
+    build = GraphBuilder("pad")
+    format = hb.Format("int8", scale=0.5, zero_point=-3)
+    x = build.input("x", (1, 2), format)
+    graph = build.build(build.add(hb.Pad(((0, 0), (1, 1)), value=2.0), x, name="p"))
+    for engine in ("fast", "definition"):
+        run = hb.Simulator(graph, isa=isa, engine=engine).run(np.array([[5, 6]], np.int8))
+        assert run.outputs["p"].tolist() == [[1, 5, 6, 1]]
