@@ -139,6 +139,8 @@ class Accumulator:
             raise FormatError(f"accumulator psum width {self.psum.bits}: bits must be 4 to 64")
         if self.psum is not None and self.order.name not in ("dot", "tiles"):
             raise FormatError(f"accumulator psum= needs order dot(n) or tiles(n), not {self.order}")
+        if self.psum is not None and self.order.sat16:
+            raise FormatError("accumulator dot(n, sat16) has its 16-bit register; psum= would be a second one")
 
     def __str__(self) -> str:
         parts = [f"{'' if self.signed else 'u'}int{self.bits}", str(self.overflow)]

@@ -169,11 +169,15 @@ class Format:
     @property
     def lo(self) -> int:
         """The lowest code."""
+        if self.kind == "bipolar":
+            return 0
         return code_range(self.bits, self.signed, self.narrow)[0]
 
     @property
     def hi(self) -> int:
         """The highest code."""
+        if self.kind == "bipolar":
+            return 1
         return code_range(self.bits, self.signed, self.narrow)[1]
 
     @property
@@ -237,6 +241,8 @@ class Format:
 
     def code_of(self, real: float) -> int:
         """The code nearest to a real value (ties away from zero), limited to the range; for clamp bounds."""
+        if math.isinf(real):
+            return self.hi if real > 0 else self.lo
         quotient = float(real) / float(self.scale)
         nearest = math.floor(abs(quotient) + 0.5) * (1 if quotient >= 0 else -1)
         return int(min(max(nearest + self.zero_point, self.lo), self.hi))

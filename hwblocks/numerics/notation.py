@@ -36,7 +36,10 @@ def read_notation(text: str, q_convention: str | None = None) -> Fields:
     """
     text = text.strip()
     for reader in (_named, _integer, _ap_fixed, _simulink, _slope, _fixdt):
-        fields = reader(text)
+        try:
+            fields = reader(text)
+        except OverflowError:
+            raise FormatError(f"format {text!r}: its scale is no binary64 number") from None
         if fields is not None:
             return fields
     match = _Q.match(text)

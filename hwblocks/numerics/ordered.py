@@ -88,19 +88,36 @@ def accumulate_in_order(
     """Every addition in the accumulator's order; vectorised over outputs, one step of K at a time."""
     rows, columns = in_axes(rows, columns, accumulator, k_shape)
     shape = np.broadcast_shapes(rows.shape[:-2], columns.shape[:-2]) + (rows.shape[-2], columns.shape[-1])
-    dtype: Any = object if accumulator.bits > 48 or _peak(rows) * _peak(columns) >= 1 << 48 else np.int64
+    dtype: Any = object if _needs_objects(rows, columns, bias, correction, accumulator) else np.int64
     register = Register(np.zeros(shape, dtype), accumulator.bits, accumulator.signed, accumulator.overflow)
     terms = Terms(rows.astype(dtype), columns.astype(dtype), shape, dtype)
     if bias is not None and accumulator.bias == "first":
         register.add(dropped(np.asarray(bias).astype(dtype), accumulator))
-    inner = sum(inner_register.events for inner_register in _run_order(register, terms, accumulator))
+    others = _run_order(register, terms, accumulator)
+    inner = sum(other.events for other in others)
     if correction is not None:
         register.add(dropped(np.asarray(correction).astype(dtype), accumulator))
     if bias is not None and accumulator.bias == "last":
         register.add(dropped(np.asarray(bias).astype(dtype), accumulator))
     final = _final_events(rows, columns, bias, correction, accumulator)
     sums = np.asarray(register.value) << accumulator.drop if accumulator.drop else register.value
-    return narrowed(np.asarray(sums)), Events(final, register.events + inner, register.first)
+    return narrowed(np.asarray(sums)), Events(final, register.events + inner, _earliest([register, *others]))
+
+
+def _earliest(registers: list[Register]) -> tuple[int, int, int] | None:
+    """The first event of all registers, each counting its own additions."""
+    return min((r.first for r in registers if r.first is not None), default=None)
+
+
+def _needs_objects(
+    rows: Array, columns: Array, bias: Array | None, correction: Array | None, accumulator: Accumulator
+) -> bool:
+    """True where 64 bits might not hold a sum on its way."""
+    widest = max(accumulator.bits, accumulator.psum.bits if accumulator.psum else 0)
+    total = rows.shape[-1] * _peak(rows) * _peak(columns)
+    for part in (bias, correction):
+        total += 0 if part is None else _peak(np.asarray(part))
+    return widest > 48 or total >= 1 << 60
 
 
 def _final_events(

@@ -94,7 +94,9 @@ class Overflow:
             return codes, outside.astype(bool)
         wide = codes.astype(object) if bits > 62 else codes
         fixed = self._bring(wide, bits, signed, low, high, floored)
-        return np.where(outside, fixed, wide).astype(codes.dtype), outside.astype(bool)
+        held = np.where(outside, fixed, wide)
+        fits = signed or bits < 64
+        return held.astype(codes.dtype) if fits else held, outside.astype(bool)
 
     def _bring(self, v: Any, bits: int, signed: bool, low: int, high: int, floored: Integers) -> Any:
         if self.mode in (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC):

@@ -48,18 +48,21 @@ class Requantize:
 
     scheme: str = "single_round"
     multiplier_bits: int = 31
-    rounding: Rounding = Rounding.HALF_UP
+    rounding: Rounding = None  # type: ignore[assignment]  # None: the preset's
     first_rounding: Rounding = Rounding.HALF_UP
     zero_point: str = "after"
-    scale_precision: str = "float64"
+    scale_precision: str = ""  # empty: the preset's
     scale_order: str = "xw/y"
     fma: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rounding", Rounding(self.rounding))
+        if self.scheme not in PRESETS:
+            raise FormatError(f"requantize scheme {self.scheme!r} is not one of {', '.join(PRESETS)}")
+        object.__setattr__(self, "rounding", Rounding(self.rounding or PRESETS[self.scheme]["rounding"]))
+        if not self.scale_precision:
+            object.__setattr__(self, "scale_precision", "float32" if self.scheme == "float32" else "float64")
         object.__setattr__(self, "first_rounding", Rounding(self.first_rounding))
         checks = (
-            ("scheme", tuple(PRESETS)),
             ("zero_point", ("after", "inside")),
             ("scale_precision", ("float32", "float64")),
             ("scale_order", ("xw/y", "x/y*w")),
@@ -77,8 +80,7 @@ class Requantize:
         """The record of a named preset, with its own roundings."""
         if name not in PRESETS:
             raise FormatError(f"requantize preset {name!r} is not one of {', '.join(PRESETS)}")
-        precision = "float32" if name == "float32" else "float64"
-        return cls(name, scale_precision=precision, **PRESETS[name])  # type: ignore[arg-type]
+        return cls(name)
 
     @classmethod
     def parse(cls, text: str) -> Requantize:
@@ -266,8 +268,8 @@ class Epilogue:
         kind, scale = (np.float32, self.scale32) if self.scheme == "float32" else (np.float64, self.scale64)
         value = _to_float(acc, kind) * scale
         if self.zero_inside:
-            value = value.astype(np.float64) + self.zero_point if self.fma else value + kind(self.zero_point)
-            value = value.astype(kind)
+            exact = _to_float(acc, kind).astype(np.float64) * scale.astype(np.float64)  # binary32 factors: exact
+            value = (exact + self.zero_point).astype(kind) if self.fma else value + kind(self.zero_point)
         edge = float(1 << 30) * 4
         rounded = round_real(np.clip(value.astype(np.float64), -edge * 1e6, edge * 1e6), self.rounding)
         return np.asarray(rounded.astype(np.int64), dtype=object)

@@ -116,6 +116,8 @@ def round_shift(v: Integers, shift: Integers, rounding: Rounding, noise: Integer
     """
     shift = _exact(shift)
     v = _exact(v)
+    if _leaves_int64(v, shift):
+        v = v.astype(object)
     if not np.any(np.asarray(shift) > 0):
         return v << -shift
     right = np.maximum(shift, 0) if isinstance(shift, np.ndarray) else shift
@@ -128,6 +130,14 @@ def round_shift(v: Integers, shift: Integers, rounding: Rounding, noise: Integer
     return np.where(shift < 0, v << np.maximum(-shift, 0), rounded)
 
 
+def _leaves_int64(v: Integers, shift: Integers) -> bool:
+    """True when 64 bits might not hold a left shift, or twice what a right shift drops."""
+    if not isinstance(v, np.ndarray) or v.dtype == object or not v.size:
+        return False
+    right, left = int(np.max(shift)), int(np.max(-np.asarray(shift)))
+    return right >= 62 or (left > 0 and _peak(v) << left >= 1 << 62)
+
+
 def _wide(shift: Integers, v: Integers) -> Integers:
     """The shift in a type whose powers of two fit: objects where v is of objects."""
     return shift.astype(object) if isinstance(shift, np.ndarray) and _is_object(v) else shift
@@ -136,7 +146,7 @@ def _wide(shift: Integers, v: Integers) -> Integers:
 def round_ratio(num: Integers, den: Integers, rounding: Rounding, noise: Integers = None) -> Integers:
     """num / den, rounded; den > 0. Exact for integers of any size.
 
-    noise (stochastic only): random numbers; the value rounds up where noise mod den < remainder.
+    noise (stochastic only): random numbers u; the result is floor((num + u mod den) / den).
 
     >>> [round_ratio(n, 2, Rounding.HALF_EVEN) for n in (1, 3, 5)]
     [0, 2, 2]
@@ -198,7 +208,7 @@ def _direction(
         return above | (tie & negative)
     if noise is None:
         raise FormatError("stochastic rounding needs its noise: pass numbers from stochastic_noise")
-    return _exact(noise) % den < rest
+    return _exact(noise) % den >= den - rest
 
 
 def _not(flag: Any) -> Any:
@@ -250,19 +260,21 @@ def round_real(x: Any, rounding: Rounding, noise: Any = None) -> Any:
     """
     x = np.asarray(x, dtype=np.float64)
     whole = np.floor(x)
-    rest = x - whole  # exact for |x| < 2**52, 0 above
+    nearest = np.rint(x)
+    rest = x - nearest  # exact, unlike x − whole just below 0
     odd = np.mod(whole, 2.0) == 1.0
     negative = x < 0
     if rounding is Rounding.STOCHASTIC:
         if noise is None:
             raise FormatError("stochastic rounding needs its noise: pass numbers in [0, 1)")
-        return whole + (np.asarray(noise) < rest)
-    above, tie = rest > 0.5, rest == 0.5
+        return whole + (x - whole + np.asarray(noise) >= 1)
+    tie = np.abs(rest) == 0.5
+    above = (nearest > whole) & ~tie
     up = {
-        Rounding.FLOOR: rest < 0,
-        Rounding.CEIL: rest > 0,
-        Rounding.TO_ZERO: (rest > 0) & negative,
-        Rounding.AWAY: (rest > 0) & ~negative,
+        Rounding.FLOOR: rest != rest,
+        Rounding.CEIL: rest != 0,
+        Rounding.TO_ZERO: (rest != 0) & negative,
+        Rounding.AWAY: (rest != 0) & ~negative,
         Rounding.HALF_EVEN: above | (tie & odd),
         Rounding.HALF_ODD: above | (tie & ~odd),
         Rounding.HALF_UP: above | tie,

@@ -196,3 +196,11 @@ def test_exact_products_of_any_size(bits, k):
     a = np.full((2, k), -(1 << bits))
     b = np.full((k, 3), -(1 << min(bits, 62)))
     assert exact_matmul(a, b).tolist() == [[k << (2 * bits)] * 3] * 2
+
+
+@pytest.mark.parametrize("order", ["tiles(2)", "interleaved(2)", "tree(4)", "dot(4) psum=8:saturate"])
+def test_events_of_every_register_are_the_first_that_counts(order):
+    rows, columns = np.array([[100, 100, -100, -100]]), np.ones((4, 1), int)
+    _, events = accumulate(rows, columns, None, Accumulator(f"int8 trap {order}"))
+    assert (events.first is None) == (events.steps == 0)
+    assert (events.steps > 0) == (order in ("tiles(2)", "tree(4)"))

@@ -117,6 +117,19 @@ def test_stochastic_noise_depends_on_its_arguments_alone():
 
 def test_stochastic_rounding_goes_up_with_the_fraction():
     noise = np.arange(4)
-    assert round_shift(np.full(4, 5), 2, Rounding.STOCHASTIC, noise).tolist() == [2, 1, 1, 1]  # 5 / 4: up for 1 of 4
+    assert round_shift(np.full(4, 5), 2, Rounding.STOCHASTIC, noise).tolist() == [1, 1, 1, 2]  # (5 + u) >> 2
     with pytest.raises(FormatError, match="noise"):
         round_shift(5, 2, Rounding.STOCHASTIC)
+
+
+def test_reals_just_below_a_tie():
+    x = [-0.49999999999999994, 0.49999999999999994, -1.4999999999999998, 4503599627370495.5]
+    for mode in ("half_away", "half_up", "half_down", "half_even"):
+        assert round_real(x, Rounding(mode)).tolist() == [oracle(Fraction(v), mode) for v in x]
+
+
+def test_shifts_beyond_64_bits_are_exact():
+    v = np.array([1 << 40, -(1 << 62)])
+    assert round_shift(v, -40, Rounding.FLOOR).tolist() == [1 << 80, -(1 << 102)]
+    assert round_shift(v, 63, Rounding.HALF_UP).tolist() == [0, 0]
+    assert round_shift(v, 62, Rounding.HALF_AWAY).tolist() == [0, -1]

@@ -68,8 +68,8 @@ static inline int hwb_clear_nearest(double estimate, int64_t *nearest) {
 
 /* A real number rounded to an integer in a double. */
 static inline double hwb_round_real(double x, int64_t mode) {
-  double whole = floor(x), rest = x - whole;
-  int half = rest > 0.5 ? 1 : rest < 0.5 ? -1 : 0;
+  double whole = floor(x), nearest = rint(x), rest = x - nearest; /* exact, unlike x - whole just below 0 */
+  int half = fabs(rest) == 0.5 ? 0 : nearest > whole ? 1 : -1;
   return whole + hwb_rounds_up(rest == 0, half, fmod(whole, 2.0) != 0, x < 0, mode);
 }
 
