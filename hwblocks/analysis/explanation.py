@@ -109,7 +109,7 @@ def _explain_sum(site: Site, arrays: list[Any], index: tuple[int, ...], stored: 
     contraction = lower(site, arrays)
     numbers = _numbers(contraction, index)
     row, column, channel = numbers
-    rows = np.broadcast_to(contraction.rows, (*contraction.rows.shape,)).reshape(-1, contraction.rows.shape[-1])
+    rows = contraction.rows.reshape(-1, contraction.rows.shape[-1])
     x, w = rows[row], _column(contraction, column)
     products = [int(a) * int(b) for a, b in zip(x, w, strict=True)]
     bias = int(arrays[2].ravel()[channel]) if len(arrays) > 2 and arrays[2] is not None else 0

@@ -14,8 +14,9 @@ from hwblocks.table import Table
 
 def profile_graph(graph: Graph) -> Profile:
     """The profile of a float or an integer graph."""
-    counted = [layer for layer in layers(graph) if not layer.free]
-    free = tuple(layer.node.name for layer in layers(graph) if layer.free)
+    every = layers(graph)
+    counted = [layer for layer in every if not layer.free]
+    free = tuple(layer.node.name for layer in every if layer.free)
     rows = tuple(_row(layer) for layer in counted)
     memory = arena(graph)
     widths: Counter[str] = Counter()

@@ -108,7 +108,7 @@ class _Writer:
         name, contraction = site.node.name, lower(site, arrays)
         bias = arrays[2] if len(arrays) > 2 else None
         total, _ = accumulators(site, contraction, bias)
-        bits = site.arithmetic.accumulator.bits if site.arithmetic.accumulator else 64
+        bits = site.accumulator.bits
         self.array(f"{place}/accumulator", total, Format(kind="raw", bits=bits), node=name, role="accumulator")
         e = accumulate_epilogue(site, site.input(0).format, site.input(1).format, int(total.shape[-1]))
         raw = Format(kind="raw", bits=32)

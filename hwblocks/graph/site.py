@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.errors import SimulationError
 from hwblocks.graph.node import Node
 from hwblocks.graph.tensor import Shape, Tensor
+from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.formats import Format
 from hwblocks.numerics.requantize import Epilogue, Requantize
@@ -33,6 +34,11 @@ class Site:
     def arithmetic(self) -> Arithmetic:
         """The node's arithmetic, or the default one."""
         return self.node.arithmetic or Arithmetic()
+
+    @property
+    def accumulator(self) -> Accumulator:
+        """The node's accumulator; 64 bits where none is stated."""
+        return self.arithmetic.accumulator or Accumulator(64)
 
     @property
     def present(self) -> tuple[Tensor, ...]:

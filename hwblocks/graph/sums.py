@@ -8,10 +8,10 @@ import numpy as np
 
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
-from hwblocks.numerics.accumulator import Accumulator, largest_partial, peak
+from hwblocks.numerics.accumulator import largest_partial, peak
 
 LARGEST_WEIGHT = 1 << 15  # centred weights are packed as 16-bit integers
-DEFAULT_BITS = 64
+EXACT_BITS = 64  # of a kernel's register that is never reduced
 
 
 def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] | str:
@@ -64,9 +64,9 @@ def unsupported(site: Site) -> str:
 
 def register_bits(site: Site, bound: int) -> int | str:
     """Width to which a kernel wraps its exact sums; a reason where the order of additions can matter."""
-    accumulator = site.arithmetic.accumulator or Accumulator(DEFAULT_BITS)
+    accumulator = site.accumulator
     if accumulator.cannot_overflow(bound):
-        return DEFAULT_BITS
+        return EXACT_BITS
     if not accumulator.is_plain or not accumulator.signed:
         return f"accumulator {accumulator}: an addition may leave the register, so its order matters"
     return accumulator.bits

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.numerics.accumulator import Accumulator, Events, exact_matmul
+from hwblocks.numerics.accumulator import Accumulator, Events, exact_matmul, peak
 from hwblocks.numerics.overflow import Overflow, code_range
 from hwblocks.numerics.rounding import Integers, round_shift
 
@@ -20,28 +20,30 @@ def accumulate_plain(
     rows: Array, columns: Array, bias: Array | None, accumulator: Accumulator, correction: Array | None
 ) -> tuple[Array, Events]:
     """Exact totals, reduced once: equal to reducing at every step, since addition modulo 2**bits is associative."""
-    total = exact_matmul(rows, columns)
-    for part in (correction, bias):
-        if part is not None:
-            total = _sum(total, np.asarray(part))
+    total = _exact_total(rows, columns, correction, bias)
     sums, outside = accumulator.overflow.apply(total, accumulator.bits, accumulator.signed)
     return narrowed(sums), Events(int(np.count_nonzero(outside)), None, _first(outside, 0))
 
 
+def _exact_total(rows: Array, columns: Array, *parts: Array | None) -> Array:
+    """rows · columns plus the parts that are there, without any overflow."""
+    total = exact_matmul(rows, columns)
+    for part in parts:
+        if part is not None:
+            total = _sum(total, np.asarray(part))
+    return total
+
+
 def _sum(a: Array, b: Array) -> Array:
     """a + b in Python integers where 64 bits might not hold it."""
-    if a.dtype == object or b.dtype == object or _peak(a) + _peak(b) >= 1 << 62:
+    if a.dtype == object or b.dtype == object or peak(a) + peak(b) >= 1 << 62:
         return np.asarray(a.astype(object) + b.astype(object))
     return np.asarray(a + b)
 
 
-def _peak(a: Array) -> int:
-    return max(abs(int(a.min())), abs(int(a.max()))) if a.size else 0
-
-
 def narrowed(sums: Array) -> Array:
     """int64 where the sums fit, as they do in any register of at most 64 signed bits."""
-    return sums.astype(np.int64) if sums.dtype == object and _peak(sums) < 1 << 63 else sums
+    return sums.astype(np.int64) if sums.dtype == object and peak(sums) < 1 << 63 else sums
 
 
 def _first(outside: Array, step: int) -> tuple[int, int, int] | None:
@@ -114,19 +116,16 @@ def _needs_objects(
 ) -> bool:
     """True where 64 bits might not hold a sum on its way."""
     widest = max(accumulator.bits, accumulator.psum.bits if accumulator.psum else 0)
-    total = rows.shape[-1] * _peak(rows) * _peak(columns)
+    total = rows.shape[-1] * peak(rows) * peak(columns)
     for part in (bias, correction):
-        total += 0 if part is None else _peak(np.asarray(part))
+        total += 0 if part is None else peak(np.asarray(part))
     return widest > 48 or total >= 1 << 60
 
 
 def _final_events(
     rows: Array, columns: Array, bias: Array | None, correction: Array | None, accumulator: Accumulator
 ) -> int:
-    total = exact_matmul(rows, columns)
-    for part in (correction, bias):
-        if part is not None:
-            total = _sum(total, np.asarray(part))
+    total = _exact_total(rows, columns, correction, bias)
     low, high = code_range(accumulator.bits, accumulator.signed)
     scaled = round_shift(total, accumulator.drop, accumulator.drop_rounding) if accumulator.drop else total
     return int(np.count_nonzero((scaled < low) | (scaled > high)))

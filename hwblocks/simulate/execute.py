@@ -15,13 +15,11 @@ from hwblocks.graph.block import Accumulate, Algorithm, Block, Move, Pointwise
 from hwblocks.graph.contraction import Contraction
 from hwblocks.graph.lookup import look_up
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
-from hwblocks.numerics.accumulator import Accumulator, accumulate
+from hwblocks.numerics.accumulator import accumulate
 from hwblocks.simulate.trace import NodeEvents
 
 Array = np.ndarray[Any, Any]
 Outputs = tuple[Array, ...]
-
-DEFAULT_ACCUMULATOR = Accumulator(bits=64)
 
 
 def run_node(site: Site, inputs: Sequence[Array | None], follow: bool = False) -> tuple[Outputs, NodeEvents]:
@@ -127,7 +125,7 @@ def accumulators(
     site: Site, contraction: Contraction, bias: Array | None, follow: bool = False
 ) -> tuple[Array, NodeEvents]:
     """The accumulators in the node's width and order, folded to the output's shape, and their events."""
-    accumulator = site.arithmetic.accumulator or DEFAULT_ACCUMULATOR
+    accumulator = site.accumulator
     rows, correction = contraction.rows, None
     if accumulator.zero_point == "correct":
         zero = scalar_zero_point(site.input(0).format)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks import _core
-from hwblocks.numerics.kernels.cast import bias_constants, cast_of, end_of, words
+from hwblocks.numerics.kernels.cast import EXACT_BITS, bias_constants, cast_of, end_of, words
 from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
@@ -30,7 +30,6 @@ from hwblocks.numerics.kernels.table import TableCall
 Array = np.ndarray[Any, Any]
 INT32_SPAN = 1 << 31
 INT64_SPAN = 1 << 63
-EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 ESTIMATE_SPAN = 1 << 30  # terms below it keep the core's double estimates far from doubt
 
 

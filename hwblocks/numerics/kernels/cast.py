@@ -25,7 +25,7 @@ SCHEMES = {
     "float64": 6,
     "exact": 7,
 }
-EXACT_BITS = 124
+EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 MASK = (1 << 64) - 1
 
 
