@@ -36,8 +36,22 @@ class Binary(Algorithm, abstract=True):
         return True
 
 
+class Sum(Binary, abstract=True):
+    """a + sign · b."""
+
+    sign: ClassVar[int] = 1
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(adds=made, requants=made)
+
+    def kernel(self, site: Site) -> Call | str:
+        second = self.sign * scale_ratio(site.input(1), site)
+        return rational_call(site, scale_ratio(site.input(0), site), second, Fraction(0))
+
+
 @dataclass(frozen=True)
-class Add(Binary):
+class Add(Sum):
     """y = a + b. Source: ONNX Add.
 
     >>> Add()(np.array([1.0]), np.array([2.0]))
@@ -47,35 +61,19 @@ class Add(Binary):
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a + b)
 
-    def work(self, *shapes: Shape) -> Work:
-        made = size(self.shape(*shapes)[0])
-        return Work(adds=made, requants=made)
-
-    def kernel(self, site: Site) -> Call | str:
-        if not site.is_integer:
-            return "not all tensors are quantized"
-        return rational_call(site, scale_ratio(site.input(0), site), scale_ratio(site.input(1), site), Fraction(0))
-
 
 @dataclass(frozen=True)
-class Sub(Binary):
+class Sub(Sum):
     """y = a − b. Source: ONNX Sub.
 
     >>> Sub()(np.array([1.0]), np.array([2.0]))
     array([-1.])
     """
 
+    sign: ClassVar[int] = -1
+
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a - b)
-
-    def work(self, *shapes: Shape) -> Work:
-        made = size(self.shape(*shapes)[0])
-        return Work(adds=made, requants=made)
-
-    def kernel(self, site: Site) -> Call | str:
-        if not site.is_integer:
-            return "not all tensors are quantized"
-        return rational_call(site, scale_ratio(site.input(0), site), -scale_ratio(site.input(1), site), Fraction(0))
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,5 @@ class Mul(Binary):
         return Work(muls=made, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        if not site.is_integer:
-            return "not all tensors are quantized"
         ratio = scale_ratio(site.input(0), site) * Fraction(scalar_scale(site.input(1).format))
         return rational_call(site, Fraction(0), Fraction(0), ratio)

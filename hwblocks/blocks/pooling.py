@@ -80,7 +80,7 @@ class MaxPool(Move, abstract=True):
 
     def kernel(self, site: Site) -> Call | str:
         x, y = site.input(0), site.output.format
-        if x.is_constant or not site.is_integer or not site.equal_formats or x.shape[0] != 1:
+        if x.is_constant or not site.equal_formats or x.shape[0] != 1:
             return "maximum pooling kernels serve quantized run-time inputs of equal format"
         made = pool_window(self, x.shape, self.axes)
         return MaxPoolCall(dtype=y.dtype.name, lowest=y.lo, **geometry(made, x.shape[-1]))
@@ -175,7 +175,7 @@ def average(block: Any, codes: Array, site: Site) -> tuple[Array, Array]:
 def average_call(site: Site, made: Window, divisors: Array) -> Call | str:
     """The kernel call of an average over windows."""
     x, y = site.input(0), site.output.format
-    if x.is_constant or not site.is_integer or x.shape[0] != 1 or x.format.bits > 16:
+    if x.is_constant or x.shape[0] != 1 or x.format.bits > 16:
         return "average pooling kernels serve quantized run-time inputs of at most 16 bits"
     if site.arithmetic.overflow.mode != "saturate":
         return f"overflow {site.arithmetic.overflow} of an algorithm"

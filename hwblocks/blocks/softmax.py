@@ -72,7 +72,7 @@ class Softmax(Algorithm):
 
     def kernel(self, site: Site) -> Call | str:
         x, y = site.input(0), site.output.format
-        if site.input(0).is_constant or not site.is_integer or x.format.bits > TABLE_BITS:
+        if x.is_constant or x.format.bits > TABLE_BITS:
             return "softmax kernels serve quantized run-time inputs of at most 16 bits"
         if self.dim % len(x.shape) != len(x.shape) - 1:
             return "softmax along an inner axis"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwblocks.graph.block import Accumulate, Move
+from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.memory import is_view
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
 from hwblocks.graph.work import Work
@@ -53,6 +54,6 @@ def _layer(graph: Graph, node: Node) -> Layer:
     work = node.block.work(*site.shapes)
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
-    free = node.marked == "layout" or (isinstance(node.block, Move) and node.block.is_view)
+    free = node.marked == "layout" or is_view(site)
     weight_bits = w.bits if isinstance(node.block, Accumulate) else x.bits
     return Layer(node, site, work, x.bits, weight_bits, bits, free)

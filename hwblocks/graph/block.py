@@ -106,7 +106,10 @@ class Block:
         return True
 
     def kernel(self, site: Site) -> Call | str:
-        """The kernel call that serves this block at a site, or the reason why none does."""
+        """The kernel call that serves this block at a site, or the reason why none does.
+
+        Asked only for integer sites: every tensor is quantized.
+        """
         return f"{type(self).__name__} has no kernel"
 
     def attributes(self) -> dict[str, Any]:

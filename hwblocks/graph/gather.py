@@ -20,7 +20,7 @@ def gather_call(block: Move, site: Site) -> GatherCall | str:
     dtypes = {t.format.dtype for t in (*site.present, site.output)}
     if any(t.is_constant for t in site.present):
         return "an input is a constant"
-    if len(dtypes) != 1 or not site.output.format.is_quantized:
+    if len(dtypes) != 1:
         return "inputs and output do not share one storage type"
     counts = tuple(t.elements for t in site.present)
     starts = np.concatenate([[0], np.cumsum(counts)])[:-1]

@@ -48,8 +48,8 @@ def table_call(block: Pointwise, site: Site) -> TableCall | str:
     x, y = site.input(0).format, site.output.format
     if site.input(0).is_constant:
         return "the input is a constant"
-    if not site.is_integer or x.bits > TABLE_BITS:
-        return f"tables serve quantized inputs of at most {TABLE_BITS} bits"
+    if x.bits > TABLE_BITS:
+        return f"tables serve inputs of at most {TABLE_BITS} bits"
     table = code_table(block, site)
     limits = np.iinfo(x.dtype)
     every = np.clip(np.arange(int(limits.min), int(limits.max) + 1), x.lo, x.hi) - x.lo

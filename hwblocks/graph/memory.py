@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hwblocks.errors import InputError
 from hwblocks.graph.block import Move
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.site import Site
 
 
 class Buffer(NamedTuple):
@@ -107,11 +108,19 @@ def liveness_bound(buffers: Sequence[Buffer]) -> int:
     return peak
 
 
+def is_view(site: Site) -> bool:
+    """True when the node only renames its input's memory: elements in their order, equal formats, no fused clamp."""
+    block = site.node.block
+    if not isinstance(block, Move) or not block.is_view or site.node.clamp is not None:
+        return False
+    return not site.input(0).is_constant and site.equal_formats
+
+
 def storage_names(graph: Graph) -> dict[str, str]:
     """For each run-time tensor the tensor whose memory it uses: views share their input's."""
     names = {name: name for name in graph.inputs}
     for node in graph.nodes:
-        view = isinstance(node.block, Move) and node.block.is_view
+        view = is_view(graph.site(node))
         for output in node.outputs:
             source = node.inputs[0] if view else ""
             names[output] = names.get(source, output) if view else output

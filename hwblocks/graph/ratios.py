@@ -51,8 +51,6 @@ def rational_call(site: Site, a: Fraction, b: Fraction, product: Fraction) -> Ra
 
 
 def _unsupported(site: Site) -> str:
-    if not site.is_integer:
-        return "not all tensors are quantized"
     if any(t.is_constant for t in site.present):
         return "a constant operand"
     if any(t.format.bits > 16 for t in site.present):

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwblocks.graph.block import Move
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.memory import is_view
 from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import Compiled, compile_stages
@@ -24,10 +25,7 @@ class Step:
     @property
     def is_view(self) -> bool:
         """True when the node only renames its input's memory."""
-        block, node = self.site.node.block, self.site.node
-        if not isinstance(block, Move) or not block.is_view or node.clamp is not None:
-            return False
-        return not self.site.input(0).is_constant and self.site.equal_formats
+        return is_view(self.site)
 
 
 @dataclass(eq=False)

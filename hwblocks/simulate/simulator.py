@@ -256,10 +256,8 @@ def available_processors() -> int:
 
 def one_blas_thread() -> Any:
     """A context in which NumPy's BLAS uses one thread, so that float sums do not depend on the machine."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
     return threadpool_limits(1, user_api="blas")
 
 
