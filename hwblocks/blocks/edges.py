@@ -15,6 +15,7 @@ from hwblocks.graph.ratios import rational_call, scale_ratio
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
+from hwblocks.numerics.edge import EdgeRule
 
 
 class Edge(Algorithm, abstract=True):
@@ -29,7 +30,9 @@ class Edge(Algorithm, abstract=True):
 
 @dataclass(frozen=True)
 class Quantize(Edge):
-    """Floats to codes: saturate(half_even(float32(x / scale)) + zero point). Source: ONNX QuantizeLinear.
+    """Floats to codes: saturate(half_even(float32(x / scale)) + zero point), or by the node's edge rule.
+
+    Source: ONNX QuantizeLinear.
 
     The output tensor's format holds scale and zero point.
 
@@ -38,11 +41,8 @@ class Quantize(Edge):
     """
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        y = site.output.format
-        codes = y.quantize(inputs[0]).astype(np.int64)
-        wide = np.rint(inputs[0].astype(np.float32) / y.scales(inputs[0].ndim).astype(np.float32))
-        zero = y.zero_points(inputs[0].ndim)
-        return np.clip(codes, *site.clamp_codes), (wide < y.lo - zero) | (wide > y.hi - zero)
+        codes, outside = (site.arithmetic.edge or EdgeRule()).codes(inputs[0], site.output.format)
+        return np.clip(codes, *site.clamp_codes), outside
 
     def work(self, *shapes: Shape) -> Work:
         return Work(divisions=size(shapes[0]))
@@ -61,9 +61,8 @@ class Dequantize(Edge):
         return QuantRule(output="float")
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        x = site.input(0).format
-        shifted = (inputs[0].astype(np.int64) - x.zero_points(inputs[0].ndim)).astype(np.float32)
-        return shifted * x.scales(inputs[0].ndim).astype(np.float32), np.zeros(inputs[0].shape, bool)
+        reals = (site.arithmetic.edge or EdgeRule()).reals(inputs[0], site.input(0).format)
+        return reals, np.zeros(inputs[0].shape, bool)
 
     def work(self, *shapes: Shape) -> Work:
         return Work(muls=size(shapes[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
+from hwblocks.graph.state import State
 from hwblocks.graph.tensor import FLOAT32, Shape, Tensor, constant
 from hwblocks.numerics.formats import Format
 
@@ -51,6 +52,7 @@ class GraphBuilder:
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
         self.inputs: list[str] = []
+        self.states: dict[str, State] = {}
         self._taken: Counter[str] = Counter()
 
     def fresh(self, stem: str) -> str:
@@ -68,6 +70,18 @@ class GraphBuilder:
         self.tensors[name] = Tensor(name, tuple(shape), format, **more)
         self.inputs.append(name)
         return Value(self, name)
+
+    def state(self, name: str, initial: Any, format: Format = FLOAT32, **more: Any) -> Value:
+        """A value kept from sample to sample, starting from these codes; `becomes` says what it is next."""
+        codes = np.ascontiguousarray(initial, dtype=format.dtype)
+        tensor = self.fresh(name)
+        self.tensors[tensor] = Tensor(tensor, codes.shape, format, **more)
+        self.states[tensor] = State(name, tensor, tensor, codes)
+        return Value(self, tensor)
+
+    def becomes(self, state: Value, value: Value) -> None:
+        """At the end of a sample the state takes this value."""
+        self.states[state.name] = replace(self.states[state.name], next=value.name)
 
     def constant(self, name: str, value: Any, format: Format = FLOAT32, **more: Any) -> Value:
         """A constant: floats for a float format, stored codes for a quantized one."""
@@ -123,10 +137,19 @@ class GraphBuilder:
             filled[position] = self.constant(f"{node}.{source}", np.asarray(array)).name
         return block.without_parameters(), tuple(filled)
 
-    def build(self, *outputs: Value | str, metadata: dict[str, str] | None = None) -> Graph:
+    def build(self, *outputs: Value | str, metadata: dict[str, str] | None = None, dialect: str = "") -> Graph:
         """The checked graph with these outputs."""
         names = tuple(v if isinstance(v, str) else v.name for v in outputs)
-        return Graph(self.name, self.tensors, tuple(self.nodes), tuple(self.inputs), names, metadata or {})
+        return Graph(
+            self.name,
+            self.tensors,
+            tuple(self.nodes),
+            tuple(self.inputs),
+            names,
+            metadata or {},
+            tuple(self.states.values()),
+            dialect,
+        )
 
 
 def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value:

@@ -10,6 +10,7 @@ from typing import Any
 from hwblocks.errors import GraphError, ShapeError
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
+from hwblocks.graph.state import State
 from hwblocks.graph.tensor import Shape, Tensor
 
 PROBE = 10_007  # a leading size no model has: shapes that follow it are proportional to the samples
@@ -21,6 +22,7 @@ class Graph:
 
     Nodes may be given in any order; they are sorted, keeping the given order where it is free.
     `metadata` holds text about the model's origin (source file, recipe); it never changes numbers.
+    `states` are values kept from sample to sample. `dialect` names the arithmetic of nodes that state none.
 
     Errors: GraphError for cycles, dangling inputs, duplicate names; ShapeError where shapes do not fit.
     """
@@ -31,11 +33,14 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
+    dialect: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", dict(self.tensors))
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "outputs", tuple(self.outputs))
+        object.__setattr__(self, "states", tuple(self.states))
         self._check_names(tuple(self.nodes))
         object.__setattr__(self, "nodes", self._sorted(tuple(self.nodes)))
         for node in self.nodes:
@@ -50,14 +55,24 @@ class Graph:
         for name, tensor in self.tensors.items():
             if tensor.name != name:
                 raise GraphError(f"graph {self.name!r}: tensor {tensor.name!r} is stored under the name {name!r}")
-        for name in (*self.inputs, *self.outputs):
+        for name in (*self.sources, *self.sinks):
             if name not in self.tensors:
                 raise GraphError(f"graph {self.name!r}: input or output {name!r} is not one of its tensors")
-        if len(set(self.inputs)) != len(self.inputs):
-            raise GraphError(f"graph {self.name!r}: an input is listed twice: {self.inputs}")
+        if len(set(self.sources)) != len(self.sources):
+            raise GraphError(f"graph {self.name!r}: an input or state is listed twice: {self.sources}")
+        for state in self.states:
+            self._check_state(state)
+
+    def _check_state(self, state: State) -> None:
+        kept, made = self.tensors[state.tensor], self.tensors[state.next]
+        if kept.shape != made.shape or kept.format != made.format or state.initial.shape != kept.shape:
+            raise GraphError(
+                f"graph {self.name!r}: state {state.name!r} holds {kept.shape} {kept.format!r}, "
+                f"becomes {made.shape} {made.format!r} and starts from {state.initial.shape}; they must be alike"
+            )
 
     def _sorted(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-        available = {n for n, t in self.tensors.items() if t.is_constant} | set(self.inputs)
+        available = {n for n, t in self.tensors.items() if t.is_constant} | set(self.sources)
         self._check_producers(nodes, available)
         order: list[Node] = []
         waiting = list(nodes)
@@ -73,7 +88,7 @@ class Graph:
                 names = ", ".join(node.where for node in blocked[:5])
                 raise GraphError(f"graph {self.name!r}: these nodes wait for each other in a cycle: {names}")
             waiting = blocked
-        for name in self.outputs:
+        for name in self.sinks:
             if name not in available:
                 raise GraphError(f"graph {self.name!r}: output {name!r} is made by no node; connect or remove it")
         return tuple(order)
@@ -131,12 +146,13 @@ class Graph:
         Shown by giving every input a leading size that nothing else has and following the shape rules.
         """
         shapes: dict[str, Shape] = {}
-        for name in self.inputs:
+        for name in self.sources:
             shape = self.tensors[name].shape
             if not shape or shape[0] != 1:
                 return False
             shapes[name] = (PROBE, *shape[1:])
-        return all(self._follows_probe(node, shapes) for node in self.nodes)
+        followed = all(self._follows_probe(node, shapes) for node in self.nodes)
+        return followed and all(state.next in shapes for state in self.states)
 
     def _follows_probe(self, node: Node, shapes: dict[str, Shape]) -> bool:
         names = [name for name in node.inputs if name]
@@ -153,6 +169,16 @@ class Graph:
             shapes[name] = shape
         return node.block.keeps_samples(*given)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The tensors that are there before any node runs: inputs, then those of states."""
+        return (*self.inputs, *(state.tensor for state in self.states))
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """The tensors that outlive the nodes: outputs, then what the states become."""
+        return (*self.outputs, *(state.next for state in self.states))
+
     def node(self, name: str) -> Node:
         """The node of a name; GraphError lists the closest names when there is none."""
         for node in self.nodes:
@@ -165,8 +191,8 @@ class Graph:
 
     @property
     def runtime_tensors(self) -> tuple[Tensor, ...]:
-        """Inputs and node outputs, in the order they come to be."""
-        names = [*self.inputs, *(name for node in self.nodes for name in node.outputs)]
+        """Inputs, states and node outputs, in the order they come to be."""
+        names = [*self.sources, *(name for node in self.nodes for name in node.outputs)]
         return tuple(self.tensors[name] for name in names)
 
     @property

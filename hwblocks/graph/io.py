@@ -19,6 +19,7 @@ from hwblocks.graph.block import Block
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.registry import block_class
+from hwblocks.graph.state import State
 from hwblocks.graph.tensor import Origin, Tensor
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.formats import Format
@@ -54,7 +55,7 @@ def content_hash(graph: Graph) -> str:
 def to_bytes(graph: Graph) -> bytes:
     """The bytes of the graph's .hwb file."""
     arrays = io.BytesIO()
-    _write_arrays(arrays, {t.name: t.value for t in graph.constants if t.value is not None})
+    _write_arrays(arrays, _arrays(graph))
     text = json.dumps(_graph_record(graph), indent=1, sort_keys=True, ensure_ascii=False)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -78,18 +79,28 @@ def _write_arrays(out: io.BytesIO, arrays: dict[str, np.ndarray[Any, Any]]) -> N
             _add(archive, f"{number}.npy", data.getvalue())
 
 
+def _arrays(graph: Graph) -> dict[str, np.ndarray[Any, Any]]:
+    """Constants by tensor name, and what states start from by the name of their tensor."""
+    constants = {t.name: t.value for t in graph.constants if t.value is not None}
+    return {**constants, **{state.tensor: state.initial for state in graph.states}}
+
+
 def _graph_record(graph: Graph) -> dict[str, Any]:
-    names = sorted(t.name for t in graph.constants)
-    return {
+    record = {
         "hwblocks": VERSION,
         "name": graph.name,
         "inputs": graph.inputs,
         "outputs": graph.outputs,
         "metadata": dict(graph.metadata),
-        "arrays": names,
+        "arrays": sorted(_arrays(graph)),
         "tensors": [_tensor_record(t) for t in graph.tensors.values()],
         "nodes": [_node_record(n) for n in graph.nodes],
     }
+    if graph.states:
+        record["states"] = [{"name": s.name, "tensor": s.tensor, "next": s.next} for s in graph.states]
+    if graph.dialect:
+        record["dialect"] = graph.dialect
+    return record
 
 
 def _tensor_record(tensor: Tensor) -> dict[str, Any]:
@@ -196,8 +207,9 @@ def _graph(record: dict[str, Any], values: list[np.ndarray[Any, Any]], where: st
         raise FileFormatError(
             f"{where}: file version {record.get('hwblocks')!r}, this package reads {VERSION}; update hwblocks"
         )
-    constants = dict(zip(record["arrays"], values, strict=True))
-    tensors = [_tensor(item, constants) for item in record["tensors"]]
+    arrays = dict(zip(record["arrays"], values, strict=True))
+    initial = {item["tensor"]: arrays.pop(item["tensor"]) for item in record.get("states", ())}
+    tensors = [_tensor(item, arrays) for item in record["tensors"]]
     return Graph(
         record["name"],
         {t.name: t for t in tensors},
@@ -205,6 +217,8 @@ def _graph(record: dict[str, Any], values: list[np.ndarray[Any, Any]], where: st
         tuple(record["inputs"]),
         tuple(record["outputs"]),
         record["metadata"],
+        tuple(State(s["name"], s["tensor"], s["next"], initial[s["tensor"]]) for s in record.get("states", ())),
+        record.get("dialect", ""),
     )
 
 

@@ -118,7 +118,7 @@ def is_view(site: Site) -> bool:
 
 def storage_names(graph: Graph) -> dict[str, str]:
     """For each run-time tensor the tensor whose memory it uses: views share their input's."""
-    names = {name: name for name in graph.inputs}
+    names = {name: name for name in graph.sources}
     for node in graph.nodes:
         view = is_view(graph.site(node))
         for output in node.outputs:
@@ -130,11 +130,11 @@ def storage_names(graph: Graph) -> dict[str, str]:
 def live_ranges(graph: Graph) -> list[Buffer]:
     """One buffer for each run-time tensor that owns memory, in bytes of one sample.
 
-    Step i is node i. An input lives from step 0, an output to the end; a view keeps its input alive.
+    Step i is node i. An input lives from step 0, an output to the end, a state throughout; a view keeps its input alive.
     """
     storage = storage_names(graph)
-    first = dict.fromkeys(graph.inputs, 0)
-    last = dict.fromkeys(graph.inputs, 1)
+    first = dict.fromkeys(graph.sources, 0)
+    last = dict.fromkeys(graph.sources, 1)
     for step, node in enumerate(graph.nodes):
         for name in node.outputs:
             owner = storage[name]
@@ -143,7 +143,7 @@ def live_ranges(graph: Graph) -> list[Buffer]:
         for name in node.inputs:
             if name in storage:
                 last[storage[name]] = step + 1
-    for name in graph.outputs:
+    for name in (*graph.sinks, *(state.tensor for state in graph.states)):
         if name in storage:
             last[storage[name]] = max(len(graph.nodes), 1)
     return [Buffer(n, first[n], last[n], graph.tensors[n].stored_bytes) for n in first]

@@ -59,17 +59,18 @@ class Rewriter:
         """The new graph, without the tensors that nothing names any more."""
         nodes = tuple(node for group in self.nodes.values() for node in group)
         ends = tuple(outputs) if outputs is not None else self.graph.outputs
-        tensors = used_tensors(self.tensors, nodes, (*self.graph.inputs, *ends))
+        kept = (*self.graph.sources, *self.graph.sinks[len(self.graph.outputs) :], *ends)
+        tensors = used_tensors(self.tensors, nodes, kept)
         return self.graph.replace(tensors=tensors, nodes=nodes, outputs=ends, **changes)
 
 
 def without_dead_nodes(graph: Graph) -> Graph:
     """The graph without nodes whose outputs reach no output of the graph."""
-    wanted = set(graph.outputs)
+    wanted = set(graph.sinks)
     kept = []
     for node in reversed(graph.nodes):
         if wanted.intersection(node.outputs):
             kept.append(node)
             wanted.update(node.inputs)
     nodes = tuple(reversed(kept))
-    return graph.replace(nodes=nodes, tensors=used_tensors(graph.tensors, nodes, (*graph.inputs, *graph.outputs)))
+    return graph.replace(nodes=nodes, tensors=used_tensors(graph.tensors, nodes, (*graph.sources, *graph.sinks)))

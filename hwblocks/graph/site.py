@@ -13,6 +13,7 @@ from hwblocks.graph.node import Node
 from hwblocks.graph.tensor import Shape, Tensor
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.formats import Format
 from hwblocks.numerics.requantize import Epilogue, Requantize
 
@@ -83,7 +84,7 @@ class Site:
     @cached_property
     def clamp_codes(self) -> tuple[int, int]:
         """The fused clamp as codes of the output format (its whole range without a clamp)."""
-        return clamp_codes(self.output.format, self.node.clamp)
+        return clamp_codes(self.output.format, self.node.clamp, self.arithmetic.edge)
 
     @property
     def counts(self) -> tuple[bool, bool]:
@@ -92,14 +93,17 @@ class Site:
         return low == -np.inf, high == np.inf
 
 
-def clamp_codes(format: Format, clamp: tuple[float, float] | None) -> tuple[int, int]:
-    """Real bounds as codes: the nearest code, limited to the format's range."""
-    if clamp is None:
+def clamp_codes(
+    format: Format, clamp: tuple[float, float] | None, edge: EdgeRule | None = None
+) -> tuple[int, int]:
+    """Real bounds as codes: by the edge rule, else the nearest code; limited to the format's range."""
+    if clamp is None or not format.is_quantized:
         return format.lo, format.hi
+    code = format.code_of if edge is None else lambda real: edge.code(real, format)
     low, high = clamp
     return (
-        format.lo if low == -np.inf else format.code_of(low),
-        format.hi if high == np.inf else format.code_of(high),
+        format.lo if low == -np.inf else code(low),
+        format.hi if high == np.inf else code(high),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hwblocks.errors import FormatError
 from hwblocks.numerics.accumulator import Accumulator
+from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.overflow import Overflow
 from hwblocks.numerics.requantize import Requantize
 from hwblocks.numerics.rounding import Rounding
@@ -17,8 +18,10 @@ class Arithmetic:
     """How a node computes on stored codes.
 
     rounding, overflow: of the cast to the output format (tables, algorithms; overflow of requantization too).
-    requantize, accumulator: of sums of products. algorithm: a named algorithm, None for the block's own.
-    bias_bits: width the bias was limited to.
+    requantize, accumulator: of sums of products. bias_bits: width the bias was limited to.
+    tail, lanes: channels after the last whole group of `lanes` requantize by `tail` (a runtime's remainder loop).
+    edge: how floats become codes and codes floats; of clamp bounds too. None: the block's own rules.
+    algorithm: a named algorithm, None for the block's own. table: how its tables are built, where there is a choice.
     """
 
     rounding: Rounding = Rounding.HALF_EVEN
@@ -27,6 +30,10 @@ class Arithmetic:
     accumulator: Accumulator | None = None
     algorithm: str | None = None
     bias_bits: int | None = None
+    tail: Requantize | None = None
+    lanes: int | None = None
+    edge: EdgeRule | None = None
+    table: str | None = None
 
     def replace(self, **changes: Any) -> Arithmetic:
         """A copy with some fields changed."""
@@ -51,6 +58,10 @@ class Arithmetic:
             "accumulator": Accumulator,
             "algorithm": str,
             "bias_bits": int,
+            "tail": Requantize.parse,
+            "lanes": int,
+            "edge": EdgeRule.parse,
+            "table": str,
         }
         unknown = sorted(set(record) - set(readers))
         if unknown:

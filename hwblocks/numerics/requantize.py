@@ -1,7 +1,7 @@
 """Requantize: how an accumulator becomes an output code. A record with named presets, and its constants (Epilogue).
 
 Sources: TFLite and gemmlowp (double_round, q16), ruy and Arm rounding shifts (double_round_up), single rounding
-build of TFLite, XNNPACK (float32), LiteRT reference fully connected (float64), power-of-two hardware (shift).
+build of TFLite, XNNPACK (float32, fixed), LiteRT reference fully connected (float64), power-of-two hardware (shift).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from hwblocks.errors import FormatError
 from hwblocks.numerics.formats import Format
+from hwblocks.numerics.gemmlowp import high_product, shift_away, shift_up, wrap
 from hwblocks.numerics.multiplier import exact_ratio, quantize_multiplier
 from hwblocks.numerics.overflow import Overflow
 from hwblocks.numerics.rounding import Rounding, round_ratio, round_real, round_shift
@@ -28,7 +29,9 @@ PRESETS: dict[str, dict[str, str]] = {
     "float32": {"rounding": "half_even"},
     "float64": {"rounding": "half_away"},
     "exact": {"rounding": "half_even"},
+    "fixed": {"rounding": "half_up"},
 }
+PRECISIONS = ("float32", "product32", "float64")
 INT32_MAX, INT32_SPAN = (1 << 31) - 1, 1 << 32
 
 
@@ -37,9 +40,11 @@ class Requantize:
     """How an accumulator in units of scale(x)·scale(w) becomes a code in units of scale(y).
 
     scheme: shift (power-of-two ratio), single_round, double_round, double_round_up, q16 (integer multipliers),
-    float32, float64 (one multiplication), exact (the ratio as a rational number).
+    float32, float64 (one multiplication), exact (the ratio as a rational number), fixed (multiplier and shift of
+    `multiplier_bits` whatever the ratio: half_even(ratio · 2**bits)).
     rounding: of the last step; first_rounding: of the high multiply of double_round.
-    zero_point: added after rounding, or inside it. scale_precision: in which the ratio is computed.
+    zero_point: added after rounding, or inside it. scale_precision: in which the ratio is computed (product32: the
+    product in float32, the division in float64).
     scale_order: "xw/y" ((x·w)/y) or "x/y*w". fma: float schemes add the zero point inside in one rounding.
 
     >>> Requantize.parse("shift half_even")
@@ -64,7 +69,7 @@ class Requantize:
         object.__setattr__(self, "first_rounding", Rounding(self.first_rounding))
         checks = (
             ("zero_point", ("after", "inside")),
-            ("scale_precision", ("float32", "float64")),
+            ("scale_precision", PRECISIONS),
             ("scale_order", ("xw/y", "x/y*w")),
         )
         for name, allowed in checks:
@@ -161,28 +166,57 @@ class Requantize:
             counts,
         )
 
+    def multiply(self, values: Array, ratio: float) -> Array:
+        """Integers times a ratio, rounded as the scheme says: int64, before any zero point.
+
+        For the steps of algorithms. Values must fit 32 bits (48 bits for q16). Errors: FormatError for other schemes.
+        """
+        values = np.asarray(values, dtype=np.int64)
+        if self.scheme in ("float32", "float64"):
+            kind = np.float32 if self.scheme == "float32" else np.float64
+            return np.asarray(round_real((values.astype(kind) * kind(ratio)).astype(np.float64), self.rounding), np.int64)
+        if self.scheme in ("shift", "exact"):
+            raise FormatError(f"requantize {self.scheme} has no multiplier for a step of an algorithm")
+        return self.multiply_fixed(values, *self.multiplier(ratio))
+
+    def multiply_fixed(self, values: Array, m: int, shift: int) -> Array:
+        """Integers times a multiplier, then the right shift (negative: left), in the scheme's steps."""
+        if self.scheme in ("double_round", "double_round_up"):
+            high = high_product(wrap(values << max(-shift, 0)), m)
+            return shift_away(high, max(shift, 0)) if self.rounding is Rounding.HALF_AWAY else shift_up(high, max(shift, 0))
+        return np.asarray(round_shift(values * m, np.asarray(shift), self.rounding), dtype=np.int64)
+
     def _constants(self, x: float, w: float, y: float) -> tuple[int, int, float, int, int]:
         """(multiplier, right shift, float ratio, numerator, denominator)."""
         num, den = exact_ratio(x, w, y)
-        ratio = self._ratio(x, w, y)
+        ratio = self.ratio(x, w, y)
         if self.scheme == "shift":
             if num & (num - 1) or den & (den - 1):
                 raise FormatError(f"requantize shift: {x!r} · {w!r} / {y!r} is no power of two; use single_round")
             return 1, den.bit_length() - num.bit_length(), ratio, num, den
         if self.scheme in ("float32", "float64", "exact"):
             return 0, 0, ratio, num, den
+        return (*self.multiplier(ratio), ratio, num, den)
+
+    def multiplier(self, ratio: float) -> tuple[int, int]:
+        """(multiplier, right shift) of an integer scheme for a ratio; of double_round the second step's shift."""
+        if self.scheme == "fixed":
+            return int(np.rint(ratio * (1 << self.multiplier_bits))), self.multiplier_bits
         m, exponent = quantize_multiplier(ratio, self.multiplier_bits if self.scheme == "single_round" else 31)
         if self.scheme == "q16":
             m = 0x7FFF if m >= 0x7FFF0000 else (m + (1 << 15)) >> 16
-            return m, 15 - exponent, ratio, num, den
+            return m, 15 - exponent
         if self.scheme == "single_round":
-            return m, self.multiplier_bits - exponent, ratio, num, den
-        return m, -exponent, ratio, num, den
+            return m, self.multiplier_bits - exponent
+        return m, -exponent
 
-    def _ratio(self, x: float, w: float, y: float) -> float:
+    def ratio(self, x: float, w: float, y: float) -> float:
+        """x · w / y in the record's precision and order."""
+        a, b, c = np.float32(x), np.float32(w), np.float32(y)
         if self.scale_precision == "float32":
-            a, b, c = np.float32(x), np.float32(w), np.float32(y)
             return float((a * b) / c if self.scale_order == "xw/y" else (a / c) * b)
+        if self.scale_precision == "product32":
+            return float(a * b) / y
         return (x * w) / y if self.scale_order == "xw/y" else (x / y) * w
 
 

@@ -39,7 +39,7 @@ class Plan:
 
     def compiled(self, keep: Iterable[str]) -> Compiled:
         """The stages that make the tensors in `keep` and the graph's outputs."""
-        key = tuple(sorted({*keep, *self.graph.outputs}))
+        key = tuple(sorted({*keep, *self.graph.sinks}))
         if key not in self._compiled:
             self._compiled[key] = compile_stages(self.graph, self.steps, key)
         return self._compiled[key]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.errors import SimulationError, TrapError
+from hwblocks.errors import InputError, SimulationError, TrapError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
@@ -91,6 +91,7 @@ class Simulator:
         self.threads = threads or available_processors()
         self.engine, self.isa = engine, isa
         self._plans: dict[bool, Plan] = {}
+        self.reset()
 
     @cached_property
     def macs(self) -> int:
@@ -121,6 +122,8 @@ class Simulator:
         trace: None, "ranges" (extremes of accumulators), "steps" (events of every addition, by the definition),
         "full" (every tensor) or a list of tensor names. real: read integer samples as real values.
         progress: called with the number of samples done after each chunk.
+        state: "carry" (samples are one sequence that goes on from the last run), "reset" (every sample starts anew),
+        or the `state` of a run (a sequence that goes on from there). Graphs without states have no use for it.
         """
         samples = read_samples(self.graph, x, real)
         keep = traced_names(self.graph, trace)
@@ -131,12 +134,17 @@ class Simulator:
             samples,
             keep,
             STATISTICS.get(trace if isinstance(trace, str) else None, 1),
+            starting_state(self.graph, state, self._state),
+            not (isinstance(state, str) and state == "reset") and bool(self.graph.states),
         )
         work.run(progress)
+        if work.sequence:
+            self._state = dict(work.state)
         return work.result(self.decided)
 
     def reset(self) -> None:
-        """Forget carried state. Graphs without states have none."""
+        """Forget carried state: the next sequence starts from the graph's initial values."""
+        self._state = {state.name: state.initial for state in self.graph.states}
 
 
 @dataclass(eq=False)
@@ -148,8 +156,11 @@ class _Work:
     samples: Samples
     keep: tuple[str, ...]
     statistics: int
+    state: dict[str, Array]  # at the start of the next chunk of a sequence; else of every sample
+    sequence: bool
     kept: dict[str, Array] = field(default_factory=dict)
     events: dict[str, NodeEvents] = field(default_factory=dict)
+    last: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph, count = self.simulator.graph, self.samples.count
@@ -161,7 +172,7 @@ class _Work:
         """All chunks, on the simulator's threads; the first error stops the rest."""
         chunks = self._chunks()
         with one_blas_thread() if self.compiled.uses_blas else nullcontext():
-            if self.simulator.threads == 1 or len(chunks) == 1:
+            if self.simulator.threads == 1 or len(chunks) == 1 or self.sequence:
                 for chunk in chunks:
                     self._finish(self._chunk(*chunk), chunk, progress)
                 return
@@ -188,7 +199,7 @@ class _Work:
 
     def _chunks(self) -> list[tuple[int, int]]:
         count, size = self.samples.count, 1
-        if self.simulator.graph.batched:
+        if self.simulator.graph.batched and not self.sequence:
             fits = CACHE_BYTES // self.compiled.bytes_per_sample
             calls = CALL_MACS // max(self.simulator.macs, 1)
             size = max(1, min(fits, calls, LARGEST_CHUNK))
@@ -201,6 +212,10 @@ class _Work:
             part = array[start:stop]
             shape = graph.tensors[name].shape
             arrays[name] = part.reshape(stop - start, *shape[1:]) if graph.batched else part[0]
+        for state in graph.states:
+            initial = self.state[state.name]
+            copies = stop - start if graph.batched else 1
+            arrays[state.tensor] = initial if copies == 1 else np.concatenate([initial] * copies)
         store = Store(graph, self.compiled.owners, arrays)
         events: dict[str, NodeEvents] = {}
         for stage in self.compiled.stages:
@@ -210,7 +225,17 @@ class _Work:
                 counted.first = (counted.first[0] + start, *counted.first[1:])
         for name, target in self.kept.items():
             target[start:stop] = np.reshape(store[name], target[start:stop].shape)
+        self._keep_states(store, start, stop)
         return events
+
+    def _keep_states(self, store: Store, start: int, stop: int) -> None:
+        """What the states became: after this chunk of a sequence, or after the last sample."""
+        states = self.simulator.graph.states
+        made = {s.name: np.array(store[s.next][-s.initial.shape[0] :] if s.initial.ndim else store[s.next]) for s in states}
+        if self.sequence:
+            self.state = made
+        elif stop == self.samples.count:
+            self.last = made
 
     def result(self, decided: Mapping[str, tuple[Accumulator, str]]) -> Run:
         """The run's outputs and trace in the form of the inputs."""
@@ -221,7 +246,7 @@ class _Work:
                 self.events[name].decided_by = who
         shaped = {name: self._shaped(name) for name in self.kept}
         trace = Trace(graph, {n: shaped[n] for n in self.keep}, self._ordered_events())
-        return Run(graph, {n: shaped[n] for n in graph.outputs}, trace)
+        return Run(graph, {n: shaped[n] for n in graph.outputs}, trace, self.state if self.sequence else self.last)
 
     def _check_traps(self) -> None:
         """Raise TrapError with the first event of all nodes whose accumulator traps."""
@@ -242,6 +267,24 @@ class _Work:
         array = self.kept[name]
         short = self.samples.short and array.shape[1:2] == (1,)
         return array.reshape(array.shape[0], *array.shape[2:]) if short else array
+
+
+def starting_state(graph: Graph, state: Any, carried: dict[str, Array]) -> dict[str, Array]:
+    """The states' values at the start of a run. Errors: InputError for unknown words, names and shapes."""
+    initial = {s.name: s.initial for s in graph.states}
+    if isinstance(state, str) and state == "reset":
+        return initial
+    if isinstance(state, str) and state == "carry":
+        return dict(carried)
+    if not isinstance(state, Mapping):
+        raise InputError(f'state {state!r}: use "reset", "carry" or the state of a run')
+    if set(state) != set(initial):
+        raise InputError(f"state holds {', '.join(state) or 'nothing'}, the graph keeps {', '.join(initial) or 'nothing'}")
+    for name, value in initial.items():
+        given = np.asarray(state[name])
+        if given.shape != value.shape or given.dtype != value.dtype:
+            raise InputError(f"state {name!r} is {given.shape} {given.dtype}, needs {value.shape} {value.dtype}")
+    return {name: np.asarray(value) for name, value in state.items()}
 
 
 def total_macs(graph: Graph) -> int:

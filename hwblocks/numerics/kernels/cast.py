@@ -18,6 +18,7 @@ ROUNDINGS = tuple(Rounding)[:10]  # the order of enum hwb_rounding
 SCHEMES = {
     "shift": 1,
     "single_round": 2,
+    "fixed": 2,
     "double_round": 3,
     "double_round_up": 3,
     "q16": 4,

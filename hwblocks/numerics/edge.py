@@ -1,0 +1,92 @@
+"""EdgeRule: how a real number becomes a code where the float world ends, and how a code becomes a float again.
+
+Sources: ONNX QuantizeLinear and ONNX Runtime (divide, half_even, zero point after), LiteRT (divide, half_away),
+XNNPACK (reciprocal, half_even), QONNX Quant (divide, zero point inside).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from hwblocks.errors import FormatError, InputError
+from hwblocks.numerics.formats import Format
+from hwblocks.numerics.rounding import Rounding, round_real
+
+Array = np.ndarray[Any, Any]
+
+CHOICES = {
+    "scaling": ("divide", "reciprocal"),
+    "zero_point": ("after", "inside"),
+    "back": ("centre", "affine"),
+}
+
+
+@dataclass(frozen=True)
+class EdgeRule:
+    """code = saturate(round(x scaled by 1 / scale) + zero point), all in float32.
+
+    scaling: x / scale, or x · (1 / scale). rounding: of the quotient. zero_point: added after rounding, or inside it.
+    back: float32(scale · (code − zero point)) rounded once, or float32(code · scale) + float32(−zero point · scale).
+
+    >>> EdgeRule.parse("divide half_away").codes(np.array([0.5, 1.5]), Format("int8"))[0].tolist()
+    [1, 2]
+    """
+
+    scaling: str = "divide"
+    rounding: Rounding = Rounding.HALF_EVEN
+    zero_point: str = "after"
+    back: str = "centre"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rounding", Rounding(self.rounding))
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise FormatError(f"edge {name} {getattr(self, name)!r} is not one of {', '.join(allowed)}")
+
+    @classmethod
+    def parse(cls, text: str) -> EdgeRule:
+        """Text form: the values that differ from the defaults, in any order: "reciprocal half_away"."""
+        rule = cls()
+        for word in text.split():
+            name = next((n for n, allowed in CHOICES.items() if word in allowed), "")
+            if not name and word not in set(Rounding):
+                raise FormatError(f"edge rule {text!r}: {word!r} is not understood; write for example 'divide half_away'")
+            rule = replace(rule, **{name or "rounding": word})  # type: ignore[arg-type]
+        return rule
+
+    def __str__(self) -> str:
+        return " ".join(str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default) or "divide"
+
+    def codes(self, x: Any, format: Format) -> tuple[Array, Array]:
+        """(codes as int64, mask of values that left the format) of real values.
+
+        Errors: InputError for NaN.
+        """
+        x = np.asarray(x, dtype=np.float32)
+        if np.isnan(x).any():
+            raise InputError("NaN cannot be quantized; clean the data")
+        scales, zero = format.scales(x.ndim).astype(np.float32), format.zero_points(x.ndim)
+        with np.errstate(over="ignore"):
+            scaled = x / scales if self.scaling == "divide" else x * (np.float32(1) / scales)
+            if self.zero_point == "inside":
+                scaled, zero = scaled + zero.astype(np.float32), np.zeros_like(zero)
+        bounded = np.clip(scaled.astype(np.float64), -(2.0**62), 2.0**62)
+        whole = round_real(bounded, self.rounding)
+        outside = (whole < format.lo - zero) | (whole > format.hi - zero)
+        return np.clip(whole, format.lo - zero, format.hi - zero).astype(np.int64) + zero, outside
+
+    def code(self, real: float, format: Format) -> int:
+        """The code of one real bound; infinite bounds are the ends of the format."""
+        return int(self.codes(np.float32(real), format)[0])
+
+    def reals(self, codes: Array, format: Format) -> Array:
+        """Stored codes as float32."""
+        scales, zero = format.scales(codes.ndim), format.zero_points(codes.ndim)
+        wide = codes.astype(np.int64)
+        if self.back == "affine":
+            scale = scales.astype(np.float32)
+            return np.asarray(wide.astype(np.float32) * scale + (-zero).astype(np.float32) * scale, dtype=np.float32)
+        return np.asarray((wide - zero) * scales, dtype=np.float32)
