@@ -154,6 +154,17 @@ class TrapError(SimulationError):
     code = "HWB502"
 
 
+class DialectError(SimulationError):
+    """A dialect is unknown, or does not take some nodes of the graph.
+
+    What: the list of nodes with the reason for each.
+    Why: a runtime that refuses an operator has no integers for it; none are invented.
+    Do: choose another dialect (`hwblocks info --dialects`), or run without one.
+    """
+
+    code = "HWB503"
+
+
 class TargetError(HwblocksError, ValueError):
     """A target or energy table is unknown or cannot price this graph.
 

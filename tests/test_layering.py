@@ -14,7 +14,7 @@ LAYERS = (
     ("hwblocks._core", "hwblocks.table", "hwblocks.files"),
     ("hwblocks.numerics",),
     ("hwblocks.graph",),
-    ("hwblocks.blocks",),
+    ("hwblocks.blocks", "hwblocks.algorithms"),
     ("hwblocks.composites", "hwblocks.dialects"),
     ("hwblocks.simulate", "hwblocks.targets"),
     ("hwblocks.analysis", "hwblocks.costs", "hwblocks.importers", "hwblocks.exporters", "hwblocks.runtimes"),
@@ -25,6 +25,8 @@ LAYERS = (
     ("hwblocks.__main__",),
 )
 STRING_IMPORTS = {
+    "hwblocks/graph/algorithm.py": "algorithms are found in their package",
+    "hwblocks/dialects/__init__.py": "dialects are imported when they are named",
     "hwblocks/graph/registry.py": "blocks and entry points are found by name",
     "hwblocks/__init__.py": "public names are imported when they are first used",
     "hwblocks/cli/group.py": "commands are imported when they are called",

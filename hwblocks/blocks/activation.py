@@ -1,13 +1,14 @@
-"""Activations: ReLU, ReLU6, Clip, LeakyReLU, Sigmoid, Tanh."""
+"""Activations and powers of one element: the ReLU family, Sigmoid, Tanh, HardSwish, Abs, Neg, roots."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from hwblocks.errors import ShapeError
-from hwblocks.graph.block import Pointwise, size
+from hwblocks.graph.block import Algorithm, Pointwise, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.tensor import Shape
@@ -126,3 +127,118 @@ class Tanh(Pointwise):
     @property
     def quant(self) -> QuantRule:
         return QuantRule(output="fixed", fixed_range=(-1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class PReLU(Algorithm):
+    """y = x where x ≥ 0, else slope · x: slope [..., C] broadcasts to x. Source: ONNX PRelu.
+
+    >>> PReLU()(np.array([-2.0, 2.0]), np.array([0.5, 0.5]))
+    array([-1.,  2.])
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("x", "slope")
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "weight"))
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, slope = shapes
+        try:
+            fits = np.broadcast_shapes(x, slope) == tuple(x)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise self.fail("the slope does not broadcast to x", *shapes)
+        return (x,)
+
+    def compute(self, x: Array, slope: Array) -> Array:
+        return np.asarray(np.where(x >= 0, x, x * slope))
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(muls=size(shapes[0]), compares=size(shapes[0]))
+
+
+@dataclass(frozen=True)
+class HardSwish(Pointwise):
+    """y = x · min(max(x + 3, 0), 6) / 6. Any shape. Source: ONNX HardSwish.
+
+    >>> HardSwish()(np.array([3.0]))
+    array([3.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(x * np.clip(x + 3, 0, 6) / 6)
+
+
+@dataclass(frozen=True)
+class Abs(Pointwise):
+    """y = |x|. Any shape. Source: ONNX Abs.
+
+    >>> Abs()(np.array([-3.0]))
+    array([3.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.abs(x)
+
+
+@dataclass(frozen=True)
+class Neg(Pointwise):
+    """y = −x. Any shape. Source: ONNX Neg.
+
+    >>> Neg()(np.array([-3.0]))
+    array([3.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return -x
+
+
+@dataclass(frozen=True)
+class Square(Pointwise):
+    """y = x². Any shape. Source: torch.square.
+
+    >>> Square()(np.array([-3.0]))
+    array([9.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return x * x
+
+
+@dataclass(frozen=True)
+class Sqrt(Pointwise):
+    """y = √x. Any shape. Source: ONNX Sqrt.
+
+    >>> Sqrt()(np.array([9.0]))
+    array([3.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.sqrt(x)
+
+
+@dataclass(frozen=True)
+class Rsqrt(Pointwise):
+    """y = 1 / √x. Any shape. Source: torch.rsqrt.
+
+    >>> Rsqrt()(np.array([4.0]))
+    array([0.5])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(1 / np.sqrt(x))
+
+
+@dataclass(frozen=True)
+class Reciprocal(Pointwise):
+    """y = 1 / x. Any shape. Source: ONNX Reciprocal.
+
+    >>> Reciprocal()(np.array([4.0]))
+    array([0.25])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(1 / x)

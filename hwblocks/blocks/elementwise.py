@@ -94,3 +94,66 @@ class Mul(Binary):
     def kernel(self, site: Site) -> Call | str:
         ratio = scale_ratio(site.input(0), site) * Fraction(scalar_scale(site.input(1).format))
         return rational_call(site, Fraction(0), Fraction(0), ratio)
+
+
+@dataclass(frozen=True)
+class Div(Binary):
+    """y = a / b, element by element. Source: ONNX Div.
+
+    >>> Div()(np.array([6.0]), np.array([3.0]))
+    array([2.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a / b)
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(divisions=made, requants=made)
+
+
+class Choice(Binary, abstract=True):
+    """One of two elements."""
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=size(self.shape(*shapes)[0]))
+
+
+@dataclass(frozen=True)
+class Maximum(Choice):
+    """y = max(a, b), element by element. Source: ONNX Max of two inputs.
+
+    >>> Maximum()(np.array([1.0]), np.array([2.0]))
+    array([2.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(np.maximum(a, b))
+
+
+@dataclass(frozen=True)
+class Minimum(Choice):
+    """y = min(a, b), element by element. Source: ONNX Min of two inputs.
+
+    >>> Minimum()(np.array([1.0]), np.array([2.0]))
+    array([1.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(np.minimum(a, b))
+
+
+@dataclass(frozen=True)
+class SquaredDifference(Binary):
+    """y = (a − b)², element by element. Source: TFLite SQUARED_DIFFERENCE.
+
+    >>> SquaredDifference()(np.array([1.0]), np.array([3.0]))
+    array([4.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray((a - b) * (a - b))
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(muls=made, adds=made, requants=made)

@@ -1,15 +1,18 @@
-"""Normalization: BatchNorm with fixed statistics."""
+"""Normalization: BatchNorm with fixed statistics, L2Norm."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 
@@ -44,3 +47,38 @@ class BatchNorm(Algorithm):
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])
         return Work(muls=made, adds=made)
+
+
+@dataclass(frozen=True)
+class L2Norm(Algorithm):
+    """y = x / √max(Σ x², eps) along `dim`. Source: TFLite L2_NORMALIZATION.
+
+    >>> L2Norm()(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
+
+    dim: int = -1
+    eps: float = 1e-6
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        if not -len(shapes[0]) <= self.dim < len(shapes[0]):
+            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
+        return (shapes[0],)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return self.dim % len(shapes[0]) != 0
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="fixed", fixed_range=(-1.0, 1.0))
+
+    def compute(self, x: Array) -> Array:
+        squares = (x * x).sum(axis=self.dim, keepdims=True)
+        return np.asarray(x / np.sqrt(np.maximum(squares, self.eps)))
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(shapes[0])
+        return Work(muls=made, adds=made, divisions=made)

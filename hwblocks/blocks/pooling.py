@@ -33,24 +33,6 @@ def pool_window(block: Any, x: Shape, axes: int) -> Window:
         raise block.fail(error.message, x) from None
 
 
-def geometry(made: Window, channels: int) -> dict[str, Any]:
-    """The window's numbers as a kernel call names them, one axis written as height 1."""
-    lead: tuple[int, ...] = (1,) if len(made.input) == 1 else ()
-    pads = [before for before, _ in made.pads]
-    top = (0, *pads) if lead else tuple(pads)
-    return {
-        "height": (*lead, *made.input)[0],
-        "width": (*lead, *made.input)[1],
-        "channels": channels,
-        "out_height": (*lead, *made.output)[0],
-        "out_width": (*lead, *made.output)[1],
-        "kernel": (*lead, *made.kernel),
-        "stride": (*lead, *made.stride),
-        "dilation": (*lead, *made.dilation),
-        "pad": top,
-    }
-
-
 @dataclass(frozen=True)
 class MaxPool(Move, abstract=True):
     """The largest element of each window: x [N, *spatial, C] → [N, *output, C]. Padding never wins.
@@ -83,7 +65,7 @@ class MaxPool(Move, abstract=True):
         if x.is_constant or not site.equal_formats or x.shape[0] != 1:
             return "maximum pooling kernels serve quantized run-time inputs of equal format"
         made = pool_window(self, x.shape, self.axes)
-        return MaxPoolCall(dtype=y.dtype.name, lowest=y.lo, **geometry(made, x.shape[-1]))
+        return MaxPoolCall(dtype=y.dtype.name, lowest=y.lo, **made.geometry(x.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -180,7 +162,7 @@ def average_call(site: Site, made: Window, divisors: Array) -> Call | str:
     if site.arithmetic.overflow.mode != "saturate":
         return f"overflow {site.arithmetic.overflow} of an algorithm"
     ratio = scale_ratio(x, site)
-    numbers = geometry(made, x.shape[-1])
+    numbers = made.geometry(x.shape[-1])
     return AvgPoolCall(
         x_dtype=x.format.dtype.name,
         out_dtype=y.dtype.name,

@@ -24,16 +24,17 @@ TABLE_BITS = 16
 
 @dataclass(frozen=True)
 class Softmax(Algorithm):
-    """y = e^(x − max) / Σ e^(x − max) along `dim`. Source: ONNX Softmax from opset 13.
+    """y = e^(beta · (x − max)) / Σ e^(beta · (x − max)) along `dim`.
 
-    In integers (algorithm "table"): T[d] = half_even(e^(−scale · d) · 2**30) for d = max − code, S = Σ T exactly,
-    y = T / S cast once, exactly, to the output format.
+    In integers (algorithm "table"): T[d] = half_even(e^(−beta · scale · d) · 2**30) for d = max − code, S = Σ T
+    exactly, y = T / S cast once, exactly, to the output format. Source: ONNX Softmax from opset 13, TFLite SOFTMAX.
 
     >>> Softmax()(np.array([[0.0, 0.0]]))
     array([[0.5, 0.5]])
     """
 
     dim: int = -1
+    beta: float = 1.0
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         if not -len(shapes[0]) <= self.dim < len(shapes[0]):
@@ -41,7 +42,7 @@ class Softmax(Algorithm):
         return (shapes[0],)
 
     def compute(self, x: Array) -> Array:
-        powers = np.exp(x - x.max(axis=self.dim, keepdims=True))
+        powers = np.exp(self.beta * (x - x.max(axis=self.dim, keepdims=True)))
         return np.asarray(powers / powers.sum(axis=self.dim, keepdims=True))
 
     def keeps_samples(self, *shapes: Shape) -> bool:
@@ -61,7 +62,7 @@ class Softmax(Algorithm):
         x = site.input(0).format
         if x.bits > TABLE_BITS:
             raise SimulationError(f"{site.where}: softmax needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
-        powers = np.exp(-scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
+        powers = np.exp(-self.beta * scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
         return np.asarray(np.rint(powers * (1 << FRACTION_BITS)), dtype=np.int64)
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
@@ -95,3 +96,33 @@ class Softmax(Algorithm):
             clamp_hi=site.clamp_codes[1],
             counts=site.counts,
         )
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Algorithm):
+    """y = x − max − ln Σ e^(x − max) along `dim`. Source: ONNX LogSoftmax from opset 13.
+
+    >>> LogSoftmax()(np.array([[0.0, 0.0]])).round(4)
+    array([[-0.6931, -0.6931]])
+    """
+
+    dim: int = -1
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        if not -len(shapes[0]) <= self.dim < len(shapes[0]):
+            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
+        return (shapes[0],)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return self.dim % len(shapes[0]) != 0
+
+    def compute(self, x: Array) -> Array:
+        below = x - x.max(axis=self.dim, keepdims=True)
+        return np.asarray(below - np.log(np.exp(below).sum(axis=self.dim, keepdims=True)))
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(shapes[0])
+        return Work(adds=2 * made, compares=made, lookups=made)

@@ -57,7 +57,7 @@ class Block:
             return apply_in_graph(self, arguments)
         arrays = [None if a is None else np.asarray(a) for a in arguments]
         self.shape(*(a.shape for a in arrays if a is not None))
-        return self.compute(*arrays)
+        return self.compute(*(a for a in arrays if a is not None))
 
     def arguments(self, inputs: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         """Positional and named inputs in the block's order, stored parameters filled in."""
@@ -75,8 +75,8 @@ class Block:
     def check_arity(self, given: Sequence[Any]) -> None:
         """Raise GraphError when required inputs are missing or too many are given."""
         variadic = any(name.endswith("*") for name in self.input_names)
-        needed = [name for name in self.input_names if name[-1] not in "?*"]
-        missing = [n for i, n in enumerate(needed) if i >= len(given) or _absent(given[i])]
+        needed = {i: name for i, name in enumerate(self.input_names) if name[-1] not in "?*"}
+        missing = [name for i, name in needed.items() if i >= len(given) or _absent(given[i])]
         if missing:
             raise GraphError(f"{type(self).__name__}: input {missing[0]!r} is missing; inputs are {self.input_names}")
         if len(given) > len(self.input_names) and not variadic:

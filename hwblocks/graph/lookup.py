@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwblocks.errors import SimulationError
+from hwblocks.graph.algorithm import chosen, limited
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, clamp_codes
 from hwblocks.numerics.kernels.table import TableCall
@@ -22,13 +23,17 @@ def code_table(block: Pointwise, site: Site) -> Array:
     """Output codes indexed by input code − lowest input code.
 
     A block that only clamps, with equal formats on both sides, limits codes by its bounds' codes; any other block is
-    its float64 function, cast once with the node's rounding and overflow. A fused clamp limits the result.
+    its float64 function, cast once with the node's rounding and overflow, or the algorithm that the node's arithmetic
+    names. A fused clamp limits the result.
 
     Errors: SimulationError above 16 bits.
     """
     x, y = site.input(0).format, site.output.format
     if x.bits > TABLE_BITS:
         raise SimulationError(f"{site.where}: a table needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
+    named = chosen(site)
+    if named is not None:
+        return limited(site, named.compute(site, np.arange(x.lo, x.hi + 1)))[0][0].astype(np.int64)
     low, high = site.clamp_codes
     if block.clamp is not None and site.equal_formats:
         inner = clamp_codes(y, block.clamp)

@@ -130,7 +130,8 @@ def storage_names(graph: Graph) -> dict[str, str]:
 def live_ranges(graph: Graph) -> list[Buffer]:
     """One buffer for each run-time tensor that owns memory, in bytes of one sample.
 
-    Step i is node i. An input lives from step 0, an output to the end, a state throughout; a view keeps its input alive.
+    Step i is node i. An input lives from step 0, an output to the end, a state throughout; a view keeps its input
+    alive.
     """
     storage = storage_names(graph)
     first = dict.fromkeys(graph.sources, 0)

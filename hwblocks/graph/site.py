@@ -93,9 +93,7 @@ class Site:
         return low == -np.inf, high == np.inf
 
 
-def clamp_codes(
-    format: Format, clamp: tuple[float, float] | None, edge: EdgeRule | None = None
-) -> tuple[int, int]:
+def clamp_codes(format: Format, clamp: tuple[float, float] | None, edge: EdgeRule | None = None) -> tuple[int, int]:
     """Real bounds as codes: by the edge rule, else the nearest code; limited to the format's range."""
     if clamp is None or not format.is_quantized:
         return format.lo, format.hi
@@ -121,13 +119,25 @@ def scalar_zero_point(format: Format) -> int:
     return format.zero_point
 
 
-def accumulate_epilogue(site: Site, x: Format, w: Format, channels: int) -> Epilogue:
+def tail_start(site: Site, channels: int) -> int:
+    """The first channel that a runtime's remainder loop requantizes; `channels` where there is none."""
+    arithmetic = site.arithmetic
+    if arithmetic.tail is None or not arithmetic.lanes:
+        return channels
+    return channels // arithmetic.lanes * arithmetic.lanes
+
+
+def accumulate_epilogue(
+    site: Site, x: Format, w: Format, channels: int, requantize: Requantize | None = None
+) -> Epilogue:
     """How the accumulator of x·w becomes the output code: the node's requantization with its constants.
 
     The accumulator counts in units of scale(x)·scale(w[channel]); `channels` is the size of its last axis.
     """
     output = site.output.format
-    requantize = site.arithmetic.requantize or Requantize.preset("exact")
+    if requantize is None:
+        stated = site.arithmetic.tail if tail_start(site, channels) == 0 else site.arithmetic.requantize
+        requantize = stated or Requantize.preset("exact")
     weight_scale = np.asarray(w.scale, dtype=np.float64) if isinstance(w.scale, tuple) else scalar_scale(w)
     return requantize.epilogue(
         scalar_scale(x),

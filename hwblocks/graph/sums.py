@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
+from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point, tail_start
 from hwblocks.numerics.accumulator import largest_partial, peak
 
 LARGEST_WEIGHT = 1 << 15  # centred weights are packed as 16-bit integers
@@ -39,6 +39,9 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
     bits = register_bits(site, bound)
     if isinstance(bits, str):
         return bits
+    channels = grouped.shape[0] * grouped.shape[-1]
+    if 0 < tail_start(site, channels) < channels:
+        return "the last channels have a requantization of their own"
     return {
         "x_dtype": x.dtype.name,
         "x_zero": x_zero,
@@ -47,7 +50,7 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
         "bound": bound,
         "accumulator_bits": bits,
         "out_dtype": site.output.format.dtype.name,
-        "epilogue": accumulate_epilogue(site, x, w, grouped.shape[0] * grouped.shape[-1]),
+        "epilogue": accumulate_epilogue(site, x, w, channels),
     }
 
 

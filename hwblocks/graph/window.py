@@ -48,6 +48,22 @@ class Window:
     pads: Pads
     ceil_mode: bool = False
 
+    def geometry(self, channels: int) -> dict[str, Any]:
+        """The window's numbers as a kernel call names them, one axis written as height 1."""
+        lead: tuple[int, ...] = (1,) if len(self.input) == 1 else ()
+        pads = tuple(before for before, _ in self.pads)
+        return {
+            "height": (*lead, *self.input)[0],
+            "width": (*lead, *self.input)[1],
+            "channels": channels,
+            "out_height": (*lead, *self.output)[0],
+            "out_width": (*lead, *self.output)[1],
+            "kernel": (*lead, *self.kernel),
+            "stride": (*lead, *self.stride),
+            "dilation": (*lead, *self.dilation),
+            "pad": (0, *pads) if lead else pads,
+        }
+
     @property
     def output(self) -> tuple[int, ...]:
         """Number of windows along each axis."""

@@ -15,7 +15,7 @@ Shapes = Mapping[str, Sequence[int]]
 
 
 def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
-    """The graph of a .onnx or .hwb file.
+    """The graph of a .onnx, .tflite or .hwb file.
 
     shapes: full shapes by input name, to fix symbolic axes of a .onnx file (a symbolic leading axis counts samples).
     Errors: FileFormatError for other endings and for files that are not what they say.
@@ -27,7 +27,12 @@ def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
         from hwblocks.importers.from_onnx import load_onnx
 
         return load_onnx(path, shapes)
-    raise FileFormatError(f"{path}: files of kind {path.suffix or '(none)'!r} cannot be loaded; use .onnx or .hwb")
+    if path.suffix == ".tflite":
+        from hwblocks.importers.from_tflite import load_tflite
+
+        return load_tflite(path)
+    kind = path.suffix or "(none)"
+    raise FileFormatError(f"{path}: files of kind {kind!r} cannot be loaded; use .onnx, .tflite or .hwb")
 
 
 def as_graph(model: Any, sample_shape: Sequence[int] | None = None) -> Graph:

@@ -53,12 +53,16 @@ class EdgeRule:
         for word in text.split():
             name = next((n for n, allowed in CHOICES.items() if word in allowed), "")
             if not name and word not in set(Rounding):
-                raise FormatError(f"edge rule {text!r}: {word!r} is not understood; write for example 'divide half_away'")
+                raise FormatError(
+                    f"edge rule {text!r}: {word!r} is not understood; write for example 'divide half_away'"
+                )
             rule = replace(rule, **{name or "rounding": word})  # type: ignore[arg-type]
         return rule
 
     def __str__(self) -> str:
-        return " ".join(str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default) or "divide"
+        return (
+            " ".join(str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default) or "divide"
+        )
 
     def codes(self, x: Any, format: Format) -> tuple[Array, Array]:
         """(codes as int64, mask of values that left the format) of real values.

@@ -25,28 +25,28 @@ def limits(bits: int) -> tuple[int, int]:
     return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
-def saturate(v: Array, bits: int) -> Array:
+def saturate(v: Any, bits: int) -> Array:
     """v limited to a signed width."""
-    return np.clip(v, *limits(bits))
+    return np.asarray(np.clip(v, *limits(bits)))
 
 
-def wrap(v: Array, bits: int = 32) -> Array:
+def wrap(v: Any, bits: int = 32) -> Array:
     """v modulo 2**bits, as a signed number."""
     half = 1 << (bits - 1)
-    return np.asarray((v + half) & ((1 << bits) - 1)) - half
+    return np.asarray(((v + half) & ((1 << bits) - 1)) - half)
 
 
-def high_product(a: Array, b: Any, bits: int = 32) -> Array:
+def high_product(a: Any, b: Any, bits: int = 32) -> Array:
     """Rounded high half of 2·a·b, ties up: saturate((a·b + 2**(W−2)) >> (W−1)).
 
     >>> int(high_product(np.int64(-(2**31)), -(2**31)))
     2147483647
     """
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
-    return np.minimum((product + (1 << (bits - 2))) >> (bits - 1), limits(bits)[1])
+    return np.asarray(np.minimum((product + (1 << (bits - 2))) >> (bits - 1), limits(bits)[1]))
 
 
-def shift_away(v: Array, n: Any) -> Array:
+def shift_away(v: Any, n: Any) -> Array:
     """v / 2**n, ties away from zero.
 
     >>> int(shift_away(np.int64(-5), 1))
@@ -57,18 +57,18 @@ def shift_away(v: Array, n: Any) -> Array:
     return np.asarray((v >> n) + ((v & mask) > (mask >> 1) + (v < 0)))
 
 
-def shift_up(v: Array, n: Any) -> Array:
+def shift_up(v: Any, n: Any) -> Array:
     """v / 2**n, ties up."""
     v, n = np.asarray(v, np.int64), np.asarray(n, np.int64)
     return np.asarray((v + ((np.int64(1) << n) >> 1)) >> n)
 
 
-def shift_left(v: Array, n: Any, bits: int = 32) -> Array:
+def shift_left(v: Any, n: Any, bits: int = 32) -> Array:
     """v · 2**n, saturated."""
     return saturate(np.asarray(v, np.int64) << np.asarray(n, np.int64), bits)
 
 
-def rescale(v: Array, source: int, target: int, bits: int = 32) -> Array:
+def rescale(v: Any, source: int, target: int, bits: int = 32) -> Array:
     """Q(source) to Q(target): a rounding right shift, or a saturating left shift."""
     e = source - target
     return shift_away(v, -e) if e <= 0 else shift_left(v, e, bits)
@@ -79,26 +79,26 @@ def constant(value: int, bits: int) -> int:
     return value if bits == 32 else int(shift_away(np.int64(value), 16))
 
 
-def half_sum(a: Array, b: Any) -> Array:
+def half_sum(a: Any, b: Any) -> Array:
     """(a + b) / 2, ties away from zero."""
     total = np.asarray(a, np.int64) + b
     return truncate_divide(total + np.where(total >= 0, 1, -1), 2)
 
 
-def truncate_divide(a: Array, b: Any) -> Array:
+def truncate_divide(a: Any, b: Any) -> Array:
     """a / b toward zero, as C divides."""
     a, b = np.asarray(a, np.int64), np.asarray(b, np.int64)
     quotient = np.abs(a) // np.abs(b)
-    return np.where((a < 0) != (b < 0), -quotient, quotient)
+    return np.asarray(np.where((a < 0) != (b < 0), -quotient, quotient))
 
 
-def leading_zeros(v: Array) -> Array:
+def leading_zeros(v: Any) -> Array:
     """Leading zero bits of unsigned 32-bit numbers; 32 for 0."""
     wide = np.asarray(v, np.int64) & 0xFFFFFFFF
     return np.asarray(32 - np.frexp(wide.astype(np.float64))[1], dtype=np.int64)
 
 
-def exp_negative(a: Array, k: int, bits: int = 32) -> Array:
+def exp_negative(a: Any, k: int, bits: int = 32) -> Array:
     """e**a in Q0 for a ≤ 0 in Qk.
 
     >>> int(exp_negative(np.int64(-67108864), 5))
@@ -132,7 +132,7 @@ def _exp_quarter(z: Array, bits: int) -> Array:
     return saturate(eighth + high_product(np.int64(eighth), series, bits), bits)
 
 
-def newton(a: Array, bits: int = 32) -> Array:
+def newton(a: Any, bits: int = 32) -> Array:
     """2 / (1 + a) in Q2 for a in [0, 1) in Q0: three Newton steps."""
     half = half_sum(a, limits(bits)[1])
     x = constant(NEWTON_A, bits) + high_product(half, constant(NEWTON_B, bits), bits)
@@ -142,12 +142,12 @@ def newton(a: Array, bits: int = 32) -> Array:
     return x
 
 
-def one_over_one_plus(a: Array, bits: int = 32) -> Array:
+def one_over_one_plus(a: Any, bits: int = 32) -> Array:
     """1 / (1 + a) in Q0 for a in [0, 1) in Q0."""
     return shift_left(newton(a, bits), 1, bits)
 
 
-def logistic(x: Array, k: int, bits: int = 32) -> Array:
+def logistic(x: Any, k: int, bits: int = 32) -> Array:
     """1 / (1 + e**−x) in Q0 for x in Qk.
 
     >>> int(logistic(np.int64(134217728), 4))
@@ -159,7 +159,7 @@ def logistic(x: Array, k: int, bits: int = 32) -> Array:
     return np.where(x == 0, 1 << (bits - 2), result)
 
 
-def tanh(x: Array, k: int, bits: int = 32) -> Array:
+def tanh(x: Any, k: int, bits: int = 32) -> Array:
     """tanh x in Q0 for x in Qk.
 
     >>> int(tanh(np.int64(134217728), 4))
@@ -171,7 +171,7 @@ def tanh(x: Array, k: int, bits: int = 32) -> Array:
     return np.where(x == 0, 0, np.where(x > 0, positive, -positive))
 
 
-def reciprocal(x: Array, integer_bits: int) -> tuple[Array, Array]:
+def reciprocal(x: Any, integer_bits: int) -> tuple[Array, Array]:
     """(r, over) with 1 / x ≈ r · 2**−over for x in Q(integer_bits), x > 0; r in Q0.
 
     >>> [int(v) for v in reciprocal(np.int64(1234567), 12)]
@@ -194,8 +194,8 @@ def inverse_root(v: int) -> tuple[int, int]:
         v, shift = v // 4, shift + 1
     pairs = (int(leading_zeros(np.int64(v))) - 1) // 2 - 1
     shift, v = shift - pairs, v << (2 * pairs)
-    whole = np.int64(v >> 1)
-    half, x = shift_away(whole, 1), np.int64(1 << 28)
+    whole = v >> 1
+    half, x = shift_away(whole, 1), np.asarray(1 << 28)
     for _ in range(5):
         cube = rescale(high_product(high_product(x, x), x), 9, 3)
         x = rescale(high_product(np.int64(ROOT_THREE_HALVES), x) - high_product(half, cube), 6, 3)

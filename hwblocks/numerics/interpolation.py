@@ -64,9 +64,7 @@ def interpolate(table: Array, x: Array) -> Array:
 @cache
 def sigmoid_table() -> Array:
     """Sigmoid of i / 24, i = 0 … 255, in units of 2**−16, as LiteRT stores it."""
-    entries = [
-        math.floor(65536 / (1 + math.exp(-i / 24)) + 0.5) + (1 if i in SIGMOID_ABOVE else 0) for i in range(256)
-    ]
+    entries = [math.floor(65536 / (1 + math.exp(-i / 24)) + 0.5) + (1 if i in SIGMOID_ABOVE else 0) for i in range(256)]
     table = np.array([*entries, 0], dtype=np.int64)
     table.setflags(write=False)
     return table

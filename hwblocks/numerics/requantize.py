@@ -173,17 +173,23 @@ class Requantize:
         """
         values = np.asarray(values, dtype=np.int64)
         if self.scheme in ("float32", "float64"):
-            kind = np.float32 if self.scheme == "float32" else np.float64
-            return np.asarray(round_real((values.astype(kind) * kind(ratio)).astype(np.float64), self.rounding), np.int64)
+            kind: Any = np.float32 if self.scheme == "float32" else np.float64
+            return np.asarray(
+                round_real((values.astype(kind) * kind(ratio)).astype(np.float64), self.rounding), np.int64
+            )
         if self.scheme in ("shift", "exact"):
             raise FormatError(f"requantize {self.scheme} has no multiplier for a step of an algorithm")
         return self.multiply_fixed(values, *self.multiplier(ratio))
 
-    def multiply_fixed(self, values: Array, m: int, shift: int) -> Array:
+    def multiply_fixed(self, values: Any, m: int, shift: int) -> Array:
         """Integers times a multiplier, then the right shift (negative: left), in the scheme's steps."""
         if self.scheme in ("double_round", "double_round_up"):
             high = high_product(wrap(values << max(-shift, 0)), m)
-            return shift_away(high, max(shift, 0)) if self.rounding is Rounding.HALF_AWAY else shift_up(high, max(shift, 0))
+            return (
+                shift_away(high, max(shift, 0))
+                if self.rounding is Rounding.HALF_AWAY
+                else shift_up(high, max(shift, 0))
+            )
         return np.asarray(round_shift(values * m, np.asarray(shift), self.rounding), dtype=np.int64)
 
     def _constants(self, x: float, w: float, y: float) -> tuple[int, int, float, int, int]:

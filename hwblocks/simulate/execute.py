@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from hwblocks.errors import SimulationError
+from hwblocks.graph.algorithm import chosen, limited
 from hwblocks.graph.block import Accumulate, Algorithm, Block, Move, Pointwise
 from hwblocks.graph.contraction import Contraction
 from hwblocks.graph.lookup import look_up
-from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
+from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point, tail_start
+from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics.accumulator import accumulate
+from hwblocks.numerics.formats import Format
 from hwblocks.simulate.trace import NodeEvents
 
 Array = np.ndarray[Any, Any]
@@ -51,13 +54,19 @@ def run_integer(
     site: Site, inputs: Sequence[Array | None], present: Sequence[Array], follow: bool = False
 ) -> tuple[Outputs, NodeEvents]:
     """The node on stored codes, by the kind of its block."""
-    block = site.node.block
+    block, named = site.node.block, chosen(site)
+    if isinstance(block, Pointwise):
+        return (stored(site, look_up(block, present[0], site)),), NodeEvents()
+    if named is not None:
+        outputs, saturated = limited(site, named.compute(site, *inputs))
+        return tuple(stored_as(t, a) for t, a in zip(site.outputs, outputs, strict=True)), NodeEvents(
+            saturated=saturated
+        )
     if isinstance(block, Accumulate):
         return run_accumulate(site, inputs, follow)
     if isinstance(block, Move):
-        return (stored(site, run_move(block, site, present)),), NodeEvents()
-    if isinstance(block, Pointwise):
-        return (stored(site, look_up(block, present[0], site)),), NodeEvents()
+        moved = run_move(block, site, present)
+        return tuple(stored(site, codes) for codes in moved), NodeEvents()
     if isinstance(block, Algorithm):
         codes, outside = block.int_compute(present, site)
         return (stored(site, codes),), NodeEvents(saturated=int(np.count_nonzero(outside)))
@@ -65,11 +74,16 @@ def run_integer(
 
 
 def stored(site: Site, codes: Array) -> Array:
-    """Codes in the storage type of the output."""
-    return np.ascontiguousarray(codes).astype(site.output.format.dtype)
+    """Codes in the storage type of the first output."""
+    return stored_as(site.output, codes)
 
 
-def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> Array:
+def stored_as(tensor: Tensor, codes: Array) -> Array:
+    """Codes in the storage type and shape of a tensor of one sample or more."""
+    return np.ascontiguousarray(codes).astype(tensor.format.dtype)
+
+
+def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """A move on codes: the fill value is its nearest code; the lowest code stands for less than every value.
 
     Errors: SimulationError when the inputs and the output do not share one format.
@@ -81,8 +95,9 @@ def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> Array:
                 f"{site.where}: moves codes, but input {tensor.name!r} is {tensor.format!r} and the output {format!r}; "
                 "put a Rescale between them"
             )
-    codes = block.move(*inputs, zero=format.code_of(block.fill), lowest=format.lo)
-    return np.clip(codes, *site.clamp_codes) if site.node.clamp else codes
+    moved = block.move(*inputs, zero=format.code_of(block.fill), lowest=format.lo)
+    results = moved if isinstance(moved, tuple) else (moved,)
+    return tuple(np.clip(r, *site.clamp_codes) for r in results) if site.node.clamp else results
 
 
 def run_accumulate(site: Site, inputs: Sequence[Array | None], follow: bool = False) -> tuple[Outputs, NodeEvents]:
@@ -90,10 +105,21 @@ def run_accumulate(site: Site, inputs: Sequence[Array | None], follow: bool = Fa
     x, w = site.input(0).format, site.input(1).format
     contraction = lower(site, inputs)
     total, counted = accumulators(site, contraction, inputs[2] if len(inputs) > 2 else None, follow)
-    epilogue = accumulate_epilogue(site, x, w, int(total.shape[-1]))
-    codes, saturated = epilogue.apply(total)
+    codes, saturated = requantized(site, x, w, total)
     counted.saturated = int(np.count_nonzero(saturated))
     return (stored(site, codes),), counted
+
+
+def requantized(site: Site, x: Format, w: Format, total: Array) -> tuple[Array, Array]:
+    """(codes, saturated mask) of accumulators [..., C]; a remainder loop's channels by the tail's record."""
+    channels = int(total.shape[-1])
+    codes, saturated = accumulate_epilogue(site, x, w, channels).apply(total)
+    start = tail_start(site, channels)
+    if 0 < start < channels:
+        rest = accumulate_epilogue(site, x, w, channels, site.arithmetic.tail).apply(total)
+        in_tail = np.arange(channels) >= start
+        return np.where(in_tail, rest[0], codes), np.where(in_tail, rest[1], saturated)
+    return codes, saturated
 
 
 def lower(site: Site, inputs: Sequence[Array | None]) -> Contraction:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hwblocks.graph.block import Move
+from hwblocks.graph.algorithm import chosen
+from hwblocks.graph.block import Move, Pointwise
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
 from hwblocks.graph.site import Site
@@ -57,6 +58,14 @@ def make_plan(graph: Graph, isa: str | None = None, definition: bool = False) ->
     return Plan(graph, steps, "definition" if definition else name)
 
 
+def kernel_call(site: Site) -> Any:
+    """The kernel call of a site, or the reason why there is none: the named algorithm's, else the block's."""
+    named = chosen(site)
+    if named is None or isinstance(site.node.block, Pointwise):
+        return site.node.block.kernel(site)
+    return named.kernel(site) if named.kernel else f"algorithm {named.name} has no kernel"
+
+
 def bind_step(site: Site, isa: str, definition: bool) -> Step:
     """The node's kernel on an instruction set, or its definition with the reason."""
     if definition:
@@ -65,6 +74,6 @@ def bind_step(site: Site, isa: str, definition: bool) -> Step:
         return Step(site, None, "float")
     if site.node.clamp is not None and isinstance(site.node.block, Move):
         return Step(site, None, "a clamp fused into a move")
-    call = site.node.block.kernel(site)
+    call = kernel_call(site)
     bound = call if isinstance(call, str) else kernels.bind(call, isa)
     return Step(site, None, bound) if isinstance(bound, str) else Step(site, bound)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.dialects import dialect as dialect_of
 from hwblocks.errors import InputError, SimulationError, TrapError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
@@ -63,6 +64,7 @@ class Run:
 class Simulator:
     """Runs a graph; planned once, weights packed once.
 
+    dialect: the runtime whose integers are computed; None: the nodes' own arithmetic, else the graph's dialect.
     accumulator: an Accumulator or its text form for every sum of products, or {node name pattern: spec}.
     threads: workers over samples (default: the processors this process may use).
     engine: "fast" (kernels where there are any) or "definition" (the exact Python definition of every node).
@@ -78,19 +80,19 @@ class Simulator:
         engine: str = "fast",
         isa: str | None = None,
     ) -> None:
-        if dialect is not None:
-            raise SimulationError(f"dialect {dialect!r} is not known; this version runs each graph's own arithmetic")
         if engine not in ("fast", "definition"):
             raise SimulationError(f'engine {engine!r}: use "fast" or "definition"')
         if threads is not None and threads < 1:
             raise SimulationError(f"threads {threads}: use at least 1")
         self.source = graph
         self.accumulator = accumulator
+        graph = with_dialect(graph, dialect)
         self.decided = decisions(graph, accumulator)
         self.graph = with_accumulators(graph, self.decided)
         self.threads = threads or available_processors()
         self.engine, self.isa = engine, isa
         self._plans: dict[bool, Plan] = {}
+        self._state: dict[str, Array] = {}
         self.reset()
 
     @cached_property
@@ -231,7 +233,9 @@ class _Work:
     def _keep_states(self, store: Store, start: int, stop: int) -> None:
         """What the states became: after this chunk of a sequence, or after the last sample."""
         states = self.simulator.graph.states
-        made = {s.name: np.array(store[s.next][-s.initial.shape[0] :] if s.initial.ndim else store[s.next]) for s in states}
+        made = {
+            s.name: np.array(store[s.next][-s.initial.shape[0] :] if s.initial.ndim else store[s.next]) for s in states
+        }
         if self.sequence:
             self.state = made
         elif stop == self.samples.count:
@@ -269,6 +273,13 @@ class _Work:
         return array.reshape(array.shape[0], *array.shape[2:]) if short else array
 
 
+def with_dialect(graph: Graph, name: str | None) -> Graph:
+    """The graph with the arithmetic of the named dialect, or of its own where nodes state none."""
+    if name is not None:
+        return dialect_of(name).applied(graph)
+    return dialect_of(graph.dialect).applied(graph, keep_stated=True) if graph.dialect else graph
+
+
 def starting_state(graph: Graph, state: Any, carried: dict[str, Array]) -> dict[str, Array]:
     """The states' values at the start of a run. Errors: InputError for unknown words, names and shapes."""
     initial = {s.name: s.initial for s in graph.states}
@@ -279,7 +290,9 @@ def starting_state(graph: Graph, state: Any, carried: dict[str, Array]) -> dict[
     if not isinstance(state, Mapping):
         raise InputError(f'state {state!r}: use "reset", "carry" or the state of a run')
     if set(state) != set(initial):
-        raise InputError(f"state holds {', '.join(state) or 'nothing'}, the graph keeps {', '.join(initial) or 'nothing'}")
+        raise InputError(
+            f"state holds {', '.join(state) or 'nothing'}, the graph keeps {', '.join(initial) or 'nothing'}"
+        )
     for name, value in initial.items():
         given = np.asarray(state[name])
         if given.shape != value.shape or given.dtype != value.dtype:

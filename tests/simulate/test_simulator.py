@@ -98,7 +98,7 @@ def test_bad_requests(models, images):
         {"trace": "everything"},
         {"trace": ["nope"]},
         {"accumulator": {"nope*": "int8 wrap"}},
-        {"dialect": "tflm"},
+        {"dialect": "tflite"},
     ):
         with pytest.raises(SimulationError):
             hb.run(models["int8"], images[:1], **more)

@@ -1,0 +1,1 @@
+"""Algorithms: named integer meanings of blocks, one formula family a file."""

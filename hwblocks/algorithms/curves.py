@@ -1,0 +1,153 @@
+"""Non-linear functions of one element: float tables, gemmlowp polynomials, interpolated 16-bit tables.
+
+Sources: LiteRT `activations.cc`, `elementwise.cc`, `internal/reference/{logistic,tanh,hard_swish}.h`; TFLite-Micro
+`kernels/{logistic,tanh}*.cc`; restated. As an algorithm of a Pointwise block each one is run on every input code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hwblocks.algorithms.rescaling import centred, requantization, scale_of
+from hwblocks.graph.algorithm import algorithm
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.numerics import gemmlowp, interpolation
+from hwblocks.numerics.multiplier import quantize_multiplier
+from hwblocks.numerics.requantize import Requantize
+
+CURVES = ("Sigmoid", "Tanh", "ELU", "GELU", "Exp", "Log", "Rsqrt", "SiLU")
+
+
+def float_function(block: Any) -> Any:
+    """The block's function evaluated in float32."""
+    name = type(block).__name__
+    one = np.float32(1)
+    known: dict[str, Any] = {
+        "Sigmoid": lambda x: one / (one + np.exp(-x)),
+        "Tanh": np.tanh,
+        "ELU": lambda x: np.where(x < 0, np.expm1(x), x),
+        "Exp": np.exp,
+    }
+    return known.get(name, lambda x: block.function(x.astype(np.float64)).astype(np.float32))
+
+
+@algorithm("float_table", *CURVES)
+def float_table(site: Site, x: Array) -> Array:
+    """y = half_away(f(sx · (x − zx)) · (1 / sy)) + zy, all in float32."""
+    y = site.output.format
+    with np.errstate(all="ignore"):
+        reals = np.float32(scale_of(site, 0)) * centred(site, 0, x).astype(np.float32)
+        values = float_function(site.node.block)(reals) * (np.float32(1) / np.float32(scalar_scale(y)))
+    finite = np.nan_to_num(values.astype(np.float64), nan=float(y.lo), posinf=2.0**40, neginf=-(2.0**40))
+    return interpolation.half_away(finite) + scalar_zero_point(y)
+
+
+@algorithm("midpoint_table", *CURVES)
+def midpoint_table(site: Site, x: Array) -> Array:
+    """The 513-entry table of the function over 16-bit codes, interpolated; built in float32."""
+    a, y = site.input(0).format, site.output.format
+    function = float_function(site.node.block)
+    table = interpolation.midpoint_table(
+        lambda v: function(v.astype(np.float32)),
+        scalar_scale(a),
+        scalar_zero_point(a),
+        scalar_scale(y),
+        scalar_zero_point(y),
+    )
+    return interpolation.interpolate(table, x)
+
+
+def q4_input(site: Site, x: Array) -> tuple[Array, Array, int]:
+    """(x − zx, the same in Q4.27, the radius from which the function is constant)."""
+    m, shift = quantize_multiplier(scale_of(site, 0) * (1 << 27))
+    v = centred(site, 0, x)
+    radius = math.floor(15 * 2.0**27 / 2.0**shift)
+    return v, Requantize.preset("double_round").multiply_fixed(v, m, -shift), radius
+
+
+@algorithm("gemmlowp", "Sigmoid")
+def gemmlowp_logistic(site: Site, x: Array) -> Array:
+    """gemmlowp's logistic of Q4.27, brought to units of 1/256 (8-bit output)."""
+    v, a, radius = q4_input(site, x)
+    y = site.output.format
+    codes = gemmlowp.shift_away(gemmlowp.logistic(np.where(np.abs(v) < radius, a, 0), 4), 23) + scalar_zero_point(y)
+    return np.where(v <= -radius, y.lo, np.where(v >= radius, y.hi, codes))
+
+
+@algorithm("gemmlowp", "Tanh")
+def gemmlowp_tanh(site: Site, x: Array) -> Array:
+    """gemmlowp's tanh of Q4.27, brought to units of 1/128 (8-bit output)."""
+    v, a, radius = q4_input(site, x)
+    y = site.output.format
+    codes = gemmlowp.shift_away(gemmlowp.tanh(np.where(np.abs(v) < radius, a, 0), 4), 24) + scalar_zero_point(y)
+    return np.where(v <= -radius, y.lo, np.where(v >= radius, y.hi, codes))
+
+
+@algorithm("sigmoid_table", "Sigmoid")
+def interpolated_logistic(site: Site, x: Array) -> Array:
+    """16-bit logistic by LiteRT's table of 256 steps, interpolated."""
+    m, shift = interpolation.sigmoid_multiplier(scale_of(site, 0), (0,))
+    return interpolation.table_logistic(x, m, shift)
+
+
+@algorithm("sigmoid_table", "Tanh")
+def interpolated_tanh(site: Site, x: Array) -> Array:
+    """16-bit tanh by LiteRT's table of 256 steps, interpolated."""
+    m, shift = interpolation.sigmoid_multiplier(scale_of(site, 0), (0, 1))
+    return interpolation.table_tanh(x, m, shift)
+
+
+@algorithm("gemmlowp16", "Sigmoid")
+def gemmlowp_logistic16(site: Site, x: Array) -> Array:
+    """gemmlowp's 16-bit logistic of Q3.12 codes (input scale 2**−12)."""
+    return gemmlowp.logistic(x.astype(np.int64), 3, 16)
+
+
+@algorithm("gemmlowp16", "Tanh")
+def gemmlowp_tanh16(site: Site, x: Array) -> Array:
+    """gemmlowp's 16-bit tanh of Q3.12 codes; at input scale 2**−11 after a saturating shift by one."""
+    power = interpolation.power_of_two(scale_of(site, 0))
+    return gemmlowp.tanh(gemmlowp.shift_left(x, 12 + (power or 0), 16), 3, 16)
+
+
+def sixteen_bits(m: int) -> int:
+    """A 31-bit multiplier as one of 15 bits, ties up, limited to 32767."""
+    return 32767 if m >= (1 << 31) - 1 - (1 << 15) else (m + (1 << 15)) >> 16
+
+
+@algorithm("hard_swish16", "HardSwish")
+def hard_swish(site: Site, x: Array) -> Array:
+    """x · relu6(x + 3) / 6 in 16-bit fixed point with two 15-bit multipliers."""
+    y = site.output.format
+    high = np.float32(scale_of(site, 0)) / np.float32(128)
+    out, out_shift = quantize_multiplier(float(high / np.float32(scalar_scale(y))))
+    relu, relu_shift = quantize_multiplier(float(high / np.float32(3.0 / 32768.0)))
+    v = centred(site, 0, x) * 128
+    scaled = gemmlowp.high_product(v, sixteen_bits(out), 16)
+    r = gemmlowp.shift_left(v, max(relu_shift - 1, 0), 16)
+    r = gemmlowp.high_product(r, sixteen_bits(relu), 16)
+    if relu_shift > 0:
+        r = gemmlowp.shift_left(r, 1, 16)
+    if relu_shift < 0:
+        r = gemmlowp.shift_away(r, -relu_shift)
+    r = (r + 32768) >> 1
+    product = gemmlowp.truncate_divide(r * scaled, 32768)
+    return gemmlowp.shift_away(product, -out_shift) + scalar_zero_point(y)
+
+
+@algorithm("newton", "Rsqrt")
+def rsqrt(site: Site, x: Array) -> Array:
+    """1 / √x by gemmlowp's Newton steps on the integer x − zx; 0 and negative codes give the highest code."""
+    y = site.output.format
+    v = centred(site, 0, x)
+    roots = [gemmlowp.inverse_root(max(int(code), 1)) for code in v.ravel()]
+    scale = np.float32(np.sqrt(np.float32(scale_of(site, 0)))) * np.float32(scalar_scale(y))
+    m, e = quantize_multiplier(1.0 / float(scale))
+    record = requantization(site)
+    inner = np.array([int(record.multiply_fixed(np.int64(1), root, -(shift + 20))) for root, shift in roots])
+    codes = record.multiply_fixed(inner, m, -(e - 20)).reshape(v.shape) + scalar_zero_point(y)
+    return np.where(v > 0, codes, y.hi)

@@ -1,0 +1,200 @@
+"""LSTM in integers: 8-bit activations and weights, 16-bit cell.
+
+Sources: LiteRT `lstm_eval.cc` and `unidirectional_sequence_lstm.cc`, TFLite-Micro `lstm_eval.h`; restated.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.graph.algorithm import algorithm
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.numerics import gemmlowp, interpolation
+from hwblocks.numerics.formats import Format
+from hwblocks.numerics.multiplier import quantize_multiplier
+from hwblocks.numerics.requantize import Requantize
+
+DOUBLE_ROUND = Requantize.preset("double_round")
+GATE_SCALE = 2.0**-12
+Arrays = dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """An LSTM site: its block, and the formats of its inputs by name."""
+
+    site: Site
+    block: Any
+    formats: dict[str, Format]
+
+    @classmethod
+    def of(cls, site: Site) -> Cell:
+        """The cell of a site."""
+        block: Any = site.node.block
+        return cls(site, block, dict(zip(block.present, (t.format for t in site.present), strict=True)))
+
+    def scale(self, name: str) -> float:
+        """The scale of an input."""
+        return scalar_scale(self.formats[name])
+
+    @property
+    def cell_power(self) -> int:
+        """log2 of the cell's scale."""
+        return round(math.log2(self.scale("c")))
+
+    def product(self, v: Arrays, weight: str, operand: str, values: Array) -> Array:
+        """values · weightᵀ minus the part of the operand's zero point."""
+        w = v[weight].astype(np.int64)
+        zero = scalar_zero_point(self.formats[operand])
+        return np.asarray(values.astype(np.int64) @ w.T - zero * w.sum(axis=1))
+
+
+def ratio32(a: float, b: float, c: float) -> float:
+    """a · b / c in float32, left to right."""
+    return float(np.float32(a) * np.float32(b) / np.float32(c))
+
+
+def sixteen(v: Array) -> Array:
+    """Limited to 16 bits."""
+    return gemmlowp.saturate(v, 16)
+
+
+def run_cell(site: Site, inputs: tuple[Array | None, ...], step: Any) -> tuple[Array, Array, Array]:
+    """(y, h, c) of all time steps by a function (cell, values, x, h, c) → (h, c)."""
+    cell = Cell.of(site)
+    v: Arrays = dict(zip(cell.block.present, (a for a in inputs if a is not None), strict=True))
+    h, c = v["h"].astype(np.int64), v["c"].astype(np.int64)
+    outputs = []
+    for x in cell.block.steps(v["x"]):
+        h, c = step(cell, v, x, h, c)
+        outputs.append(h)
+    return cell.block.joined(outputs, v["x"]), h, c
+
+
+def clipped(cell: Cell, c: Array) -> Array:
+    """The cell limited by cell_clip."""
+    if cell.block.cell_clip <= 0:
+        return c
+    bound = int(min(max(cell.block.cell_clip / cell.scale("c"), -32768), 32767))
+    return np.clip(c, -bound, bound)
+
+
+@algorithm("integer_gates", "LSTM")
+def desktop_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
+    """Gates in 16 bits, gemmlowp's 16-bit logistic and tanh; coupled gates, peepholes, layer norm and projection."""
+    return run_cell(site, inputs, desktop_step)
+
+
+def desktop_gate(cell: Cell, v: Arrays, gate: str, x: Array, h: Array, c: Array) -> Array:
+    """The gate's pre-activation in 16 bits."""
+    block = cell.block
+    unit = block.gate_scales["ifco".index(gate)] if block.layer_norm else GATE_SCALE
+    total = cell.product(v, f"w_{gate}", "x", x)
+    if not block.layer_norm:
+        total = total + v[f"b_{gate}"]
+    made = sixteen(DOUBLE_ROUND.multiply(gemmlowp.wrap(total), ratio32(cell.scale(f"w_{gate}"), cell.scale("x"), unit)))
+    again = cell.product(v, f"r_{gate}", "h", h)
+    made = sixteen(made + DOUBLE_ROUND.multiply(again, ratio32(cell.scale(f"r_{gate}"), cell.scale("h"), unit)))
+    if block.peephole and gate != "c":
+        peeped = v[f"p_{gate}"].astype(np.int64) * c
+        made = sixteen(made + DOUBLE_ROUND.multiply(peeped, ratio32(cell.scale("c"), cell.scale(f"p_{gate}"), unit)))
+    return normalised(cell, v, gate, made) if block.layer_norm else made
+
+
+def normalised(cell: Cell, v: Arrays, gate: str, rows: Array) -> Array:
+    """Layer norm over the units of every row, in 16 bits."""
+    scale = cell.scale(f"n_{gate}")
+    smallest = max(1, int(np.float32(10000) * np.float32(scale)))
+    m, e = quantize_multiplier(scale)
+    made = [_norm_row(row, v[f"n_{gate}"], v[f"b_{gate}"], smallest) for row in rows]
+    return sixteen(DOUBLE_ROUND.multiply_fixed(np.array(made), m, -(e + 12)))
+
+
+def _norm_row(row: Array, weights: Array, bias: Array, smallest: int) -> Array:
+    units = len(row)
+    mean = int(1024 * int(row.sum()) / units)
+    variance = int((row * row).sum()) * int((1 << 20) / units) - mean * mean
+    spread = int(variance / (1 << 20))
+    m, e = gemmlowp.inverse_root(spread if spread >= 1 else smallest)
+    scaled = DOUBLE_ROUND.multiply_fixed(1024 * row - mean, m, -e)
+    total = gemmlowp.wrap(scaled * weights.astype(np.int64) + bias.astype(np.int64))
+    return gemmlowp.truncate_divide(np.where(total > 0, total + 512, total - 512), 1024)
+
+
+def desktop_step(cell: Cell, v: Arrays, x: Array, h: Array, c: Array) -> tuple[Array, Array]:
+    """One time step: input gate, forget gate, candidate, cell, output gate, hidden."""
+    block, power = cell.block, cell.cell_power
+
+    def gate(name: str, held: Array) -> Array:
+        return gemmlowp.logistic(desktop_gate(cell, v, name, x, h, held), 3, 16)
+
+    enter = None if block.coupled else gate("i", c)
+    forget = gate("f", c)
+    candidate = gemmlowp.tanh(desktop_gate(cell, v, "c", x, h, c), 3, 16)
+    enter = 32767 - forget if enter is None else enter
+    kept = gemmlowp.wrap(gemmlowp.shift_away(forget * c, 15), 16)
+    added = gemmlowp.wrap(gemmlowp.shift_away(enter * candidate, 30 + power), 16)
+    c = clipped(cell, sixteen(kept + added))
+    output = gate("o", c)
+    bent = gemmlowp.tanh(c, 15 + power, 16)
+    scale = block.hidden_scale or cell.scale("h")
+    hidden = DOUBLE_ROUND.multiply(output * bent, ratio32(2.0**-15, 1.0, scale * 1.0) * 2.0**-15)
+    return projected(cell, v, hidden), c
+
+
+def projected(cell: Cell, v: Arrays, hidden: Array) -> Array:
+    """The hidden values as 8-bit codes, or their projection."""
+    block, zero = cell.block, cell.block.hidden_zero
+    if not block.projection:
+        return gemmlowp.saturate(hidden + zero, 8)
+    codes = gemmlowp.saturate(hidden - zero, 8)
+    w = v["w_proj"].astype(np.int64)
+    total = codes @ w.T + zero * w.sum(axis=1)
+    if block.projection_bias:
+        total = total + v["b_proj"]
+    ratio = ratio32(cell.scale("w_proj"), block.hidden_scale, cell.scale("h"))
+    made = gemmlowp.saturate(DOUBLE_ROUND.multiply(total, ratio) + scalar_zero_point(cell.formats["h"]), 8)
+    if block.proj_clip > 0:
+        bound = int(min(max(block.proj_clip / cell.scale("h"), -128), 127))
+        made = np.clip(made, -bound, bound)
+    return made
+
+
+@algorithm("table_gates", "LSTM")
+def micro_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
+    """Both products of a gate to 16 bits each, then added; interpolated sigmoid tables."""
+    return run_cell(site, inputs, micro_step)
+
+
+def micro_gate(cell: Cell, v: Arrays, gate: str, x: Array, h: Array) -> Array:
+    """The gate's pre-activation in 16 bits."""
+    fed = gemmlowp.wrap(cell.product(v, f"w_{gate}", "x", x) + v[f"b_{gate}"])
+    back = cell.product(v, f"r_{gate}", "h", h)
+    first = sixteen(DOUBLE_ROUND.multiply(fed, product32(cell.scale("x"), cell.scale(f"w_{gate}"), GATE_SCALE)))
+    second = sixteen(DOUBLE_ROUND.multiply(back, product32(cell.scale("h"), cell.scale(f"r_{gate}"), GATE_SCALE)))
+    return sixteen(first + second)
+
+
+def product32(a: float, b: float, c: float) -> float:
+    """f32(a · b) / c in float64."""
+    return float(np.float32(a) * np.float32(b)) / c
+
+
+def micro_step(cell: Cell, v: Arrays, x: Array, h: Array, c: Array) -> tuple[Array, Array]:
+    """One time step: forget gate, input gate, candidate, cell, output gate, hidden."""
+    forget, enter = (interpolation.table_logistic(micro_gate(cell, v, g, x, h), 3, 0) for g in "fi")
+    candidate = interpolation.table_tanh(micro_gate(cell, v, "c", x, h), 3, 0)
+    scale = cell.scale("c")
+    kept = sixteen(DOUBLE_ROUND.multiply(forget * c, 2.0**-15))
+    added = sixteen(DOUBLE_ROUND.multiply(enter * candidate, 2.0**-30 / scale))
+    c = clipped(cell, sixteen(kept + added))
+    output = interpolation.table_logistic(micro_gate(cell, v, "o", x, h), 3, 0)
+    power = 15 + cell.cell_power - 3
+    bent = interpolation.table_tanh(c, 3 << max(power, 0), max(-power, 0))
+    hidden = DOUBLE_ROUND.multiply(bent * output, 2.0**-30 / cell.scale("h"))
+    return gemmlowp.saturate(hidden + scalar_zero_point(cell.formats["h"]), 8), c

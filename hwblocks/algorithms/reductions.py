@@ -1,0 +1,150 @@
+"""Means, sums and norms over axes, and averages over windows, as TFLite's runtimes compute them.
+
+Sources: LiteRT `internal/reference/{reduce,pooling,l2normalization}.h`, `optimized/integer_ops/mean.h`, XNNPACK
+mean operators; restated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hwblocks.algorithms.rescaling import centred, requantization, scale_of
+from hwblocks.graph.algorithm import algorithm
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.window import Window
+from hwblocks.numerics import gemmlowp
+from hwblocks.numerics.interpolation import half_away
+from hwblocks.numerics.kernels.pool import AvgPoolCall
+from hwblocks.numerics.multiplier import quantize_multiplier
+from hwblocks.numerics.requantize import Requantize
+from hwblocks.numerics.rounding import Rounding
+
+MEAN_LANES = 16  # channels that the optimised mean handles at a time
+
+
+def reduced_axes(site: Site, x: Array) -> tuple[int, ...]:
+    """The axes that the block reduces."""
+    block: Any = site.node.block
+    return tuple(d % x.ndim for d in block.dims)
+
+
+def sums(site: Site, x: Array) -> tuple[Array, int]:
+    """(Σ x over the reduced axes in the output's shape, number of elements in each sum)."""
+    axes, block = reduced_axes(site, x), site.node.block
+    total = x.astype(np.int64).sum(axis=axes, keepdims=block.keepdim)  # type: ignore[attr-defined]
+    return np.asarray(total), int(np.prod([x.shape[a] for a in axes]))
+
+
+@algorithm("folded_mean", "ReduceMean", "GlobalAvgPool")
+def folded_mean(site: Site, x: Array) -> Array:
+    """requantize(Σ x − n·zx) + zy with 1 / n folded into the multiplier, truncated."""
+    total, count = site_sums(site, x)
+    y, record = site.output.format, requantization(site)
+    m, exponent = quantize_multiplier(scale_of(site, 0) / scalar_scale(y))
+    bits = min(count.bit_length() - 1, 32, 31 + exponent)
+    m = (m << bits) // count
+    centre = total - scalar_zero_point(site.input(0).format) * count
+    return record.multiply_fixed(centre, m, bits - exponent) + scalar_zero_point(y)
+
+
+def site_sums(site: Site, x: Array) -> tuple[Array, int]:
+    """Sums of a reduction or of a global pooling."""
+    if hasattr(site.node.block, "dims"):
+        return sums(site, x)
+    return np.asarray(site.node.block.sums(x.astype(np.int64))), int(np.prod(x.shape[1:-1]))  # type: ignore[attr-defined]
+
+
+@algorithm("spatial_mean", "ReduceMean")
+def spatial_mean(site: Site, x: Array) -> Array:
+    """The optimised mean over height and width: 1 / (n · sy) in float32, zero points folded into one bias."""
+    y, channels = site.output.format, x.shape[-1]
+    total, count = sums(site, x)
+    scale, target = np.float32(scale_of(site, 0)), np.float32(scalar_scale(y))
+    shifted = np.float32(scalar_zero_point(site.input(0).format)) * scale / target
+    bias = scalar_zero_point(y) - int(shifted + np.float32(0.5 if shifted > 0 else -0.5))
+    ratio = float(scale / (np.float32(count) * target))
+    vector = Requantize.preset("double_round_up").multiply(total, ratio)
+    rest = Requantize.preset("double_round").multiply(total, ratio)
+    first = np.arange(channels) < channels // MEAN_LANES * MEAN_LANES
+    return np.where(first, vector, rest) + bias
+
+
+@algorithm("float_mean", "ReduceMean")
+def float_mean(site: Site, x: Array) -> Array:
+    """half_even(float32(Σ x − n·zx) · f32(f32(sx / sy) · f32(1 / n))) + zy."""
+    y = site.output.format
+    total, count = sums(site, x)
+    factor = np.float32(scale_of(site, 0)) / np.float32(scalar_scale(y)) * (np.float32(1) / np.float32(count))
+    centre = total - scalar_zero_point(site.input(0).format) * count
+    return np.asarray(np.rint(centre.astype(np.float32) * factor).astype(np.int64) + scalar_zero_point(y))
+
+
+@algorithm("rescaled_sum", "ReduceSum")
+def rescaled_sum(site: Site, x: Array) -> Array:
+    """requantize(Σ x − n·zx; sx / sy) + zy."""
+    y, record = site.output.format, requantization(site)
+    total, count = sums(site, x)
+    centre = total - scalar_zero_point(site.input(0).format) * count
+    return record.multiply(centre, record.ratio(scale_of(site, 0), 1.0, scalar_scale(y))) + scalar_zero_point(y)
+
+
+@algorithm("float_sum", "ReduceSum")
+def float_sum(site: Site, x: Array) -> Array:
+    """half_away(f32(Σ x) · c + (−zx · c) · n) + zy with c = f32(sx / sy), in float32."""
+    y = site.output.format
+    total, count = sums(site, x)
+    c = np.float32(scale_of(site, 0)) / np.float32(scalar_scale(y))
+    offset = np.float32(-scalar_zero_point(site.input(0).format)) * c * np.float32(count)
+    return half_away(total.astype(np.float32) * c + offset) + scalar_zero_point(y)
+
+
+@algorithm("integer_root", "L2Norm")
+def l2_norm(site: Site, x: Array) -> Array:
+    """(x − zx) / √Σ(x − zx)² by gemmlowp's Newton steps, in units of 1/128."""
+    axis = site.node.block.dim % x.ndim  # type: ignore[attr-defined]
+    v = centred(site, 0, x)
+    rows = np.moveaxis(v, axis, -1)
+    squares = (rows * rows).sum(axis=-1)
+    roots = [gemmlowp.inverse_root(int(s)) for s in squares.ravel()]
+    record = requantization(site)
+    flat = rows.reshape(-1, rows.shape[-1])
+    made = [record.multiply_fixed(row, m, -(e + 7)) for row, (m, e) in zip(flat, roots, strict=True)]
+    return np.moveaxis(np.array(made).reshape(rows.shape), -1, axis) + scalar_zero_point(site.output.format)
+
+
+def truncated_average_call(site: Site) -> Any:
+    """The exact average of raw codes, ties away from zero, which is the same."""
+    block, x, y = site.node.block, site.input(0), site.output.format
+    if x.is_constant or x.shape[0] != 1 or x.format.bits > 16:
+        return "average pooling kernels serve quantized run-time inputs of at most 16 bits"
+    made: Window = block.window(x.shape)  # type: ignore[attr-defined]
+    numbers = made.geometry(x.shape[-1])
+    divisors = np.ascontiguousarray(block.divisors(x.shape), dtype=np.int64)  # type: ignore[attr-defined]
+    return AvgPoolCall(
+        x_dtype=x.format.dtype.name,
+        out_dtype=y.dtype.name,
+        x_zero=0,
+        divisors=divisors.reshape(numbers["out_height"], numbers["out_width"]),
+        ratio_num=1,
+        ratio_den=1,
+        rounding=Rounding.HALF_AWAY,
+        zero_point=0,
+        lo=y.lo,
+        hi=y.hi,
+        clamp_lo=site.clamp_codes[0],
+        clamp_hi=site.clamp_codes[1],
+        counts=site.counts,
+        **numbers,
+    )
+
+
+@algorithm("truncated_average", "AvgPool1d", "AvgPool2d", kernel=truncated_average_call)
+def truncated_average(site: Site, x: Array) -> Array:
+    """(Σ ± n / 2) / n of raw codes, C division; n counts the taps inside the input."""
+    block: Any = site.node.block
+    total = block.sums(x.astype(np.int64))
+    count = np.broadcast_to(np.asarray(block.divisors(x.shape), np.int64), total.shape)
+    return gemmlowp.truncate_divide(total + np.where(total > 0, count // 2, -(count // 2)), count)

@@ -1,0 +1,72 @@
+"""Element-wise change of scale by an integer multiplier: Rescale, ReLU family, LeakyReLU, PReLU.
+
+Source: LiteRT `internal/reference/{quantize,activations,leaky_relu,prelu}.h`, restated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hwblocks.graph.algorithm import algorithm
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.site import Site, clamp_codes, scalar_scale, scalar_zero_point
+from hwblocks.numerics.requantize import Requantize
+
+
+def requantization(site: Site) -> Requantize:
+    """The site's requantize record; double_round where none is stated."""
+    return site.arithmetic.requantize or Requantize.preset("double_round")
+
+
+def centred(site: Site, position: int, codes: Array) -> Array:
+    """Codes minus the zero point of an input, in int64."""
+    return codes.astype(np.int64) - scalar_zero_point(site.input(position).format)
+
+
+def scale_of(site: Site, position: int) -> float:
+    """The scale of an input."""
+    return scalar_scale(site.input(position).format)
+
+
+@algorithm("rescale", "Rescale", "ReLU", "ReLU6", "Clip")
+def rescale(site: Site, x: Array) -> Array:
+    """y = requantize(x − zx; sx / sy) + zy, limited to the codes of the block's bounds."""
+    y = site.output.format
+    record = requantization(site)
+    ratio = record.ratio(scale_of(site, 0), 1.0, scalar_scale(y))
+    codes = record.multiply(centred(site, 0, x), ratio) + scalar_zero_point(y)
+    bounds = getattr(site.node.block, "clamp", None)
+    return codes if bounds is None else np.clip(codes, *clamp_codes(y, bounds, site.arithmetic.edge))
+
+
+@algorithm("clamp_codes", "ReLU", "ReLU6", "Clip")
+def clamp_input_codes(site: Site, x: Array) -> Array:
+    """y = x limited to the input codes of the block's bounds; scales and zero points are not looked at."""
+    block: Any = site.node.block
+    return np.clip(x.astype(np.int64), *clamp_codes(site.input(0).format, block.clamp, site.arithmetic.edge))
+
+
+@algorithm("two_slopes", "LeakyReLU")
+def leaky_relu(site: Site, x: Array) -> Array:
+    """y = requantize(v; sx / sy) + zy for v = x − zx ≥ 0, else requantize(v; sx · slope / sy) + zy."""
+    y, record, block = site.output.format, requantization(site), site.node.block
+    scale, target = scale_of(site, 0), scalar_scale(y)
+    v = centred(site, 0, x)
+    positive = record.multiply(v, record.ratio(scale, 1.0, target))
+    negative = record.multiply(v, record.ratio(scale, block.negative_slope, target))  # type: ignore[attr-defined]
+    return np.where(v >= 0, positive, negative) + scalar_zero_point(y)
+
+
+@algorithm("two_slopes", "PReLU")
+def prelu(site: Site, x: Array, slope: Array) -> Array:
+    """y = requantize(v; sx / sy) + zy for v = x − zx ≥ 0, else requantize(v · a; sx · sa / sy) + zy, a = slope − za."""
+    y, record = site.output.format, requantization(site)
+    scale, target = scale_of(site, 0), scalar_scale(y)
+    v = centred(site, 0, x)
+    product = v * centred(site, 1, slope)
+    v = np.broadcast_to(v, product.shape)
+    positive = record.multiply(v, record.ratio(scale, 1.0, target))
+    negative = record.multiply(product, record.ratio(scale, scale_of(site, 1), target))
+    return np.where(v >= 0, positive, negative) + scalar_zero_point(y)

@@ -1,0 +1,96 @@
+"""Softmax in integers as LiteRT and TFLite-Micro compute it: fixed point, float table, 16-bit tables.
+
+Sources: LiteRT `internal/reference/softmax.h`, `internal/optimized/optimized_ops.h`; restated.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from hwblocks.algorithms.rescaling import scale_of
+from hwblocks.graph.algorithm import algorithm
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.numerics import gemmlowp, interpolation
+from hwblocks.numerics.multiplier import quantize_multiplier
+from hwblocks.numerics.requantize import Requantize
+
+DOUBLE_ROUND = Requantize.preset("double_round")
+INPUT_BITS, SUM_BITS = 5, 12  # integer bits of the scaled difference, and of the sum of powers
+STEP_16 = 10.0 / 65535.0  # input scale of the 16-bit exponential table
+
+
+def rows_below(site: Site, x: Array) -> Array:
+    """x − max along the block's axis, in int64."""
+    axis = site.node.block.dim  # type: ignore[attr-defined]
+    codes = x.astype(np.int64)
+    return np.asarray(codes - codes.max(axis=axis, keepdims=True))
+
+
+def beta_of(site: Site) -> float:
+    """The factor on the input, 1 unless the node states one."""
+    return float(getattr(site.node.block, "beta", 1.0))
+
+
+@algorithm("gemmlowp", "Softmax")
+def fixed_softmax(site: Site, x: Array) -> Array:
+    """e**(x − max) in Q5.26, summed in Q12.19, times the reciprocal of the sum; 8-bit input, 8- or 16-bit output."""
+    y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
+    m, left = quantize_multiplier(min(beta_of(site) * scale_of(site, 0) * 2.0**26, 2.0**31 - 1))
+    lowest = -math.floor(((1 << INPUT_BITS) - 1) * 2.0**26 / 2.0**left)
+    difference = rows_below(site, x)
+    used = difference >= lowest
+    scaled = gemmlowp.high_product(np.where(used, difference, 0) << left, m)
+    powers = gemmlowp.exp_negative(scaled, INPUT_BITS)
+    total = np.where(used, gemmlowp.shift_away(powers, SUM_BITS), 0).sum(axis=axis, keepdims=True)
+    inverse, over = gemmlowp.reciprocal(total, SUM_BITS)
+    codes = gemmlowp.shift_away(gemmlowp.high_product(powers, inverse), over + 31 - y.bits) + y.lo
+    return np.where(used, codes, y.lo)
+
+
+@algorithm("float_table", "Softmax")
+def float_softmax(site: Site, x: Array) -> Array:
+    """Powers from a float32 table of 256 entries, summed in index order, y = half_away(t / (Σ · sy)) + zy."""
+    y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
+    scale = -(np.float32(scale_of(site, 0)) * np.float32(beta_of(site)))
+    table = np.exp(scale * np.arange(256, dtype=np.float32))
+    powers = np.moveaxis(table[-rows_below(site, x)], axis, -1)
+    total = np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:]
+    inverse = np.float32(1) / (total * np.float32(scalar_scale(y)))
+    codes = interpolation.half_away(powers * inverse) + scalar_zero_point(y)
+    return np.moveaxis(codes, -1, axis)
+
+
+@cache
+def tables16(precision: str) -> tuple[Array, Array]:
+    """The 16-bit tables of e**x and 1 / (1 + x), in float32 or float64."""
+    kind: Any = np.float32 if precision == "float32" else np.float64
+    powers = interpolation.midpoint_table(np.exp, 10.0 / 65535.0, 32767, 2.0 / 65535.0, 0, kind)
+    inverse = interpolation.midpoint_table(
+        lambda v: kind(1) / (kind(1) + v), 1.0 / 65535.0, -32768, 2.0 / 65535.0, 0, kind
+    )
+    return powers, inverse
+
+
+@algorithm("midpoint_table", "Softmax")
+def table_softmax(site: Site, x: Array) -> Array:
+    """16-bit softmax by interpolated tables of e**x and 1 / (1 + x); `table` is their precision."""
+    axis = site.node.block.dim  # type: ignore[attr-defined]
+    precision = site.arithmetic.table or "float64"
+    powers, inverse = tables16(precision)
+    if precision == "float64":
+        ratio = float(np.float32(scale_of(site, 0)) * np.float32(beta_of(site))) / STEP_16
+    else:
+        ratio = scale_of(site, 0) * beta_of(site) / STEP_16
+    scaled = DOUBLE_ROUND.multiply(rows_below(site, x), ratio)
+    terms = interpolation.interpolate(powers, gemmlowp.saturate(scaled + 32767, 16))
+    total = terms.sum(axis=axis, keepdims=True)
+    room = gemmlowp.leading_zeros(total)
+    rest = ((total << (room - 1)) + (1 << 13)) >> 14
+    factor = interpolation.interpolate(inverse, gemmlowp.saturate(rest - 98304, 16))
+    half = np.int64(1) << (30 - room)
+    return np.asarray(np.clip((terms * factor + half) >> (31 - room), 0, 32767))

@@ -1,0 +1,183 @@
+"""Reductions over axes: mean, sum, product, extremes and their positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.graph.block import Algorithm, Block, Move, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+
+
+@dataclass(frozen=True)
+class Reduction(Block, abstract=True):
+    """One element from all elements along `dims`; keepdim leaves axes of size 1 in their place."""
+
+    dims: tuple[int, ...] = (-1,)
+    keepdim: bool = True
+
+    def axes(self, x: Shape) -> tuple[int, ...]:
+        """The reduced axes, counted from the start."""
+        if any(not -len(x) <= d < len(x) for d in self.dims):
+            raise self.fail(f"dims={self.dims} are not axes of x", x)
+        return tuple(sorted({d % len(x) for d in self.dims}))
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, axes = shapes[0], self.axes(shapes[0])
+        if self.keepdim:
+            return (tuple(1 if a in axes else s for a, s in enumerate(x)),)
+        return (tuple(s for a, s in enumerate(x) if a not in axes),)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return 0 not in self.axes(shapes[0])
+
+    def count(self, x: Shape) -> int:
+        """Elements that make one output."""
+        return size(tuple(x[a] for a in self.axes(x)))
+
+
+@dataclass(frozen=True)
+class ReduceMean(Reduction, Algorithm):
+    """y = Σ x / n over `dims`. Source: ONNX ReduceMean.
+
+    >>> ReduceMean((1,))(np.array([[1.0, 3.0]]))
+    array([[2.]])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(x.sum(axis=self.axes(x.shape), keepdims=self.keepdim) / self.count(x.shape))
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(adds=size(shapes[0]) - made, divisions=made)
+
+
+@dataclass(frozen=True)
+class ReduceSum(Reduction, Algorithm):
+    """y = Σ x over `dims`. Source: ONNX ReduceSum.
+
+    >>> ReduceSum((1,))(np.array([[1.0, 3.0]]))
+    array([[4.]])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(x.sum(axis=self.axes(x.shape), keepdims=self.keepdim))
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(adds=size(shapes[0]) - made, requants=made)
+
+
+@dataclass(frozen=True)
+class ReduceProd(Reduction, Algorithm):
+    """y = Π x over `dims`. Source: ONNX ReduceProd.
+
+    >>> ReduceProd((1,))(np.array([[2.0, 3.0]]))
+    array([[6.]])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(x.prod(axis=self.axes(x.shape), keepdims=self.keepdim))
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(muls=size(shapes[0]) - made, requants=made)
+
+
+@dataclass(frozen=True)
+class Extreme(Reduction, Move, abstract=True):
+    """The largest or smallest element."""
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="same")
+
+    def kernel(self, site: Site) -> Any:
+        return f"{type(self).__name__} chooses by value"
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=size(shapes[0]) - size(self.shape(*shapes)[0]))
+
+
+@dataclass(frozen=True)
+class ReduceMax(Extreme):
+    """y = max x over `dims`. Source: ONNX ReduceMax.
+
+    >>> ReduceMax((1,))(np.array([[1.0, 3.0]]))
+    array([[3.]])
+    """
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        return np.asarray(arrays[0].max(axis=self.axes(arrays[0].shape), keepdims=self.keepdim))
+
+
+@dataclass(frozen=True)
+class ReduceMin(Extreme):
+    """y = min x over `dims`. Source: ONNX ReduceMin.
+
+    >>> ReduceMin((1,))(np.array([[1.0, 3.0]]))
+    array([[1.]])
+    """
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        return np.asarray(arrays[0].min(axis=self.axes(arrays[0].shape), keepdims=self.keepdim))
+
+
+@dataclass(frozen=True)
+class Position(Algorithm, abstract=True):
+    """The index of an extreme along `dim`; the first one wins. The output holds raw integers."""
+
+    dim: int = -1
+    keepdim: bool = True
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x = shapes[0]
+        if not -len(x) <= self.dim < len(x):
+            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
+        axis = self.dim % len(x)
+        return ((*x[:axis], *((1,) if self.keepdim else ()), *x[axis + 1 :]),)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return self.dim % len(shapes[0]) != 0
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="float")
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        found = np.asarray(self.compute(inputs[0]))
+        return found, np.zeros(found.shape, bool)
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=size(shapes[0]) - size(self.shape(*shapes)[0]))
+
+
+@dataclass(frozen=True)
+class ArgMax(Position):
+    """The index of the largest element along `dim`. Source: ONNX ArgMax.
+
+    >>> ArgMax()(np.array([[1.0, 3.0, 3.0]]))
+    array([[1]])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(np.argmax(x, axis=self.dim, keepdims=self.keepdim))
+
+
+@dataclass(frozen=True)
+class ArgMin(Position):
+    """The index of the smallest element along `dim`. Source: ONNX ArgMin.
+
+    >>> ArgMin()(np.array([[3.0, 1.0, 1.0]]))
+    array([[1]])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(np.argmin(x, axis=self.dim, keepdims=self.keepdim))

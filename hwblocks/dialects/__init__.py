@@ -1,0 +1,23 @@
+"""Dialects: the arithmetic of named runtimes, one file each."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from hwblocks.errors import DialectError
+from hwblocks.graph.dialect import Dialect
+
+MODULES = {
+    "tflm": "tflm",
+    "litert-ref": "litert_ref",
+    "litert-opt": "litert_opt",
+    "xnnpack": "xnnpack",
+}
+
+
+def dialect(name: str) -> Dialect:
+    """The dialect of a name. Errors: DialectError lists the names there are."""
+    if name not in MODULES:
+        raise DialectError(f"dialect {name!r} is not known; there are {', '.join(MODULES)}")
+    made: Dialect = import_module(f"hwblocks.dialects.{MODULES[name]}").DIALECT
+    return made

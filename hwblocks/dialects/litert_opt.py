@@ -1,0 +1,104 @@
+"""litert-opt: LiteRT's optimised kernels on x86 without a delegate (ruy, and NEON code run through SSE).
+
+Source: google-ai-edge/LiteRT @f674577, `tflite/kernels/internal/optimized`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwblocks.dialects import litert_ref
+from hwblocks.dialects.litert_ref import (
+    bits,
+    fixed,
+    hybrid,
+    is_hybrid,
+    is_uint8,
+    product_precision,
+    record,
+    sums,
+)
+from hwblocks.graph.dialect import Dialect, Rule
+from hwblocks.graph.site import Site
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.edge import EdgeRule
+from hwblocks.numerics.interpolation import power_of_two
+from hwblocks.numerics.requantize import Requantize
+
+TRANSPOSED_LANES = 8
+
+
+def convolution(site: Site) -> Arithmetic | str | None:
+    """Ties up in the last step at 8 bits."""
+    if is_hybrid(site):
+        return hybrid(site)
+    return sums(site, "double_round_up" + (product_precision(site) if is_uint8(site) else ""))
+
+
+def transposed(site: Site) -> Arithmetic | str | None:
+    """Ties up for whole groups of eight channels, away from zero for the rest."""
+    tail = Requantize.preset("double_round")
+    return sums(site, "double_round_up", tail=tail, lanes=TRANSPOSED_LANES)
+
+
+def linear(site: Site) -> Arithmetic | str | None:
+    """Ties up at 8 bits, one float64 multiplication at 16."""
+    if is_hybrid(site):
+        return hybrid(site)
+    return sums(site, "double_round_up" + product_precision(site), "float64")
+
+
+def logistic(accepted: tuple[int, ...]) -> Rule:
+    """A float table at 8 bits; at 16 gemmlowp for accepted powers of two (of scale · 2**12), else the table."""
+
+    def rule(site: Site) -> Arithmetic | str | None:
+        if bits(site) == 8:
+            return record(algorithm="float_table")
+        scale: Any = site.input(0).format.scale
+        power = power_of_two(scale)
+        exact = power is not None and 12 + power in accepted
+        return record(algorithm="gemmlowp16" if exact else "sigmoid_table")
+
+    return rule
+
+
+def softmax(site: Site) -> Arithmetic | str | None:
+    """A float table at 8 bits, 16-bit tables built in float64."""
+    if bits(site) == 8:
+        return record(algorithm="float_table")
+    return record(algorithm="midpoint_table", table="float64")
+
+
+def mean(site: Site) -> Arithmetic | str | None:
+    """8-bit means over height and width have a kernel of their own."""
+    block: Any = site.node.block
+    rank = len(site.input(0).shape)
+    spatial = rank == 4 and sorted(d % rank for d in block.dims) == [1, 2] and block.keepdim
+    if bits(site) == 8 and spatial:
+        return record(algorithm="spatial_mean")
+    return record("double_round", algorithm="folded_mean")
+
+
+RULES: dict[str, Rule] = {
+    "Dequantize": lambda site: record().replace(edge=EdgeRule.parse("half_away affine")),
+    "Conv1d": convolution,
+    "Conv2d": convolution,
+    "ConvTranspose1d": transposed,
+    "ConvTranspose2d": transposed,
+    "Linear": linear,
+    "Sigmoid": logistic((0,)),
+    "Tanh": logistic((0, 1)),
+    "ELU": fixed(algorithm="float_table"),
+    "Softmax": softmax,
+    "ReduceMean": mean,
+    "ReduceSum": fixed(algorithm="float_sum"),
+}
+
+DIALECT = Dialect(
+    name="litert-opt",
+    runtime="LiteRT optimised kernels, x86, no delegate",
+    version="ai-edge-litert 2.3.0",
+    summary="ties up in the second rounding of layers; float table for 8-bit softmax",
+    base=litert_ref.DIALECT,
+    rules=RULES,
+)

@@ -1,0 +1,75 @@
+"""tflm: TFLite-Micro's reference kernels, which most microcontroller and NPU vendors match.
+
+Source: tensorflow/tflite-micro @90b983c, `tensorflow/lite/micro/kernels`.
+"""
+
+from __future__ import annotations
+
+from hwblocks.dialects import litert_ref
+from hwblocks.dialects.litert_ref import bits, fixed, is_hybrid, is_uint8, product_precision, record, sums
+from hwblocks.graph.dialect import Dialect, Rule
+from hwblocks.graph.site import Site
+from hwblocks.numerics.arithmetic import Arithmetic
+
+
+def convolution(site: Site) -> Arithmetic | str | None:
+    """Double rounding; neither uint8 nor hybrid layers."""
+    return refused(site) or sums(site, "double_round")
+
+
+def linear(site: Site) -> Arithmetic | str | None:
+    """Double rounding at 8 bits, a 15-bit multiplier at 16."""
+    precision = product_precision(site)
+    return refused(site) or sums(site, "double_round" + precision, "q16" + precision)
+
+
+def refused(site: Site) -> str:
+    """Why the runtime does not take a layer, or ""."""
+    if is_hybrid(site):
+        return "hybrid layers (integer weights, float activations) are not supported"
+    return "uint8 activations are not supported" if is_uint8(site) else ""
+
+
+def logistic(site: Site) -> Arithmetic | str | None:
+    """gemmlowp's polynomials at 8 bits, the interpolated table at 16."""
+    return record(algorithm="gemmlowp" if bits(site) == 8 else "sigmoid_table")
+
+
+def softmax(site: Site) -> Arithmetic | str | None:
+    """Fixed point at 8 bits, tables built in float32 at 16."""
+    if bits(site) == 8:
+        return record(algorithm="gemmlowp")
+    return record(algorithm="midpoint_table", table="float32")
+
+
+def missing(site: Site) -> Arithmetic | str | None:
+    """Operators that the runtime lacks."""
+    return f"{site.node.type_name} is not among its kernels"
+
+
+RULES: dict[str, Rule] = {
+    "Conv1d": convolution,
+    "Conv2d": convolution,
+    "ConvTranspose1d": convolution,
+    "ConvTranspose2d": convolution,
+    "Linear": linear,
+    "Mul": fixed("double_round", algorithm="scaled_product"),
+    "ReLU6": fixed(algorithm="clamp_codes"),
+    "PReLU": fixed("double_round", algorithm="two_slopes"),
+    "Sigmoid": logistic,
+    "Tanh": logistic,
+    "ELU": fixed(algorithm="float_table"),
+    "GELU": missing,
+    "Softmax": softmax,
+    "LSTM": fixed("double_round", algorithm="table_gates"),
+    "SVDF": fixed("double_round scale_precision=float32", algorithm="any_state"),
+}
+
+DIALECT = Dialect(
+    name="tflm",
+    runtime="TFLite-Micro reference kernels",
+    version="tflite-micro 0.dev20261023182759",
+    summary="double rounding everywhere; logistic and tanh by gemmlowp polynomials",
+    base=litert_ref.DIALECT,
+    rules=RULES,
+)

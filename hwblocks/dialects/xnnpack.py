@@ -1,0 +1,119 @@
+"""xnnpack: LiteRT's default on x86, the XNNPACK delegate; operators that it refuses run as litert-opt.
+
+Source: google/XNNPACK `src/microparams-init.c` and the scalar kernels; what it takes was seen in LiteRT 2.3.0.
+"""
+
+from __future__ import annotations
+
+from hwblocks.dialects import litert_opt
+from hwblocks.dialects.litert_ref import ACCUMULATOR_32, bits, is_hybrid, record
+from hwblocks.graph.dialect import Dialect, Rule
+from hwblocks.graph.site import Site, scalar_scale
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.edge import EdgeRule
+
+RECIPROCAL = EdgeRule.parse("reciprocal half_even")
+
+
+def delegated(site: Site) -> bool:
+    """True where the delegate takes a node: 8-bit codes throughout, no 4-bit weights."""
+    first = site.input(0).format
+    narrow_weights = site.has(1) and site.input(1).is_constant and site.input(1).format.bits < 8
+    return first.is_quantized and bits(site) == 8 and site.output.format.bits == 8 and not narrow_weights
+
+
+def otherwise(rule: Rule, name: str) -> Rule:
+    """A rule where the delegate takes the node, the optimised kernels' rule elsewhere."""
+
+    def chosen(site: Site) -> Arithmetic | str | None:
+        fallback = litert_opt.DIALECT.rule(name)
+        if not delegated(site) and fallback is not None:
+            return fallback(site)
+        return rule(site)
+
+    return chosen
+
+
+def layer(site: Site) -> Arithmetic | str | None:
+    """One float32 multiplication, half to even."""
+    return record("float32", accumulator=ACCUMULATOR_32)
+
+
+def scale_step(site: Site) -> float:
+    """scale(x) / scale(y)."""
+    return scalar_scale(site.input(0).format) / scalar_scale(site.output.format)
+
+
+def converted(site: Site) -> Arithmetic | str | None:
+    """Multipliers of eight fraction bits."""
+    return record("fixed multiplier_bits=8 scale_precision=float32", algorithm="rescale")
+
+
+def leaky(site: Site) -> Arithmetic | str | None:
+    """Slopes of eight fraction bits."""
+    return record("fixed multiplier_bits=8 scale_precision=float32 scale_order=x/y*w", algorithm="two_slopes")
+
+
+def within(low: float, high: float, rule: Rule, name: str) -> Rule:
+    """The rule where the ratio of scales lies in the range the delegate takes."""
+
+    def chosen(site: Site) -> Arithmetic | str | None:
+        if low <= scale_step(site) <= high:
+            return rule(site)
+        fallback = litert_opt.DIALECT.rule(name)
+        return fallback(site) if fallback else None
+
+    return otherwise(chosen, name)
+
+
+def summed(site: Site) -> Arithmetic | str | None:
+    """Both operands times 20-bit multipliers, one shift."""
+    return record(algorithm="xnnpack_sum")
+
+
+def product(site: Site) -> Arithmetic | str | None:
+    """One float32 multiplication of the product."""
+    return record("float32", algorithm="scaled_product")
+
+
+def mean(site: Site) -> Arithmetic | str | None:
+    """One float32 multiplication of the sum."""
+    return record(algorithm="float_mean")
+
+
+def quantize(site: Site) -> Arithmetic | str | None:
+    """Times the reciprocal of the scale, half to even."""
+    if site.output.format.bits == 8:
+        return record().replace(edge=RECIPROCAL)
+    return record()
+
+
+def linear(site: Site) -> Arithmetic | str | None:
+    """As other layers; not hybrid ones."""
+    return layer(site) if not is_hybrid(site) else litert_opt.linear(site)
+
+
+RULES: dict[str, Rule] = {
+    "Quantize": quantize,
+    "Dequantize": lambda site: record(),
+    "Rescale": within(2.0**-8, 2.0**7, converted, "Rescale"),
+    "Conv1d": otherwise(layer, "Conv1d"),
+    "Conv2d": otherwise(layer, "Conv2d"),
+    "ConvTranspose1d": otherwise(layer, "ConvTranspose1d"),
+    "ConvTranspose2d": otherwise(layer, "ConvTranspose2d"),
+    "Linear": otherwise(layer, "Linear"),
+    "Add": otherwise(summed, "Add"),
+    "Sub": otherwise(summed, "Sub"),
+    "Mul": otherwise(product, "Mul"),
+    "LeakyReLU": within(2.0**-8, 2.0**7, leaky, "LeakyReLU"),
+    "ReduceMean": otherwise(mean, "ReduceMean"),
+}
+
+DIALECT = Dialect(
+    name="xnnpack",
+    runtime="LiteRT default: XNNPACK delegate, x86",
+    version="ai-edge-litert 2.3.0",
+    summary="layers by one float32 multiplication, half to even",
+    base=litert_opt.DIALECT,
+    rules=RULES,
+)

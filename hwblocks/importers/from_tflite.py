@@ -1,0 +1,102 @@
+"""TFLite files become graphs, as the file says: float, hybrid and integer models, variables and subgraphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwblocks.dialects import dialect
+from hwblocks.errors import (
+    DialectError,
+    FileFormatError,
+    GraphError,
+    HwblocksError,
+    ShapeError,
+    UnsupportedOperatorError,
+)
+from hwblocks.graph.builder import Value
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.rewrite import without_dead_nodes
+from hwblocks.importers.tflite_control import CONTROL
+from hwblocks.importers.tflite_file import TfliteModel, TfliteOperator, read_tflite
+from hwblocks.importers.tflite_graph import TfliteImporter, format_of, name_of, where
+from hwblocks.importers.tflite_operators import OPERATORS
+from hwblocks.importers.tflite_recurrent import RECURRENT
+
+RULES = {**OPERATORS, **RECURRENT, **CONTROL}
+DIALECTS = ("tflm", "litert-ref", "litert-opt")  # the default: the first that takes every node
+
+
+def load_tflite(path: str | Path) -> Graph:
+    """The graph of a .tflite file; its dialect is "tflm", or the first of LiteRT's that takes every node.
+
+    Errors: FileFormatError for files that are no TFLite models; UnsupportedOperatorError lists every operator that no
+    rule covers.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    return import_tflite(read_tflite(data, str(path)), path.stem)
+
+
+def import_tflite(model: TfliteModel, name: str) -> Graph:
+    """The graph of a parsed model."""
+    check_supported(model)
+    build = TfliteImporter(name, model)
+    main = model.subgraphs[0]
+    for index in main.inputs:
+        tensor = main.tensors[index]
+        value = build.builder.input(name_of(tensor), tensor.shape, format_of(tensor), source_name=tensor.name)
+        build.scope.values[index] = value
+    for op in main.operators:
+        run_rule(build, op)
+    build.finish_variables()
+    outputs = [own_name(build, index) for index in main.outputs]
+    graph = without_dead_nodes(build.builder.build(*outputs, metadata={"source": f"{name}.tflite"}))
+    return with_default_dialect(graph)
+
+
+def check_supported(model: TfliteModel) -> None:
+    """One UnsupportedOperatorError that lists every operator without a rule."""
+    missing: dict[str, list[str]] = {}
+    for number, subgraph in enumerate(model.subgraphs):
+        for op in subgraph.operators:
+            if op.name not in RULES:
+                missing.setdefault(op.name, []).append(f"{number}:{op.index}")
+    if missing:
+        shown = "; ".join(f"{op} (operator {', '.join(at)})" for op, at in sorted(missing.items()))
+        raise UnsupportedOperatorError(f"no rule for {len(missing)} operators: {shown}")
+
+
+def run_rule(build: TfliteImporter, op: TfliteOperator) -> None:
+    """Import one operator; messages name it."""
+    try:
+        RULES[op.name](build, op)
+    except (UnsupportedOperatorError, DialectError):
+        raise
+    except (GraphError, ShapeError) as error:
+        raise type(error)(f"{where(op)}: {error.message}") from None
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise FileFormatError(f"{where(op)}: its inputs or options do not make sense ({error!r})") from None
+
+
+def own_name(build: TfliteImporter, index: int) -> Value:
+    """An output as a tensor of the file's name, also where it is an input or another output under a new name."""
+    return build.value(index)
+
+
+def with_default_dialect(graph: Graph) -> Graph:
+    """The graph with the first dialect that takes every node; float graphs have none."""
+    if not any(t.format.is_quantized for t in graph.tensors.values()):
+        return graph
+    reasons: list[str] = []
+    for name in DIALECTS:
+        try:
+            dialect(name).applied(graph)
+        except HwblocksError as error:
+            reasons.append(error.message)
+            continue
+        notes = {"dialect_note": f"not {DIALECTS[0]}: {reasons[0]}"} if reasons else {}
+        return graph.replace(dialect=name, metadata={**graph.metadata, **notes})
+    return graph.replace(metadata={**graph.metadata, "dialect_note": reasons[-1]})

@@ -1,0 +1,263 @@
+"""Cases of the blocks that cut, join, reduce, resize and remember, against plain loops and formulas of scalars."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+import hwblocks as hb
+
+RNG = np.random.default_rng(12)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape)
+
+
+X4, X3, X2 = normal(2, 4, 6, 4), normal(2, 6, 4), normal(3, 4)
+POSITIVE = np.abs(X2) + 0.1
+V = np.concatenate([np.linspace(-7, 7, 21), [0.0, 6.0]])
+
+
+def scalars(function, x=V):
+    return np.array([function(float(v)) for v in x.ravel()]).reshape(x.shape)
+
+
+def loop_transposed(x, w, b=None, stride=(1, 1), pads=((0, 0), (0, 0)), extra=(0, 0), dilation=(1, 1), groups=1):
+    """Every product of an input and a weight added where it lands."""
+    n, height, width, _ = x.shape
+    outputs, kh, kw, per = w.shape
+    size = [
+        (length - 1) * stride[a] - sum(pads[a]) + dilation[a] * (k - 1) + extra[a] + 1
+        for a, (length, k) in enumerate(((height, kh), (width, kw)))
+    ]
+    y = np.zeros((n, *size, outputs)) + (0 if b is None else b)
+    share = outputs // groups
+    for s, i, j, o in itertools.product(range(n), range(height), range(width), range(outputs)):
+        for a, c, k in itertools.product(range(kh), range(kw), range(per)):
+            row = i * stride[0] + a * dilation[0] - pads[0][0]
+            column = j * stride[1] + c * dilation[1] - pads[1][0]
+            if 0 <= row < size[0] and 0 <= column < size[1]:
+                y[s, row, column, o] += x[s, i, j, (o // share) * per + k] * w[o, a, c, k]
+    return y
+
+
+def blocks_of(x, b):
+    """Space to depth, element by element."""
+    n, h, w, c = x.shape
+    y = np.zeros((n, h // b, w // b, b * b * c))
+    for s, i, j, k in itertools.product(range(n), range(h), range(w), range(c)):
+        y[s, i // b, j // b, ((i % b) * b + j % b) * c + k] = x[s, i, j, k]
+    return y
+
+
+def spread_of(x, b, crd=False):
+    """Depth to space, element by element."""
+    n, h, w, c = x.shape
+    inner = c // (b * b)
+    y = np.zeros((n, h * b, w * b, inner))
+    for s, i, j, k, p, q in itertools.product(range(n), range(h), range(w), range(inner), range(b), range(b)):
+        y[s, i * b + p, j * b + q, k] = x[s, i, j, k * b * b + p * b + q if crd else (p * b + q) * inner + k]
+    return y
+
+
+def bilinear(x, size, corners=False, half=False):
+    """Resizing pixel by pixel."""
+    n, h, w, c = x.shape
+    y = np.zeros((n, *size, c))
+
+    def place(k, given, made):
+        scale = (given - 1) / (made - 1) if corners and made > 1 else given / made
+        at = (k + 0.5) * scale - 0.5 if half else k * scale
+        low = max(math.floor(at), 0)
+        return low, min(math.ceil(at), given - 1), at - low
+
+    for i, j in itertools.product(range(size[0]), range(size[1])):
+        (a, b, u), (p, q, v) = place(i, h, size[0]), place(j, w, size[1])
+        upper = x[:, a, p] * (1 - v) + x[:, a, q] * v
+        y[:, i, j] = upper * (1 - u) + (x[:, b, p] * (1 - v) + x[:, b, q] * v) * u
+    return y
+
+
+def sig(v):
+    return 1 / (1 + math.exp(-v))
+
+
+def lstm_inputs(steps=3, n=2, inner=4, units=3, hidden=3):
+    layers = [normal(units, inner) for _ in range(4)] + [normal(units, hidden) for _ in range(4)]
+    biases = [normal(units) for _ in range(4)]
+    return (
+        normal(n, steps, inner),
+        *layers,
+        None,
+        None,
+        None,
+        *biases,
+        None,
+        None,
+        normal(n, hidden),
+        normal(n, units),
+    )
+
+
+def loop_lstm(x, wi, wf, wc, wo, ri, rf, rc, ro, p, q, s, bi, bf, bc, bo, u, v, h, c):
+    """One unit of one sample at a time."""
+    h, c, out = h.copy(), c.copy(), []
+    units = len(bi)
+    for t in range(x.shape[1]):
+        old = h.copy()
+        for s, u in itertools.product(range(x.shape[0]), range(units)):
+            i, f, g, o = (
+                math.fsum([*(w[u] * x[s, t]), *(r[u] * old[s]), b[u]])
+                for w, r, b in ((wi, ri, bi), (wf, rf, bf), (wc, rc, bc), (wo, ro, bo))
+            )
+            c[s, u] = sig(f) * c[s, u] + sig(i) * math.tanh(g)
+            h[s, u] = sig(o) * math.tanh(c[s, u])
+        out.append(h.copy())
+    return np.stack(out, axis=1), h, c
+
+
+def loop_svdf(x, feature, time, bias, memory, rank):
+    n, filters, steps = x.shape[0], *time.shape
+    kept = memory.reshape(n, filters, steps)
+    made = np.zeros_like(kept)
+    y = np.tile(bias, (n, 1)).astype(float)
+    for s, f in itertools.product(range(n), range(filters)):
+        values = [*kept[s, f, 1:], math.fsum(feature[f] * x[s])]
+        made[s, f] = values
+        y[s, f // rank] += math.fsum(a * b for a, b in zip(values, time[f]))
+    return y, made.reshape(memory.shape)
+
+
+WT, BT, WG = normal(5, 3, 2, 4), normal(5), normal(6, 2, 2, 2)
+LSTM_IN = lstm_inputs()
+SVDF_IN = (normal(2, 5), normal(6, 5), normal(6, 3), normal(3), normal(2, 18))
+MEANS = np.array([[math.fsum(row) / 4 for row in X2]]).T
+
+CASES = {
+    "ConvTranspose2d": [
+        (hb.ConvTranspose2d(), (X4, WT, BT), loop_transposed(X4, WT, BT)),
+        (
+            hb.ConvTranspose2d(stride=(2, 3), padding=((1, 0), (0, 2)), output_padding=(1, 0)),
+            (X4, WT),
+            loop_transposed(X4, WT, None, (2, 3), ((1, 0), (0, 2)), (1, 0)),
+        ),
+        (
+            hb.ConvTranspose2d(stride=2, dilation=(2, 1), groups=2, padding=1),
+            (X4, WG),
+            loop_transposed(X4, WG, None, (2, 2), ((1, 1), (1, 1)), (0, 0), (2, 1), 2),
+        ),
+    ],
+    "ConvTranspose1d": [
+        (
+            hb.ConvTranspose1d(stride=3),
+            (X3, WT[:, 0]),
+            loop_transposed(X3[:, None], WT[:, :1], None, (1, 3))[:, 0],
+        )
+    ],
+    "Slice": [
+        (hb.Slice((1, 3), (5, None), (2, -1), (1, 2)), (X4,), X4[:, 1:5:2, 3::-1]),
+    ],
+    "Split": [(hb.Split((1, 5), 1), (X3,), (X3[:, :1], X3[:, 1:]))],
+    "Stack": [(hb.Stack(1), (X2, X2 + 1), np.array([[row, row + 1] for row in X2]))],
+    "Unstack": [(hb.Unstack(1), (X2,), tuple(X2[:, i] for i in range(4)))],
+    "Gather": [(hb.Gather(((0, -1), (2, 2)), 1), (X2,), np.array([[[r[0], r[3]], [r[2], r[2]]] for r in X2]))],
+    "Tile": [(hb.Tile((1, 2)), (X2,), np.array([[*row, *row] for row in X2]))],
+    "Flip": [(hb.Flip((1,)), (X2,), np.array([list(row)[::-1] for row in X2]))],
+    "Expand": [(hb.Expand((2, 1, 4)), (X2,), np.array([X2.tolist(), X2.tolist()]))],
+    "DepthToSpace": [
+        (hb.DepthToSpace(2), (X4,), spread_of(X4, 2)),
+        (hb.DepthToSpace(2, "CRD"), (X4,), spread_of(X4, 2, True)),
+    ],
+    "SpaceToDepth": [(hb.SpaceToDepth(2), (X4,), blocks_of(X4, 2))],
+    "MirrorPad": [
+        (hb.MirrorPad(((0, 0), (1, 2))), (X2,), np.array([[r[1], *r, r[2], r[1]] for r in X2])),
+        (hb.MirrorPad(((0, 0), (1, 1)), "symmetric"), (X2,), np.array([[r[0], *r, r[3]] for r in X2])),
+        (hb.MirrorPad(((0, 0), (1, 2)), "edge"), (X2,), np.array([[r[0], *r, r[3], r[3]] for r in X2])),
+    ],
+    "Div": [(hb.Div(), (X2, POSITIVE), np.array([[a / b for a, b in zip(r, s)] for r, s in zip(X2, POSITIVE)]))],
+    "Maximum": [(hb.Maximum(), (X2, X2[0]), np.array([[max(a, b) for a, b in zip(r, X2[0])] for r in X2]))],
+    "Minimum": [(hb.Minimum(), (X2, X2[0]), np.array([[min(a, b) for a, b in zip(r, X2[0])] for r in X2]))],
+    "SquaredDifference": [
+        (hb.SquaredDifference(), (X2, X2[0]), np.array([[(a - b) ** 2 for a, b in zip(r, X2[0])] for r in X2]))
+    ],
+    "PReLU": [
+        (
+            hb.PReLU(),
+            (X2, POSITIVE[0]),
+            np.array([[a if a >= 0 else a * s for a, s in zip(r, POSITIVE[0])] for r in X2]),
+        )
+    ],
+    "HardSwish": [(hb.HardSwish(), (V,), scalars(lambda v: v * min(max(v + 3, 0), 6) / 6))],
+    "Abs": [(hb.Abs(), (V,), scalars(abs))],
+    "Neg": [(hb.Neg(), (V,), scalars(lambda v: -v))],
+    "Square": [(hb.Square(), (V,), scalars(lambda v: v * v))],
+    "Sqrt": [(hb.Sqrt(), (POSITIVE,), scalars(math.sqrt, POSITIVE))],
+    "Rsqrt": [(hb.Rsqrt(), (POSITIVE,), scalars(lambda v: v**-0.5, POSITIVE))],
+    "Reciprocal": [(hb.Reciprocal(), (POSITIVE,), scalars(lambda v: 1 / v, POSITIVE))],
+    "Exp": [(hb.Exp(), (V,), scalars(math.exp))],
+    "Log": [(hb.Log(), (POSITIVE,), scalars(math.log, POSITIVE))],
+    "ELU": [(hb.ELU(0.5), (V,), scalars(lambda v: v if v >= 0 else 0.5 * (math.exp(v) - 1)))],
+    "GELU": [
+        (hb.GELU(), (V,), scalars(lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2)),
+        (hb.GELU("tanh"), (V,), scalars(lambda v: v * sig(2 * math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)))),
+    ],
+    "Erf": [(hb.Erf(), (V,), scalars(math.erf))],
+    "SiLU": [(hb.SiLU(), (V,), scalars(lambda v: v * sig(v)))],
+    "Softplus": [(hb.Softplus(), (V,), scalars(lambda v: math.log(1 + math.exp(v))))],
+    "ReduceMean": [
+        (hb.ReduceMean((1,)), (X2,), MEANS),
+        (hb.ReduceMean((-1, 0), False), (X2,), np.array(math.fsum(X2.ravel()) / 12)),
+    ],
+    "ReduceSum": [(hb.ReduceSum((1,)), (X2,), MEANS * 4)],
+    "ReduceProd": [(hb.ReduceProd((1,)), (X2,), np.array([[math.prod(row)] for row in X2]))],
+    "ReduceMax": [(hb.ReduceMax((1,), False), (X2,), np.array([max(row) for row in X2]))],
+    "ReduceMin": [(hb.ReduceMin((1,)), (X2,), np.array([[min(row)] for row in X2]))],
+    "ArgMax": [(hb.ArgMax(), (X2,), np.array([[list(row).index(max(row))] for row in X2]))],
+    "ArgMin": [(hb.ArgMin(1, False), (X2,), np.array([list(row).index(min(row)) for row in X2]))],
+    "ResizeNearest": [
+        (hb.ResizeNearest((8, 3)), (X4,), np.repeat(X4, 2, axis=1)[:, :, ::2]),
+        (hb.ResizeNearest((7, 6), True), (X4,), X4[:, [0, 1, 1, 2, 2, 3, 3]]),
+    ],
+    "ResizeBilinear": [
+        (hb.ResizeBilinear((7, 3)), (X4,), bilinear(X4, (7, 3))),
+        (hb.ResizeBilinear((7, 11), True), (X4,), bilinear(X4, (7, 11), True)),
+        (hb.ResizeBilinear((3, 9), False, True), (X4,), bilinear(X4, (3, 9), False, True)),
+    ],
+    "L2Norm": [(hb.L2Norm(), (X2,), np.array([[v / math.sqrt(math.fsum(r * r)) for v in r] for r in X2]))],
+    "LogSoftmax": [
+        (
+            hb.LogSoftmax(),
+            (X2,),
+            np.array([[v - math.log(math.fsum(math.exp(u) for u in r)) for v in r] for r in X2]),
+        )
+    ],
+    "LSTM": [(hb.LSTM(), LSTM_IN, loop_lstm(*LSTM_IN))],
+    "SVDF": [(hb.SVDF(2), SVDF_IN, loop_svdf(*SVDF_IN, 2))],
+}
+
+BAD = [
+    (hb.Slice((0,), (1,), (0,), (0,)), ((4,),), "other than 0"),
+    (hb.Split((1, 1), 0), ((3,),), "do not add up"),
+    (hb.Stack(0), ((3,), (4,)), "one shape"),
+    (hb.Unstack(2), ((3,),), "dim=2"),
+    (hb.Gather((4,), 0), ((3,),), "indices reach"),
+    (hb.Tile((2,)), ((3, 1),), "one number for each"),
+    (hb.Flip((3,)), ((3,),), "dim=3"),
+    (hb.Expand((2,)), ((3,),), "does not broadcast"),
+    (hb.DepthToSpace(2), ((1, 1, 1, 3),), "multiple"),
+    (hb.SpaceToDepth(2), ((1, 3, 2, 1),), "multiples"),
+    (hb.MirrorPad(((0, 0),)), ((1, 3),), "one pair"),
+    (hb.ConvTranspose2d(), ((1, 2, 2, 3), (1, 2, 2, 4)), "check groups=1"),
+    (hb.ConvTranspose2d(padding=3), ((1, 2, 2, 3), (1, 2, 2, 3)), "no output"),
+    (hb.ConvTranspose1d(), ((1, 2, 2, 3), (1, 2, 3)), "3 axes"),
+    (hb.PReLU(), ((1, 3), (4,)), "broadcast"),
+    (hb.ReduceMean((3,)), ((1, 3),), "not axes"),
+    (hb.ArgMax(3), ((1, 3),), "dim=3"),
+    (hb.ResizeBilinear((0, 1)), ((1, 3, 3, 1),), "above 0"),
+    (hb.L2Norm(3), ((1, 3),), "dim=3"),
+    (hb.LogSoftmax(3), ((1, 3),), "dim=3"),
+    (hb.SVDF(2), ((1, 3), (5, 3), (5, 2), (1, 10)), "multiple of rank"),
+]
