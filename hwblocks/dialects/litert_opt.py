@@ -29,10 +29,19 @@ TRANSPOSED_LANES = 8
 
 
 def convolution(site: Site) -> Arithmetic | str | None:
-    """Ties up in the last step at 8 bits."""
+    """Ties up in the last step at 8 bits; grouped convolutions run the reference kernel."""
     if is_hybrid(site):
         return hybrid(site)
+    if is_grouped(site):
+        return litert_ref.convolution(site)
     return sums(site, "double_round_up" + (product_precision(site) if is_uint8(site) else ""))
+
+
+def is_grouped(site: Site) -> bool:
+    """True for a CONV_2D of several groups (a DEPTHWISE_CONV_2D is none)."""
+    block: Any = site.node.block
+    depthwise = block.depthwise(site.input(0).shape, site.input(1).shape)
+    return block.groups > 1 and (not depthwise or site.node.attributes.get("grouped") == "1")
 
 
 def transposed(site: Site) -> Arithmetic | str | None:

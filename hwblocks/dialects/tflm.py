@@ -55,6 +55,7 @@ RULES: dict[str, Rule] = {
     "Linear": linear,
     "Mul": fixed("double_round", algorithm="scaled_product"),
     "ReLU6": fixed(algorithm="clamp_codes"),
+    "LeakyReLU": fixed("double_round", algorithm="two_slopes"),
     "PReLU": fixed("double_round", algorithm="two_slopes"),
     "Sigmoid": logistic,
     "Tanh": logistic,

@@ -19,6 +19,7 @@ from hwblocks.simulate.execute import run_node
 
 Array = np.ndarray[Any, Any]
 
+LARGEST_FOLDED = 1 << 26  # elements; nodes of constants that make more are left for run time
 ACTIVATIONS: dict[str, tuple[float, float]] = {
     "RELU": (0.0, np.inf),
     "RELU6": (0.0, 6.0),
@@ -150,6 +151,8 @@ class TfliteImporter:
         inputs = [self.builder.tensors[n] if n else None for n in node.inputs]
         outputs = tuple(self.builder.tensors[n] for n in node.outputs)
         if not inputs or not all(t is None or t.is_constant for t in inputs):
+            return made
+        if sum(t.elements for t in outputs) > LARGEST_FOLDED:
             return made
         arrays, _ = run_node(Site(node, tuple(inputs), outputs), [None if t is None else t.value for t in inputs])
         self.builder.nodes.pop()

@@ -58,7 +58,8 @@ def conv_2d(build: TfliteImporter, op: TfliteOperator) -> None:
     if groups > 1 and w.shape[-1] == 1:
         w = moved_weight(build, op, w)
     block = conv.Conv2d(groups=groups, **windowed(op, x.shape[1:3], w.shape[1:3]))
-    build.add(op, block, [x, w, b], activation=fused(op))
+    attributes = {"grouped": "1"} if groups > 1 else {}
+    build.add(op, block, [x, w, b], activation=fused(op), attributes=attributes)
 
 
 def moved_weight(build: TfliteImporter, op: TfliteOperator, w: Value) -> Value:
