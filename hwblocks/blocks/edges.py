@@ -1,4 +1,5 @@
-"""Edges between formats: Quantize (float to codes), Dequantize (codes to float), Rescale (codes to other codes)."""
+"""Edges between formats: Quantize (float to codes), Dequantize (codes to float), Rescale and Relabel
+(codes to other codes, codes under another meaning)."""
 
 from __future__ import annotations
 
@@ -66,6 +67,18 @@ class Dequantize(Edge):
 
     def work(self, *shapes: Shape) -> Work:
         return Work(muls=size(shapes[0]))
+
+
+@dataclass(frozen=True)
+class Relabel(Edge):
+    """The same codes, read in another format: where a file states two meanings for one tensor.
+
+    >>> Relabel()(np.array([1.5]))
+    array([1.5])
+    """
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        return inputs[0], np.zeros(inputs[0].shape, bool)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,12 @@ MODULES = {
     "litert-ref": "litert_ref",
     "litert-opt": "litert_opt",
     "xnnpack": "xnnpack",
+    "onnx": "onnx",
+    "ort-noopt": "ort_noopt",
+    "ort": "ort",
+    "ort-avx2": "ort_avx2",
+    "qonnx": "qonnx",
+    "hls": "hls",
 }
 
 

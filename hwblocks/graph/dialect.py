@@ -70,8 +70,11 @@ class Dialect:
 
     def _node(self, site: Site, keep_stated: bool, refused: list[str]) -> Node:
         stated = site.node.arithmetic is not None
-        if (keep_stated and stated) or not any(t.format.is_quantized for t in (*site.present, *site.outputs)):
+        tensors = (*site.present, *site.outputs)
+        if (keep_stated and stated) or all(t.format.is_float for t in tensors):
             return site.node
+        if self.rule(site.node.type_name) is None and not any(t.format.is_quantized for t in tensors):
+            return site.node  # raw integers: indices, sizes
         made = self.arithmetic(site)
         if isinstance(made, str):
             refused.append(f"{site.where}: {made}")

@@ -139,6 +139,13 @@ class Graph:
                 found[name].append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
 
+    def is_fixed(self, name: str) -> bool:
+        """True when a tensor is a constant, or made from constants alone."""
+        if self.tensors[name].is_constant:
+            return True
+        node = self.producer.get(name)
+        return node is not None and bool(node.inputs) and all(self.is_fixed(n) for n in node.inputs if n)
+
     @cached_property
     def batched(self) -> bool:
         """True when the leading axis of every run-time tensor is the sample axis.
@@ -157,7 +164,7 @@ class Graph:
     def _follows_probe(self, node: Node, shapes: dict[str, Shape]) -> bool:
         names = [name for name in node.inputs if name]
         if not any(name in shapes for name in names):
-            return False  # made from constants alone: it has no sample axis
+            return all(self.is_fixed(name) for name in names)  # made from constants alone: the same for all samples
         given = [shapes.get(name, self.tensors[name].shape) for name in names]
         try:
             made = node.block.shape(*given)

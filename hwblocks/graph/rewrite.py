@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from hwblocks.graph.graph import Graph, used_tensors
 from hwblocks.graph.node import Node
+from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import FLOAT32, Tensor, constant
 
 
@@ -62,6 +63,24 @@ class Rewriter:
         kept = (*self.graph.sources, *self.graph.sinks[len(self.graph.outputs) :], *ends)
         tensors = used_tensors(self.tensors, nodes, kept)
         return self.graph.replace(tensors=tensors, nodes=nodes, outputs=ends, **changes)
+
+
+def folded(graph: Graph, evaluate: Callable[[Site], Sequence[np.ndarray[Any, Any]]]) -> Graph:
+    """The graph with every node of constants computed by `evaluate` and replaced by its results."""
+    tensors, nodes = dict(graph.tensors), []
+    for node in graph.nodes:
+        inputs = tuple(tensors[name] if name else None for name in node.inputs)
+        if not node.inputs or not all(t is None or t.is_constant for t in inputs):
+            nodes.append(node)
+            continue
+        made = evaluate(Site(node, inputs, tuple(tensors[name] for name in node.outputs)))
+        for name, array in zip(node.outputs, made, strict=True):
+            array.setflags(write=False)
+            tensors[name] = tensors[name].replace(value=array)
+    if len(nodes) == len(graph.nodes):
+        return graph
+    kept = used_tensors(tensors, nodes, (*graph.sources, *graph.sinks))
+    return graph.replace(nodes=tuple(nodes), tensors=kept)
 
 
 def without_dead_nodes(graph: Graph) -> Graph:

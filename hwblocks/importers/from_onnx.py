@@ -13,11 +13,22 @@ from onnx import numpy_helper
 from hwblocks.errors import FileFormatError, GraphError, HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
+from hwblocks.graph.tensor import FLOAT32
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
 from hwblocks.importers.onnx_operators import FOLDED, OPERATORS
+from hwblocks.importers.onnx_quantized import QONNX_DOMAINS, QUANTIZED, QUANTIZERS, derive
+from hwblocks.numerics.formats import Format
 
+RULES = {**OPERATORS, **QUANTIZED}
 Shapes = Mapping[str, Sequence[int]]
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+INTEGERS = {
+    onnx.TensorProto.INT8: (8, True),
+    onnx.TensorProto.UINT8: (8, False),
+    onnx.TensorProto.INT16: (16, True),
+    onnx.TensorProto.UINT16: (16, False),
+    onnx.TensorProto.INT32: (32, True),
+}
 NEWEST_OPSET = 28
 
 
@@ -61,7 +72,15 @@ def import_model(model: onnx.ModelProto, shapes: Shapes, name: str) -> Graph:
     for node in in_order(nodes, importer, name):
         _import_node(node, importer)
     graph = importer.build({"source": f"{name}.onnx", "opset": str(opset)})
-    return without_dead_nodes(graph)
+    return without_dead_nodes(graph).replace(dialect=default_dialect(nodes))
+
+
+def default_dialect(nodes: Sequence[OnnxNode]) -> str:
+    """The runtime that a file is written for: "qonnx", "ort-noopt", or "" for float models."""
+    names = {node.op for node in nodes} & set(QUANTIZED)
+    if any(name.split(":")[0] in QONNX_DOMAINS for name in names):
+        return "qonnx"
+    return "ort-noopt" if names else ""
 
 
 def _constants(model: onnx.ModelProto, importer: Importer) -> None:
@@ -79,14 +98,23 @@ def _inputs(model: onnx.ModelProto, importer: Importer, shapes: Shapes) -> None:
         raise InputError(f"shapes names {unknown[0]!r}, but the inputs are {', '.join(names)}")
     for value in model.graph.input:
         if value.name not in importer.constants:
-            importer.add_input(value.name, _shape(value, shapes.get(value.name)))
+            importer.add_input(value.name, _shape(value, shapes.get(value.name)), _format(value))
+
+
+def _format(value: onnx.ValueInfoProto) -> Format:
+    """Floats, or integers whose meaning their readers state."""
+    kind = value.type.tensor_type.elem_type
+    if kind in FLOATS:
+        return FLOAT32
+    if kind in INTEGERS:
+        bits, signed = INTEGERS[kind]
+        return Format(kind="raw", bits=bits, signed=signed)
+    name = onnx.TensorProto.DataType.Name(kind) if kind else "no tensor"
+    raise UnsupportedOperatorError(f"input {value.name!r} holds {name}; float and integer inputs are supported")
 
 
 def _shape(value: onnx.ValueInfoProto, given: Sequence[int] | None) -> tuple[int, ...]:
     kind = value.type.tensor_type
-    if kind.elem_type not in FLOATS:
-        name = onnx.TensorProto.DataType.Name(kind.elem_type) if kind.elem_type else "no tensor"
-        raise UnsupportedOperatorError(f"input {value.name!r} holds {name}; float inputs are supported")
     dims = list(kind.shape.dim)
     if given is not None:
         if len(given) != len(dims):
@@ -109,11 +137,11 @@ def check_supported(nodes: Sequence[OnnxNode], constants: Mapping[str, Any]) -> 
     known = set(constants)
     missing: dict[str, list[str]] = {}
     for node in nodes:
-        foldable = node.op in FOLDED and all(name in known for name in node.inputs if name)
+        foldable = node.op in FOLDED and node.op not in QUANTIZERS and all(name in known for name in node.inputs if name)
         if node.op == "Constant" or foldable or node.op == "Shape":
             known.update(node.outputs)
             continue
-        rule = OPERATORS.get(node.op)
+        rule = RULES.get(node.op)
         reason = "" if rule is None else rule.refuse(node)
         if rule is None or reason:
             missing.setdefault(f"{node.op} ({reason})" if reason else node.op, []).append(node.name)
@@ -144,10 +172,12 @@ def in_order(nodes: Sequence[OnnxNode], importer: Importer, name: str) -> list[O
 
 
 def _import_node(node: OnnxNode, importer: Importer) -> None:
-    if importer.fold(node):
-        return
     try:
-        OPERATORS[node.op].build(importer, node)
+        if node.op in QUANTIZERS and derive(importer, node):
+            return
+        if importer.fold(node):
+            return
+        RULES[node.op].build(importer, node)
     except HwblocksError as error:
         if node.name in error.message:
             raise

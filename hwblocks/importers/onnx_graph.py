@@ -6,21 +6,26 @@ A tensor of the file with spatial axes has up to two forms here: in the file's o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from hwblocks.blocks.edges import Relabel
 from hwblocks.blocks.shape import Reshape, Transpose
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.tensor import FLOAT32
+from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
+
+Move = Callable[[Array], Array]
 
 FILE, LAST = "file", "last"
 SPATIAL_NAMES = {1: "T", 2: "HW", 3: "DHW"}
@@ -62,6 +67,35 @@ class OnnxNode:
         return self.inputs[position] if position < len(self.inputs) else ""
 
 
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A constant that a quantizer makes from stored codes or values: kept as a node, so that the codes stay known."""
+
+    block: Block
+    arrays: tuple[Array, ...]
+    formats: tuple[Format, ...]
+    node: OnnxNode
+
+    def moved(self, move: Move) -> Derived:
+        """The same with its axes moved; companions of full rank move along, per-channel formats follow."""
+        rank = self.arrays[0].ndim
+        arrays = tuple(move(a) if a.ndim == rank and rank else a for a in self.arrays)
+        return replace(self, arrays=arrays, formats=(moved_format(self.formats[0], self.arrays[0], move), *self.formats[1:]))
+
+
+def moved_format(format: Format, array: Array, move: Move) -> Format:
+    """A per-channel format after its array's axes were moved."""
+    if format.axis is None:
+        return format
+    shape = [1] * array.ndim
+    shape[format.axis] = -1
+    marked = move(np.broadcast_to(np.arange(array.shape[format.axis]).reshape(shape), array.shape))
+    for axis in range(marked.ndim):
+        if marked.shape[axis] == array.shape[format.axis] and np.ptp(np.take(marked, 0, axis=axis)) == 0:
+            return format.replace(axis=axis)
+    raise GraphError("the scales of a weight do not follow one of its axes")
+
+
 def last_axes(rank: int) -> tuple[int, ...]:
     """File axes in channels-last order: (0, 2, ..., 1)."""
     return (0, *range(2, rank), 1)
@@ -84,14 +118,15 @@ class Importer:
         self.builder = GraphBuilder(name)
         self.constants: dict[str, Array] = {}
         self.forms: dict[str, dict[str, Value]] = {}
+        self.derived: dict[str, Derived] = {}
         self.output_names = tuple(outputs)
         self.input_names: list[str] = []
 
-    def add_input(self, name: str, shape: tuple[int, ...]) -> None:
+    def add_input(self, name: str, shape: tuple[int, ...], format: Format = FLOAT32) -> None:
         """A run-time input in the file's layout."""
         self.input_names.append(name)
         self.forms[name] = {
-            FILE: self.builder.input(name, shape, source_name=name, layout=layout_name(FILE, len(shape)))
+            FILE: self.builder.input(name, shape, format, source_name=name, layout=layout_name(FILE, len(shape)))
         }
 
     def is_constant(self, name: str) -> bool:
@@ -108,6 +143,8 @@ class Importer:
         """Shape in the file's order."""
         if name in self.constants:
             return tuple(self.constants[name].shape)
+        if name in self.derived:
+            return tuple(self.derived[name].arrays[0].shape)
         forms = self.forms[name]
         if FILE in forms:
             return forms[FILE].shape
@@ -121,13 +158,54 @@ class Importer:
     def value(self, name: str, layout: str = FILE) -> Value:
         """A tensor in a layout; constants in the file's layout."""
         if name in self.constants:
-            return self.builder.constant(name, self.constants[name].astype(np.float32))
+            return self.builder.constant(name, *as_stored(self.constants[name]))
+        if name in self.derived and name not in self.forms:
+            self.forms[name] = {FILE: self.made(self.derived[name], name)}
         forms = self.forms[name]
         if layout not in forms:
             other = next(iter(forms.values()))
             perm = last_axes(len(other.shape)) if layout == LAST else file_axes(len(other.shape))
             forms[layout] = self._moved(other, perm, name, layout)
         return forms[layout]
+
+    def weight(self, name: str, move: Move = lambda w: w) -> Value:
+        """A constant weight with its axes moved; a derived one keeps its quantizer."""
+        if name in self.derived:
+            return self.made(self.derived[name].moved(move), name)
+        return self.builder.constant(name, np.ascontiguousarray(move(self.constant(name).astype(np.float32))))
+
+    def is_weight(self, name: str) -> bool:
+        """True for constants and for what a quantizer makes of them."""
+        return name in self.constants or name in self.derived
+
+    def made(self, derived: Derived, name: str) -> Value:
+        """The node of a derived constant."""
+        node = derived.node
+        values = [
+            self.builder.constant(source or f"{name}.{i}", np.ascontiguousarray(array), format)
+            for i, (source, array, format) in enumerate(
+                zip((*node.inputs, *("",) * len(derived.arrays)), derived.arrays, derived.formats, strict=False)
+            )
+        ]
+        output = self.builder.fresh(name)
+        return self.builder.add(
+            derived.block, *values, name=node.name, outputs=(output,), formats=(FLOAT32,), source_name=node.name
+        )
+
+    def quantized(self, name: str, format: Format, layout: str = FILE, move: Move = lambda w: w) -> Value:
+        """A tensor of stored codes in a format: a constant, or a run-time tensor, relabelled where it has another."""
+        if name in self.constants:
+            array = self.constants[name]
+            return self.builder.constant(name, np.ascontiguousarray(move(array)), moved_format(format, array, move))
+        value = self.value(name, layout)
+        if value.tensor.format == format:
+            return value
+        if value.tensor.format.kind == "raw" and value.tensor.format.dtype == format.dtype:
+            if value.name in self.builder.inputs:
+                self.builder.tensors[value.name] = value.tensor.replace(format=format)
+                return value
+        output = self.builder.fresh(f"{name}.relabelled")
+        return self.builder.add(Relabel(), value, name=output, outputs=(output,), formats=(format,))
 
     def _moved(self, value: Value, perm: tuple[int, ...], name: str, layout: str) -> Value:
         """A layout change: a Reshape where only axes of size 1 move, so that K keeps its order for free."""
@@ -161,18 +239,38 @@ class Importer:
         return made
 
     def add(
-        self, node: OnnxNode, block: Block, inputs: Sequence[Value | None], layout: str = FILE, part: str = ""
+        self,
+        node: OnnxNode,
+        block: Block,
+        inputs: Sequence[Value | None],
+        layout: str = FILE,
+        part: str = "",
+        **more: Any,
     ) -> Value:
         """Append a block that makes the node's first output (or, with `part`, a step on the way to it)."""
         source = node.outputs[0]
         rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
         if part:
-            return self._add(block, inputs, f"{node.name}.{part}", self.builder.fresh(f"{source}.{part}"), "", layout)
+            return self._add(block, inputs, f"{node.name}.{part}", self.builder.fresh(f"{source}.{part}"), "", layout, **more)
         taken = layout == LAST and source in self.output_names
         output = self._twin(source, LAST, rank) if taken else self.builder.fresh(source)
-        made = self._add(block, inputs, node.name, output, source, layout, source_name=node.name)
+        made = self._add(block, inputs, node.name, output, source, layout, source_name=node.name, **more)
         self.forms.setdefault(source, {})[layout] = made
         return made
+
+    def add_all(
+        self, node: OnnxNode, block: Block, inputs: Sequence[Value | None], formats: Sequence[Format], layout: str = FILE
+    ) -> None:
+        """Append a block that makes all of the node's outputs; absent ones get names of their own."""
+        names = [name or f"{node.name}.unused" for name in (*node.outputs, *("",) * (len(formats) - len(node.outputs)))]
+        outputs: list[str] = []
+        for name in names:
+            outputs.append(self.builder.fresh(name))
+            self.builder._taken[outputs[-1]] += 1
+        self.builder.add(block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name)
+        for name, output in zip(node.outputs, outputs, strict=False):
+            if name:
+                self.forms.setdefault(name, {})[layout] = Value(self.builder, output)
 
     def alias(self, node: OnnxNode, value: Value, layout: str = FILE) -> None:
         """The node's first output is an existing tensor."""
@@ -220,6 +318,13 @@ def _one_node(node: OnnxNode, feeds: dict[str, Array]) -> onnx.ModelProto:
     graph = onnx.helper.make_graph([node.proto], "constant", inputs, outputs)
     opsets = [onnx.helper.make_opsetid(node.proto.domain, node.opset)]
     return onnx.helper.make_model(graph, opset_imports=opsets)
+
+
+def as_stored(array: Array) -> tuple[Array, Format]:
+    """A constant of the file in a format: floats as float32, integers without a scale."""
+    if array.dtype.kind in "iu" and array.dtype.itemsize < 8:
+        return array, Format(kind="raw", bits=8 * array.dtype.itemsize, signed=array.dtype.kind == "i")
+    return array.astype(np.float32), FLOAT32
 
 
 def layout_name(layout: str, rank: int) -> str:

@@ -15,6 +15,7 @@ import hwblocks.blocks.linear as linear
 import hwblocks.blocks.normalization as normalization
 import hwblocks.blocks.pooling as pooling
 import hwblocks.blocks.shape as shape
+import hwblocks.blocks.slicing as slicing
 import hwblocks.blocks.softmax as softmax
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
@@ -33,7 +34,7 @@ class Rule:
     refuse: Callable[[OnnxNode], str] = lambda node: ""
 
 
-def _spatial(node: OnnxNode, x: tuple[int, ...], kernel: Any) -> tuple[Any, Any, Any]:
+def spatial(node: OnnxNode, x: tuple[int, ...], kernel: Any) -> tuple[Any, Any, Any]:
     """(stride, padding pairs, dilation) of a windowed operator."""
     axes = len(x) - 2
     stride = tuple(node.attribute("strides") or (1,) * axes)
@@ -47,14 +48,14 @@ def _spatial(node: OnnxNode, x: tuple[int, ...], kernel: Any) -> tuple[Any, Any,
 
 def _conv(build: Importer, node: OnnxNode) -> None:
     x = build.shape(node.inputs[0])
-    w = build.constant(node.inputs[1]).astype(np.float32)
-    stride, padding, dilation = _spatial(node, x, w.shape[2:])
+    w = build.shape(node.inputs[1])
+    stride, padding, dilation = spatial(node, x, w[2:])
     groups = int(node.attribute("group", 1))
     cls = {3: conv.Conv1d, 4: conv.Conv2d}.get(len(x))
-    if cls is None or w.ndim != len(x):
-        raise GraphError(f"convolutions over {len(x) - 2} axes with weights {w.shape} are not supported")
+    if cls is None or len(w) != len(x):
+        raise GraphError(f"convolutions over {len(x) - 2} axes with weights {w} are not supported")
     block = cls(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    weight = build.builder.constant(node.inputs[1], conv.channels_last_weight(w, groups))
+    weight = build.weight(node.inputs[1], lambda array: conv.channels_last_weight(array, groups))
     bias = build.value(node.inputs[2]) if node.input(2) else None
     build.add(node, block, [build.value(node.inputs[0], LAST), weight, bias], LAST)
 
@@ -65,6 +66,9 @@ def _refuse_conv(node: OnnxNode) -> str:
 
 
 def _gemm(build: Importer, node: OnnxNode) -> None:
+    if not build.is_constant(node.inputs[1]):
+        _gemm_of_nodes(build, node)
+        return
     w = build.constant(node.inputs[1]).astype(np.float64) * float(node.attribute("alpha", 1.0))
     x = build.value(node.inputs[0])
     if node.attribute("transA", 0):
@@ -80,6 +84,17 @@ def _gemm(build: Importer, node: OnnxNode) -> None:
         bias = build.builder.constant(node.inputs[2], np.broadcast_to(values.ravel(), (weight.shape[0],)))
     matrix = build.builder.constant(node.inputs[1], np.ascontiguousarray(weight))
     build.add(node, linear.Linear(), [x, matrix, bias])
+
+
+def _gemm_of_nodes(build: Importer, node: OnnxNode) -> None:
+    """A Gemm whose weights a quantizer makes of constants."""
+    if any(node.attribute(name, default) != default for name, default in (("alpha", 1.0), ("beta", 1.0), ("transA", 0))):
+        raise GraphError("a Gemm of quantized weights needs alpha=1, beta=1, transA=0")
+    if not build.is_weight(node.inputs[1]):
+        raise GraphError(f"{node.inputs[1]!r} must be a constant, but it is made at run time")
+    weight = build.weight(node.inputs[1], lambda w: w if node.attribute("transB", 0) else w.T)
+    bias = build.weight(node.inputs[2], np.ravel) if node.input(2) else None
+    build.add(node, linear.Linear(), [build.value(node.inputs[0]), weight, bias])
 
 
 def _matmul(build: Importer, node: OnnxNode) -> None:
@@ -149,7 +164,7 @@ def _refuse_batch_norm(node: OnnxNode) -> str:
 def _pool(one: type[Any], two: type[Any], average: bool) -> Build:
     def build_pool(build: Importer, node: OnnxNode) -> None:
         x, kernel = build.shape(node.inputs[0]), tuple(node.attribute("kernel_shape"))
-        stride, padding, dilation = _spatial(node, x, kernel)
+        stride, padding, dilation = spatial(node, x, kernel)
         more: dict[str, Any] = {"count_include_pad": bool(node.attribute("count_include_pad", 0))}
         if not average:
             more = {"dilation": dilation}
@@ -162,7 +177,7 @@ def _pool(one: type[Any], two: type[Any], average: bool) -> Build:
     return build_pool
 
 
-def _refuse_pool(node: OnnxNode) -> str:
+def refuse_pool(node: OnnxNode) -> str:
     if len(node.attribute("kernel_shape") or ()) > 2:
         return "over 3 axes"
     if len([o for o in node.outputs if o]) > 1:
@@ -310,13 +325,20 @@ def _refuse_dropout(node: OnnxNode) -> str:
     return "with its mask" if len([o for o in node.outputs if o]) > 1 else ""
 
 
+def _depth_to_space(build: Importer, node: OnnxNode) -> None:
+    block = slicing.DepthToSpace(int(node.attribute("blocksize")), node.attribute("mode", "DCR"))
+    build.add(node, block, [build.value(node.inputs[0], LAST)], LAST)
+
+
 OPERATORS: dict[str, Rule] = {
     "Add": Rule(_binary(elementwise.Add)),
-    "AveragePool": Rule(_pool(pooling.AvgPool1d, pooling.AvgPool2d, True), _refuse_pool),
+    "AveragePool": Rule(_pool(pooling.AvgPool1d, pooling.AvgPool2d, True), refuse_pool),
     "BatchNormalization": Rule(_batch_norm, _refuse_batch_norm),
     "Clip": Rule(_clip),
     "Concat": Rule(_concat),
     "Conv": Rule(_conv, _refuse_conv),
+    "DepthToSpace": Rule(_depth_to_space),
+    "Div": Rule(_binary(elementwise.Div)),
     "Dropout": Rule(_unary(_drop), _refuse_dropout),
     "Flatten": Rule(_flatten),
     "Gemm": Rule(_gemm),
@@ -324,7 +346,7 @@ OPERATORS: dict[str, Rule] = {
     "Identity": Rule(_unary(lambda node: shape.Identity())),
     "LeakyRelu": Rule(_unary(_leaky)),
     "MatMul": Rule(_matmul),
-    "MaxPool": Rule(_pool(pooling.MaxPool1d, pooling.MaxPool2d, False), _refuse_pool),
+    "MaxPool": Rule(_pool(pooling.MaxPool1d, pooling.MaxPool2d, False), refuse_pool),
     "Mul": Rule(_binary(elementwise.Mul)),
     "Pad": Rule(_pad, _refuse_pad),
     "ReduceMean": Rule(_reduce_mean),

@@ -18,8 +18,11 @@ from hwblocks.errors import InputError, SimulationError, TrapError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
+from hwblocks.graph.rewrite import folded
+from hwblocks.graph.site import Site
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.inputs import Samples, read_samples
 from hwblocks.simulate.plan import Plan, make_plan
 from hwblocks.simulate.stages import Compiled, Store
@@ -86,7 +89,7 @@ class Simulator:
             raise SimulationError(f"threads {threads}: use at least 1")
         self.source = graph
         self.accumulator = accumulator
-        graph = with_dialect(graph, dialect)
+        graph = folded(with_dialect(graph, dialect), constant_results)
         self.decided = decisions(graph, accumulator)
         self.graph = with_accumulators(graph, self.decided)
         self.threads = threads or available_processors()
@@ -278,6 +281,11 @@ def with_dialect(graph: Graph, name: str | None) -> Graph:
     if name is not None:
         return dialect_of(name).applied(graph)
     return dialect_of(graph.dialect).applied(graph, keep_stated=True) if graph.dialect else graph
+
+
+def constant_results(site: Site) -> tuple[Array, ...]:
+    """The outputs of a node of constants."""
+    return run_node(site, [None if t is None else t.value for t in site.inputs])[0]
 
 
 def starting_state(graph: Graph, state: Any, carried: dict[str, Array]) -> dict[str, Array]:

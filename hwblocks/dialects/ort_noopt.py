@@ -1,0 +1,51 @@
+"""ort-noopt: ONNX Runtime on x86-64 with graph optimisation switched off: every node as the file says.
+
+Source: microsoft/onnxruntime, `core/providers/cpu/quantization`, `contrib_ops/cpu/quantization`, `core/mlas`.
+"""
+
+from __future__ import annotations
+
+from hwblocks.dialects import onnx
+from hwblocks.graph.dialect import Dialect, Rule
+from hwblocks.graph.site import Site
+from hwblocks.numerics.accumulator import Accumulator
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.requantize import Requantize
+
+ACCUMULATOR = Accumulator("int32 wrap")
+
+
+def layer(site: Site) -> Arithmetic | str | None:
+    """Exact sums in 32 bits, one float32 multiplication, half to even, the zero point afterwards."""
+    return Arithmetic(requantize=Requantize.preset("float32"), accumulator=ACCUMULATOR)
+
+
+def named(algorithm: str) -> Rule:
+    """A named algorithm, the same for every site."""
+    made = Arithmetic(algorithm=algorithm)
+    return lambda site: made
+
+
+RULES: dict[str, Rule] = {
+    **{name: layer for name in ("Conv1d", "Conv2d", "Linear", "MatMul")},
+    "Add": named("fused_sum"),
+    "Sub": named("fused_sum"),
+    "Mul": named("float_product"),
+    "Sigmoid": named("decoded_table"),
+    "Tanh": named("decoded_table"),
+    "LeakyReLU": named("decoded_table"),
+    "Rescale": named("decoded_table"),
+    "GlobalAvgPool": named("float_mean"),
+    "AvgPool1d": named("sequential_mean"),
+    "AvgPool2d": named("sequential_mean"),
+    "Softmax": named("float_table_256"),
+}
+
+DIALECT = Dialect(
+    name="ort-noopt",
+    runtime="ONNX Runtime CPU, x86-64 with AVX2, optimisation off",
+    version="onnxruntime 1.31.1",
+    summary="QDQ models in float between Q and DQ; QOperator layers by one float32 multiplication",
+    base=onnx.DIALECT,
+    rules=RULES,
+)
