@@ -12,9 +12,9 @@ from hwblocks.blocks.activation import HardSwish as HardSwish
 from hwblocks.blocks.activation import LeakyReLU as LeakyReLU
 from hwblocks.blocks.activation import Neg as Neg
 from hwblocks.blocks.activation import PReLU as PReLU
+from hwblocks.blocks.activation import Reciprocal as Reciprocal
 from hwblocks.blocks.activation import ReLU as ReLU
 from hwblocks.blocks.activation import ReLU6 as ReLU6
-from hwblocks.blocks.activation import Reciprocal as Reciprocal
 from hwblocks.blocks.activation import Rsqrt as Rsqrt
 from hwblocks.blocks.activation import Sigmoid as Sigmoid
 from hwblocks.blocks.activation import Sqrt as Sqrt
@@ -24,8 +24,14 @@ from hwblocks.blocks.conv import Conv1d as Conv1d
 from hwblocks.blocks.conv import Conv2d as Conv2d
 from hwblocks.blocks.conv_transpose import ConvTranspose1d as ConvTranspose1d
 from hwblocks.blocks.conv_transpose import ConvTranspose2d as ConvTranspose2d
+from hwblocks.blocks.dynamic import ConvInteger as ConvInteger
+from hwblocks.blocks.dynamic import DynamicQuantize as DynamicQuantize
+from hwblocks.blocks.dynamic import DynamicQuantizeMatMul as DynamicQuantizeMatMul
+from hwblocks.blocks.dynamic import MatMulInteger as MatMulInteger
+from hwblocks.blocks.dynamic import MatMulIntegerToFloat as MatMulIntegerToFloat
 from hwblocks.blocks.edges import Dequantize as Dequantize
 from hwblocks.blocks.edges import Quantize as Quantize
+from hwblocks.blocks.edges import Relabel as Relabel
 from hwblocks.blocks.edges import Rescale as Rescale
 from hwblocks.blocks.elementwise import Add as Add
 from hwblocks.blocks.elementwise import Div as Div
@@ -35,9 +41,9 @@ from hwblocks.blocks.elementwise import Mul as Mul
 from hwblocks.blocks.elementwise import SquaredDifference as SquaredDifference
 from hwblocks.blocks.elementwise import Sub as Sub
 from hwblocks.blocks.exponential import ELU as ELU
+from hwblocks.blocks.exponential import GELU as GELU
 from hwblocks.blocks.exponential import Erf as Erf
 from hwblocks.blocks.exponential import Exp as Exp
-from hwblocks.blocks.exponential import GELU as GELU
 from hwblocks.blocks.exponential import Log as Log
 from hwblocks.blocks.exponential import SiLU as SiLU
 from hwblocks.blocks.exponential import Softplus as Softplus
@@ -51,6 +57,11 @@ from hwblocks.blocks.pooling import AvgPool2d as AvgPool2d
 from hwblocks.blocks.pooling import GlobalAvgPool as GlobalAvgPool
 from hwblocks.blocks.pooling import MaxPool1d as MaxPool1d
 from hwblocks.blocks.pooling import MaxPool2d as MaxPool2d
+from hwblocks.blocks.quantizers import BipolarQuant as BipolarQuant
+from hwblocks.blocks.quantizers import FloatQuant as FloatQuant
+from hwblocks.blocks.quantizers import MultiThreshold as MultiThreshold
+from hwblocks.blocks.quantizers import Quant as Quant
+from hwblocks.blocks.quantizers import Trunc as Trunc
 from hwblocks.blocks.reduction import ArgMax as ArgMax
 from hwblocks.blocks.reduction import ArgMin as ArgMin
 from hwblocks.blocks.reduction import ReduceMax as ReduceMax
@@ -84,6 +95,7 @@ from hwblocks.blocks.softmax import LogSoftmax as LogSoftmax
 from hwblocks.blocks.softmax import Softmax as Softmax
 from hwblocks.blocks.svdf import SVDF as SVDF
 from hwblocks.composites.recurrent import LSTM as LSTM
+from hwblocks.composites.recurrent_dynamic import DynamicQuantizeLSTM as DynamicQuantizeLSTM
 from hwblocks.errors import HwblocksError as HwblocksError
 from hwblocks.graph.block import Accumulate as Accumulate
 from hwblocks.graph.block import Algorithm as Algorithm

@@ -123,7 +123,7 @@ class MatMulInteger(IntegerProduct):
 
 @dataclass(frozen=True)
 class ConvInteger(Dynamic):
-    """Convolution of codes in 32 bits, channels last: x [N, H, W, C], w [O, kH, kW, C / groups]. Source: ONNX ConvInteger.
+    """Convolution of codes in 32 bits: x [N, H, W, C], w [O, kH, kW, C / groups]. Source: ONNX ConvInteger.
 
     >>> ConvInteger()(np.ones((1, 2, 2, 1)), np.ones((1, 2, 2, 1))).ravel()
     array([4])
@@ -175,7 +175,9 @@ def scaled(sums: Array, a_scale: Any, b_scale: Any, bias: Array | None) -> Array
 
 @dataclass(frozen=True)
 class MatMulIntegerToFloat(IntegerProduct):
-    """y = (a − a_zero) · (b − b_zero) · (a_scale · b_scale) + bias in float32. Source: com.microsoft MatMulIntegerToFloat.
+    """y = (a − a_zero) · (b − b_zero) · (a_scale · b_scale) + bias in float32.
+
+    The flags name the optional inputs that are there. Source: com.microsoft MatMulIntegerToFloat.
 
     >>> MatMulIntegerToFloat()(np.array([[5]]), np.array([[3]]), np.array(0.5), np.array(1.0))
     array([[7.5]], dtype=float32)
@@ -208,9 +210,9 @@ class MatMulIntegerToFloat(IntegerProduct):
 
 @dataclass(frozen=True)
 class DynamicQuantizeMatMul(IntegerProduct):
-    """MatMulIntegerToFloat of a tensor that is quantized first, as a whole. Source: com.microsoft DynamicQuantizeMatMul.
+    """MatMulIntegerToFloat of a tensor that is quantized first, as a whole.
 
-    inputs a (float), b (codes), b_scale, b_zero?, bias?
+    inputs a (float), b (codes), b_scale, b_zero?, bias? Source: com.microsoft DynamicQuantizeMatMul.
 
     >>> DynamicQuantizeMatMul()(np.array([[255.0]]), np.array([[2]]), np.array(1.0))
     array([[510.]], dtype=float32)

@@ -1,6 +1,7 @@
-"""Quantizers that stay in float, as QONNX and Brevitas write them: Quant, BipolarQuant, Trunc, FloatQuant, MultiThreshold.
+"""Quantizers that stay in float, as QONNX and Brevitas write them: Quant, BipolarQuant, Trunc, FloatQuant.
 
-All arithmetic is float32. Source: fastmachinelearning/qonnx, `src/qonnx/custom_op/general`; restated.
+And MultiThreshold. All arithmetic is float32.
+Source: fastmachinelearning/qonnx, `src/qonnx/custom_op/general`; restated.
 """
 
 from __future__ import annotations
@@ -147,8 +148,8 @@ class Trunc(Quantizer):
         x, scale, zero = single(x, scale, zero)
         codes = np.rint(x / scale + zero)
         if self.version == 1:
-            step = np.float32(2.0 ** float(np.ravel(in_bits)[0] - np.ravel(rest[0])[0]))
-            return np.asarray((rounded(codes / step, self.rounding_mode) - zero) * scale)
+            divisor = np.float32(2.0 ** float(np.ravel(in_bits)[0] - np.ravel(rest[0])[0]))
+            return np.asarray((rounded(codes / divisor, self.rounding_mode) - zero) * scale)
         (out_scale,) = single(rest[0])
         step = np.exp2(np.rint(np.log2(out_scale / scale))).astype(np.float32)
         low, high = single(*code_limits(float(np.ravel(rest[1])[0]), self.signed, self.narrow))
@@ -172,7 +173,14 @@ class FloatQuant(Quantizer):
     saturation: bool = True
     rounding_mode: str = "ROUND"
 
-    input_names: ClassVar[tuple[str, ...]] = ("x", "scale", "exponent_bits", "mantissa_bits", "exponent_bias", "max_value")
+    input_names: ClassVar[tuple[str, ...]] = (
+        "x",
+        "scale",
+        "exponent_bits",
+        "mantissa_bits",
+        "exponent_bias",
+        "max_value",
+    )
 
     def __post_init__(self) -> None:
         checked_mode("FloatQuant", self.rounding_mode)

@@ -1,4 +1,7 @@
-"""LSTM with 8-bit weights and activations quantized at run time. Source: com.microsoft DynamicQuantizeLSTM, restated."""
+"""LSTM with 8-bit weights and activations quantized at run time.
+
+Source: com.microsoft DynamicQuantizeLSTM, restated.
+"""
 
 from __future__ import annotations
 

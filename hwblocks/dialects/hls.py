@@ -49,8 +49,8 @@ ELEMENTS = (
     *("ReduceSum", "ArgMax", "ArgMin"),
 )
 RULES: dict[str, Rule] = {
-    **{name: layer for name in ("Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Linear", "MatMul", "Weight")},
-    **{name: assigned for name in ELEMENTS},
+    **dict.fromkeys(("Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Linear", "MatMul", "Weight"), layer),
+    **dict.fromkeys(ELEMENTS, assigned),
 }
 
 DIALECT = Dialect(

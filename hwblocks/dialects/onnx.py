@@ -30,8 +30,8 @@ OWN = (
     *("GlobalAvgPool", "AvgPool1d", "AvgPool2d", "ReLU", "ReLU6", "Clip", "ArgMax", "ArgMin"),
 )
 RULES: dict[str, Rule] = {
-    **{name: layer for name in ("Conv1d", "Conv2d", "Linear", "MatMul")},
-    **{name: stated for name in OWN},
+    **dict.fromkeys(("Conv1d", "Conv2d", "Linear", "MatMul"), layer),
+    **dict.fromkeys(OWN, stated),
 }
 
 DIALECT = Dialect(

@@ -46,7 +46,9 @@ def layouts_on_codes(graph: Graph) -> Graph:
             name = edit.fresh(f"{output.name}.codes")
             edit.set(output.replace(name=name, format=codes.format, source_name=codes.source_name))
             moved = node.replace(inputs=maker.inputs, outputs=(name,))
-            edit.replace(node, moved, maker.replace(name=f"{node.name}.dequantize", inputs=(name,), outputs=node.outputs))
+            edit.replace(
+                node, moved, maker.replace(name=f"{node.name}.dequantize", inputs=(name,), outputs=node.outputs)
+            )
         elif reader is not None and reader.type_name == "Quantize":
             before, codes = graph.tensors[node.inputs[0]], graph.tensors[reader.outputs[0]]
             name = edit.fresh(f"{before.name}.codes")

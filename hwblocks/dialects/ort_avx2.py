@@ -39,8 +39,8 @@ def dynamic(site: Site) -> Arithmetic | str | None:
 
 
 RULES: dict[str, Rule] = {
-    **{name: layer for name in ("Conv1d", "Conv2d", "Linear", "MatMul")},
-    **{name: dynamic for name in DYNAMIC},
+    **dict.fromkeys(("Conv1d", "Conv2d", "Linear", "MatMul"), layer),
+    **dict.fromkeys(DYNAMIC, dynamic),
 }
 
 DIALECT = Dialect(

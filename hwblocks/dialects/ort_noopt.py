@@ -27,7 +27,7 @@ def named(algorithm: str) -> Rule:
 
 
 RULES: dict[str, Rule] = {
-    **{name: layer for name in ("Conv1d", "Conv2d", "Linear", "MatMul")},
+    **dict.fromkeys(("Conv1d", "Conv2d", "Linear", "MatMul"), layer),
     "Add": named("fused_sum"),
     "Sub": named("fused_sum"),
     "Mul": named("float_product"),

@@ -22,7 +22,7 @@ from hwblocks.numerics.formats import Format
 RULES = {**OPERATORS, **QUANTIZED}
 Shapes = Mapping[str, Sequence[int]]
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-INTEGERS = {
+INTEGERS: dict[int, tuple[int, bool]] = {
     onnx.TensorProto.INT8: (8, True),
     onnx.TensorProto.UINT8: (8, False),
     onnx.TensorProto.INT16: (16, True),
@@ -137,7 +137,9 @@ def check_supported(nodes: Sequence[OnnxNode], constants: Mapping[str, Any]) -> 
     known = set(constants)
     missing: dict[str, list[str]] = {}
     for node in nodes:
-        foldable = node.op in FOLDED and node.op not in QUANTIZERS and all(name in known for name in node.inputs if name)
+        foldable = (
+            node.op in FOLDED and node.op not in QUANTIZERS and all(name in known for name in node.inputs if name)
+        )
         if node.op == "Constant" or foldable or node.op == "Shape":
             known.update(node.outputs)
             continue

@@ -80,7 +80,9 @@ class Derived:
         """The same with its axes moved; companions of full rank move along, per-channel formats follow."""
         rank = self.arrays[0].ndim
         arrays = tuple(move(a) if a.ndim == rank and rank else a for a in self.arrays)
-        return replace(self, arrays=arrays, formats=(moved_format(self.formats[0], self.arrays[0], move), *self.formats[1:]))
+        return replace(
+            self, arrays=arrays, formats=(moved_format(self.formats[0], self.arrays[0], move), *self.formats[1:])
+        )
 
 
 def moved_format(format: Format, array: Array, move: Move) -> Format:
@@ -200,10 +202,10 @@ class Importer:
         value = self.value(name, layout)
         if value.tensor.format == format:
             return value
-        if value.tensor.format.kind == "raw" and value.tensor.format.dtype == format.dtype:
-            if value.name in self.builder.inputs:
-                self.builder.tensors[value.name] = value.tensor.replace(format=format)
-                return value
+        unread = value.tensor.format.kind == "raw" and value.name in self.builder.inputs
+        if unread and value.tensor.format.dtype == format.dtype:
+            self.builder.tensors[value.name] = value.tensor.replace(format=format)
+            return value
         output = self.builder.fresh(f"{name}.relabelled")
         return self.builder.add(Relabel(), value, name=output, outputs=(output,), formats=(format,))
 
@@ -251,7 +253,9 @@ class Importer:
         source = node.outputs[0]
         rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
         if part:
-            return self._add(block, inputs, f"{node.name}.{part}", self.builder.fresh(f"{source}.{part}"), "", layout, **more)
+            return self._add(
+                block, inputs, f"{node.name}.{part}", self.builder.fresh(f"{source}.{part}"), "", layout, **more
+            )
         taken = layout == LAST and source in self.output_names
         output = self._twin(source, LAST, rank) if taken else self.builder.fresh(source)
         made = self._add(block, inputs, node.name, output, source, layout, source_name=node.name, **more)
@@ -259,7 +263,12 @@ class Importer:
         return made
 
     def add_all(
-        self, node: OnnxNode, block: Block, inputs: Sequence[Value | None], formats: Sequence[Format], layout: str = FILE
+        self,
+        node: OnnxNode,
+        block: Block,
+        inputs: Sequence[Value | None],
+        formats: Sequence[Format],
+        layout: str = FILE,
     ) -> None:
         """Append a block that makes all of the node's outputs; absent ones get names of their own."""
         names = [name or f"{node.name}.unused" for name in (*node.outputs, *("",) * (len(formats) - len(node.outputs)))]

@@ -88,7 +88,9 @@ def _gemm(build: Importer, node: OnnxNode) -> None:
 
 def _gemm_of_nodes(build: Importer, node: OnnxNode) -> None:
     """A Gemm whose weights a quantizer makes of constants."""
-    if any(node.attribute(name, default) != default for name, default in (("alpha", 1.0), ("beta", 1.0), ("transA", 0))):
+    if any(
+        node.attribute(name, default) != default for name, default in (("alpha", 1.0), ("beta", 1.0), ("transA", 0))
+    ):
         raise GraphError("a Gemm of quantized weights needs alpha=1, beta=1, transA=0")
     if not build.is_weight(node.inputs[1]):
         raise GraphError(f"{node.inputs[1]!r} must be a constant, but it is made at run time")

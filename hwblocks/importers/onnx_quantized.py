@@ -34,7 +34,9 @@ INT32 = Format(kind="raw", bits=32)
 UINT8 = Format(kind="raw", bits=8, signed=False)
 
 
-def format_of(build: Importer, node: OnnxNode, scale: str, zero: str, axis: int | None = None, kind: str = "uint8") -> Format:
+def format_of(
+    build: Importer, node: OnnxNode, scale: str, zero: str, axis: int | None = None, kind: str = "uint8"
+) -> Format:
     """The format that a scale and a zero point state; both must be constants."""
     if not build.is_constant(scale) or (zero and not build.is_constant(zero)):
         raise GraphError(f"scale {scale!r} and zero point {zero!r} must be constants")
@@ -177,9 +179,7 @@ def qlinear_binary(make: Callable[[], Block]) -> Callable[[Importer, OnnxNode], 
         layout = LAST if len(ranks) == 1 and all(build.has_last(name) for name in running) else FILE
         if layout == LAST and len(running) < 2:
             layout = FILE
-        operands = [
-            build.quantized(n[at], format_of(build, node, n[at + 1], n[at + 2]), layout) for at in (0, 3)
-        ]
+        operands = [build.quantized(n[at], format_of(build, node, n[at + 1], n[at + 2]), layout) for at in (0, 3)]
         build.add(node, make(), operands, layout, formats=(format_of(build, node, n[6], n[7]),))
 
     return build_binary
@@ -258,7 +258,11 @@ def conv_integer(build: Importer, node: OnnxNode) -> None:
     n, groups = node.inputs, int(node.attribute("group", 1))
     x_shape, w_shape = build.shape(n[0]), build.shape(n[1])
     stride, padding, dilation = spatial(node, x_shape, w_shape[2:])
-    w = build.builder.constant(n[1], np.moveaxis(build.constant(n[1]), 1, -1), Format(kind="raw", bits=8, signed=build.constant(n[1]).dtype.kind == "i"))
+    w = build.builder.constant(
+        n[1],
+        np.moveaxis(build.constant(n[1]), 1, -1),
+        Format(kind="raw", bits=8, signed=build.constant(n[1]).dtype.kind == "i"),
+    )
     block = dynamic.ConvInteger(stride, padding, dilation, groups)
     build.add(node, block, [build.value(n[0], LAST), w, *optional(build, node, (2, 3))], LAST, formats=(INT32,))
 
@@ -322,7 +326,10 @@ def quantizer(make: Callable[[OnnxNode], Block]) -> Callable[[Importer, OnnxNode
     def build_quantizer(build: Importer, node: OnnxNode) -> None:
         layout = standing(build, node.inputs[0])
         rank = len(build.shape(node.inputs[0]))
-        more = [build.value(name) if name not in build.constants else companion(build, name, layout, rank) for name in node.inputs[1:]]
+        more = [
+            build.value(name) if name not in build.constants else companion(build, name, layout, rank)
+            for name in node.inputs[1:]
+        ]
         build.add(node, make(node), [build.value(node.inputs[0], layout), *more], layout)
 
     return build_quantizer

@@ -89,7 +89,8 @@ class Simulator:
             raise SimulationError(f"threads {threads}: use at least 1")
         self.source = graph
         self.accumulator = accumulator
-        graph = folded(with_dialect(graph, dialect), constant_results)
+        self.unfolded = with_dialect(graph, dialect)
+        graph = folded(self.unfolded, constant_results)
         self.decided = decisions(graph, accumulator)
         self.graph = with_accumulators(graph, self.decided)
         self.threads = threads or available_processors()
@@ -131,7 +132,7 @@ class Simulator:
         or the `state` of a run (a sequence that goes on from there). Graphs without states have no use for it.
         """
         samples = read_samples(self.graph, x, real)
-        keep = traced_names(self.graph, trace)
+        keep = traced_names(self.unfolded, trace)
         plan = self._plan(self.engine == "definition" or trace == "steps")
         work = _Work(
             self,
@@ -229,7 +230,10 @@ class _Work:
             if counted.first is not None:
                 counted.first = (counted.first[0] + start, *counted.first[1:])
         for name, target in self.kept.items():
-            target[start:stop] = np.reshape(store[name], target[start:stop].shape)
+            if graph.tensors[name].is_constant:
+                target[start:stop] = store[name]
+            else:
+                target[start:stop] = np.reshape(store[name], target[start:stop].shape)
         self._keep_states(store, start, stop)
         return events
 

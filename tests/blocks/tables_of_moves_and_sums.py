@@ -136,7 +136,152 @@ LSTM_IN = lstm_inputs()
 SVDF_IN = (normal(2, 5), normal(6, 5), normal(6, 3), normal(3), normal(2, 18))
 MEANS = np.array([[math.fsum(row) / 4 for row in X2]]).T
 
+
+def quant_of(x, scale, zero, bits, signed=True, narrow=False, round=None):
+    """QONNX's formula on one float at a time; the values here are exact in float32."""
+    low = -(2 ** (bits - 1)) + narrow if signed else 0
+    high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
+    return scalars(lambda v: (round(min(max(v / scale + zero, low), high)) - zero) * scale, x)
+
+
+def ties_away(v):
+    return math.copysign(math.floor(abs(v) + 0.5), v)
+
+
+def ties_to_zero(v):
+    return math.copysign(math.ceil(abs(v) - 0.5), v)
+
+
+def truncated(x, drop, round):
+    return scalars(lambda v: round(v / 2**drop), x)
+
+
+def minifloat(v, mantissa, bias, top):
+    """The nearest value of a small float format, by listing all of them."""
+    values = {0.0}
+    for exponent in range(1 - bias, 9):
+        values |= {(1 + m / 2**mantissa) * 2.0**exponent for m in range(2**mantissa)}
+    values |= {m / 2**mantissa * 2.0 ** (1 - bias) for m in range(2**mantissa)}
+    ordered = sorted(v for v in values if v <= top)
+    return math.copysign(min(ordered, key=lambda w: abs(w - abs(v))), v)
+
+
+def dynamic_codes(x):
+    """ONNX DynamicQuantizeLinear on Python floats that float32 holds exactly."""
+    low, high = min(0.0, *map(float, x.ravel())), max(0.0, *map(float, x.ravel()))
+    scale = (high - low) / 255
+    zero = round(min(max(-low / scale, 0), 255))
+    return np.array([min(max(round(float(v) / scale) + zero, 0), 255) for v in x.ravel()]).reshape(x.shape), scale, zero
+
+
+def loop_conv_integer(x, w, zero, stride, pads):
+    """Products of x − zero and w, one at a time; padding holds the zero point."""
+    _, height, width, channels = x.shape
+    outputs, kh, kw, _ = w.shape
+    size = [(length + 2 * pads - k) // stride + 1 for length, k in ((height, kh), (width, kw))]
+    y = np.zeros((1, *size, outputs), dtype=np.int64)
+    for i, j, o in itertools.product(range(size[0]), range(size[1]), range(outputs)):
+        for a, b, c in itertools.product(range(kh), range(kw), range(channels)):
+            row, column = i * stride + a - pads, j * stride + b - pads
+            if 0 <= row < height and 0 <= column < width:
+                y[0, i, j, o] += (int(x[0, row, column, c]) - zero) * int(w[o, a, b, c])
+    return y
+
+
+STEPS = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
+ONE, NONE = np.array(1.0), np.array(0.0)
+SPAN = np.array([[-1.0, 254.0, 3.0], [7.0, 8.0, 100.0]])
+CODES_A, CODES_B = RNG.integers(0, 256, (3, 5)), RNG.integers(-128, 128, (5, 4))
+PLAIN_SUMS = np.array([[sum(int(a - 7) * int(b) for a, b in zip(r, c)) for c in CODES_B.T] for r in CODES_A])
+IMAGE, TAPS = RNG.integers(0, 256, (1, 4, 5, 2)), RNG.integers(-128, 128, (3, 2, 2, 2))
+LSTM8 = (
+    np.array([[[0.0, 255.0]], [[51.0, 255.0]]]),
+    RNG.integers(-9, 9, (1, 2, 4)),
+    RNG.integers(-9, 9, (1, 1, 4)),
+    *(np.array([v]) for v in (0.0009765625, 0.0, 0.001953125, 0.0)),
+)
+
+
+def loop_lstm8(x, w, r, ws, wz, rs, rz):
+    """One unit, two steps: gates i, o, f, c; x is quantized with scale 1, h once for each step."""
+    h = c = 0.0
+    out = []
+    for step in x[:, 0]:
+        gates = [math.fsum(step * w[0, :, g]) * float(ws[0]) for g in range(4)]
+        if h:
+            span = abs(h) / 255
+            code, zero = (round(h / span), 0) if h > 0 else (0, 255)
+            gates = [g + (code - zero) * int(r[0, 0, i]) * span * float(rs[0]) for i, g in enumerate(gates)]
+        c = sig(gates[2]) * c + sig(gates[0]) * math.tanh(gates[3])
+        h = sig(gates[1]) * math.tanh(c)
+        out.append(h)
+    return np.array(out).reshape(-1, 1, 1, 1), np.full((1, 1, 1), h), np.full((1, 1, 1), c)
+
+
 CASES = {
+    "Quant": [
+        (hb.Quant(), (STEPS, ONE, NONE, np.array(8.0)), quant_of(STEPS, 1, 0, 8, round=round)),
+        (hb.Quant(), (STEPS, ONE, ONE, np.array(8.0)), quant_of(STEPS, 1, 1, 8, round=round)),
+        (
+            hb.Quant(False, True, "HALF_UP"),
+            (STEPS, np.array(0.5), NONE, np.array(2.0)),
+            quant_of(STEPS, 0.5, 0, 2, False, True, ties_away),
+        ),
+        (hb.Quant(rounding_mode="HALF_DOWN"), (STEPS, ONE, NONE, np.array(8.0)), scalars(ties_to_zero, STEPS)),
+        (hb.Quant(rounding_mode="UP"), (STEPS, ONE, NONE, np.array(8.0)), np.array([-3.0, -2, -1, 1, 2, 3])),
+        (hb.Quant(rounding_mode="DOWN"), (STEPS, ONE, NONE, np.array(8.0)), scalars(math.trunc, STEPS)),
+        (hb.Quant(rounding_mode="CEIL"), (STEPS, ONE, NONE, np.array(8.0)), scalars(math.ceil, STEPS)),
+        (hb.Quant(rounding_mode="FLOOR"), (STEPS, ONE, NONE, np.array(8.0)), scalars(math.floor, STEPS)),
+        (hb.Quant(), (STEPS, np.array(0.5), NONE, ONE), np.where(STEPS >= 0, 0.5, -0.5)),
+    ],
+    "BipolarQuant": [(hb.BipolarQuant(), (np.array([-1.0, 0.0, 2.0]), np.array(0.25)), np.array([-0.25, 0.25, 0.25]))],
+    "Trunc": [
+        (hb.Trunc(), (4 * STEPS, ONE, NONE, np.array(8.0), np.array(6.0)), truncated(4 * STEPS, 2, math.floor)),
+        (
+            hb.Trunc("CEIL", 2),
+            (STEPS * 8, ONE, NONE, np.array(8.0), np.array(4.0), np.array(3.0)),
+            4 * np.clip(truncated(8 * STEPS, 2, math.ceil), -4, 3),
+        ),
+    ],
+    "FloatQuant": [
+        (
+            hb.FloatQuant(),
+            (V, ONE, np.array(3.0), np.array(2.0), np.array(3.0), np.array(28.0)),
+            scalars(lambda v: minifloat(v, 2, 3, 28.0)),
+        )
+    ],
+    "MultiThreshold": [
+        (
+            hb.MultiThreshold(2.0, -1.0),
+            (STEPS.reshape(3, 2), np.array([[-1.0, 0.5], [0.5, 2.0]])),
+            np.array([[-1.0, -1], [1, 1], [3, 3]]),
+        )
+    ],
+    "DynamicQuantize": [(hb.DynamicQuantize(), (SPAN,), dynamic_codes(SPAN))],
+    "MatMulInteger": [(hb.MatMulInteger(), (CODES_A, CODES_B, np.array(7)), PLAIN_SUMS)],
+    "ConvInteger": [
+        (
+            hb.ConvInteger(padding=1, stride=2),
+            (IMAGE, TAPS, np.array(5)),
+            loop_conv_integer(IMAGE, TAPS, 5, 2, 1),
+        )
+    ],
+    "MatMulIntegerToFloat": [
+        (
+            hb.MatMulIntegerToFloat(has_a_zero=True, has_bias=True),
+            (CODES_A, CODES_B, np.array(0.5), np.array(0.25), np.array(7), np.arange(4.0)),
+            PLAIN_SUMS * 0.125 + np.arange(4.0),
+        )
+    ],
+    "DynamicQuantizeMatMul": [
+        (
+            hb.DynamicQuantizeMatMul(),
+            (SPAN, CODES_B[:3], np.array(0.5)),
+            np.array([[sum(float(a) * int(b) for a, b in zip(r, c)) * 0.5 for c in CODES_B[:3].T] for r in SPAN]),
+        )
+    ],
+    "DynamicQuantizeLSTM": [(hb.DynamicQuantizeLSTM(), LSTM8, loop_lstm8(*LSTM8))],
+    "Relabel": [(hb.Relabel(), (X2,), X2)],
     "ConvTranspose2d": [
         (hb.ConvTranspose2d(), (X4, WT, BT), loop_transposed(X4, WT, BT)),
         (
