@@ -79,7 +79,8 @@ def folded(graph: Graph, evaluate: Callable[[Site], Sequence[np.ndarray[Any, Any
             tensors[name] = tensors[name].replace(value=array)
     if len(nodes) == len(graph.nodes):
         return graph
-    kept = used_tensors(tensors, nodes, (*graph.sources, *graph.sinks))
+    made = [name for node in graph.nodes for name in node.outputs]  # results of folded nodes can still be asked for
+    kept = used_tensors(tensors, nodes, (*graph.sources, *graph.sinks, *made))
     return graph.replace(nodes=tuple(nodes), tensors=kept)
 
 
