@@ -11,10 +11,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "hwblocks.api": ("load", "run", "Simulator", "compare", "profile", "cost"),
+    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "profile", "cost"),
     "hwblocks.graph.io": ("save",),
     "hwblocks.graph.builder": ("GraphBuilder", "Sequential"),
     "hwblocks.graph.graph": ("Graph",),
+    "hwblocks.graph.dialect": ("Dialect",),
     "hwblocks.graph.tensor": ("Tensor",),
     "hwblocks.graph.node": ("Node",),
     "hwblocks.graph.block": ("Block", "Accumulate", "Move", "Pointwise", "Algorithm"),

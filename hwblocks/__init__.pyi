@@ -3,6 +3,7 @@
 from hwblocks.api import Simulator as Simulator
 from hwblocks.api import compare as compare
 from hwblocks.api import cost as cost
+from hwblocks.api import diff as diff
 from hwblocks.api import load as load
 from hwblocks.api import profile as profile
 from hwblocks.api import run as run
@@ -104,6 +105,7 @@ from hwblocks.graph.block import Move as Move
 from hwblocks.graph.block import Pointwise as Pointwise
 from hwblocks.graph.builder import GraphBuilder as GraphBuilder
 from hwblocks.graph.builder import Sequential as Sequential
+from hwblocks.graph.dialect import Dialect as Dialect
 from hwblocks.graph.graph import Graph as Graph
 from hwblocks.graph.io import save as save
 from hwblocks.graph.memory import plan_memory as plan_memory

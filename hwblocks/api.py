@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwblocks.graph.builder import Sequential
+from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.importers.load import as_graph, load
 from hwblocks.simulate import simulator
 
 if TYPE_CHECKING:
     from hwblocks.analysis.comparison import Comparison
+    from hwblocks.analysis.difference import Difference
     from hwblocks.costs.result import Cost, Profile
     from hwblocks.simulate.simulator import Run
 
-__all__ = ["Simulator", "compare", "cost", "load", "profile", "run"]
+__all__ = ["Simulator", "compare", "cost", "diff", "load", "profile", "run"]
 
 Model = Graph | Sequential | str | Path
 
@@ -26,14 +28,16 @@ Model = Graph | Sequential | str | Path
 class Simulator(simulator.Simulator):
     """`simulate.simulator.Simulator` for a graph or a file's path."""
 
-    def __init__(self, model: Model, dialect: str | None = None, accumulator: Any = None, **more: Any) -> None:
+    def __init__(
+        self, model: Model, dialect: str | Dialect | None = None, accumulator: Any = None, **more: Any
+    ) -> None:
         super().__init__(as_graph(model), dialect, accumulator, **more)
 
 
 def run(
     model: Model,
     x: Any,
-    dialect: str | None = None,
+    dialect: str | Dialect | None = None,
     accumulator: Any = None,
     trace: Any = None,
     threads: int | None = None,
@@ -67,6 +71,16 @@ def compare(model: Model, quantized: Model, samples: Any, labels: Any = None, **
 
     shape = _sample_shape(samples)
     return compare_graphs(as_graph(model, shape), as_graph(quantized, shape), samples, labels, **more)
+
+
+def diff(model: Model, x: Any, first: str | Dialect, second: str | Dialect, **more: Any) -> Difference:
+    """Where a model's integers differ under two dialects: per layer, fresh or propagated, and by which mechanism.
+
+    first, second: names (`hwblocks info --dialects`) or Dialect objects of one's own.
+    """
+    from hwblocks.analysis.difference import diff_graph
+
+    return diff_graph(as_graph(model, _sample_shape(x)), x, first, second, **more)
 
 
 def profile(model: Model) -> Profile:

@@ -217,3 +217,21 @@ class Result:
             shown += list(section.tables)
             shown.append(Text(""))
         return Group(*shown)
+
+
+@dataclass(frozen=True)
+class Listing(Result):
+    """One table as a result: `name` is its schema and the key of its rows."""
+
+    name: str = "listing"
+    title: str = ""
+    table: Table = Table("", (), ())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", self.name)
+
+    def content(self) -> dict[str, Any]:
+        return {self.name: [dict(row) for row in self.table]}
+
+    def sections(self) -> Sequence[Section]:
+        return (Section(self.title, tables=(self.table,)),)

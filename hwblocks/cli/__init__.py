@@ -17,6 +17,8 @@ COMMANDS = {
     "quantize": "make an integer model from a float model and samples",
     "run": "run a model on samples, dump golden vectors",
     "compare": "float against integer on the same samples",
+    "diff": "where two runtimes' integers differ, and by which mechanism",
+    "verify": "a model against an installed runtime, or a dump of a board or RTL",
     "cost": "cycles, time and energy on a target",
     "blocks": "the building blocks there are",
     "info": "version, kernels, targets, recipes; what a file holds",

@@ -7,15 +7,19 @@ from typing import Any
 
 import click
 
-from hwblocks.cli.output import output_options, show_json
+from hwblocks.cli.output import output_options, show, show_json
 
 
 @click.command("info")
 @click.argument("model", required=False, type=click.Path())
 @click.option("--targets", is_flag=True, help="Only the names of the targets.")
+@click.option("--dialects", is_flag=True, help="The dialects: runtime, version, and what is proven exact.")
 @output_options
-def command(model: str | None, targets: bool, as_json: bool, quiet: bool) -> None:
+def command(model: str | None, targets: bool, dialects: bool, as_json: bool, quiet: bool) -> None:
     """Version, kernels, targets and recipes; with MODEL what that file holds."""
+    if dialects:
+        show(dialect_list(), as_json, quiet)
+        return
     facts = _targets() if targets else model_facts(model) if model else installation()
     if as_json:
         show_json("info", **facts)
@@ -32,6 +36,33 @@ def _targets() -> dict[str, Any]:
     return {"targets": list(target_names()), "energy tables": list(energy_names())}
 
 
+def dialect_list() -> Any:
+    """The dialects as a result."""
+    from hwblocks.dialects import dialect, names
+    from hwblocks.table import Column, Listing, Table
+
+    columns = tuple(Column(key, key) for key in ("dialect", "runtime", "version", "summary", "proven"))
+    rows = [dialect(name) for name in names()]
+    return Listing(
+        "dialects",
+        "Dialects",
+        Table(
+            "dialects",
+            columns,
+            tuple(
+                {
+                    "dialect": d.name,
+                    "runtime": d.runtime,
+                    "version": d.version,
+                    "summary": d.summary,
+                    "proven": d.proven,
+                }
+                for d in rows
+            ),
+        ),
+    )
+
+
 def installation() -> dict[str, Any]:
     """What this installation has."""
     import platform
@@ -39,6 +70,7 @@ def installation() -> dict[str, Any]:
     import numpy as np
 
     import hwblocks
+    from hwblocks.dialects import names
     from hwblocks.graph.registry import block_classes
     from hwblocks.numerics import kernels
 
@@ -51,6 +83,7 @@ def installation() -> dict[str, Any]:
         "kernels in force": kernels.default_isa(),
         "blocks": len(block_classes()),
         "recipes": recipes,
+        "dialects": list(names()),
         **_targets(),
     }
 
@@ -68,6 +101,8 @@ def model_facts(path: str) -> dict[str, Any]:
         "inputs": [f"{n} {graph.tensors[n].shape} {graph.tensors[n].format!r}" for n in graph.inputs],
         "outputs": [f"{n} {graph.tensors[n].shape} {graph.tensors[n].format!r}" for n in graph.outputs],
         "samples lead": graph.batched,
+        "dialect": graph.dialect or "none (the nodes' own arithmetic)",
+        "states": [f"{s.name} {s.initial.shape} {graph.tensors[s.tensor].format!r}" for s in graph.states] or "none",
         "content hash": content_hash(graph),
         **{k: v for k, v in graph.metadata.items() if v},
     }

@@ -14,6 +14,7 @@ from hwblocks.cli.output import output_options, progress, show_json
 @click.option("--inputs", required=True, type=click.Path(), help="Samples: .npz, .npy or idx; floats are real values.")
 @click.option("--range", "part", help="Samples a:b only.")
 @click.option("--outputs", type=click.Path(), help="Where the outputs go, a .npz file.")
+@click.option("--dialect", help="The runtime whose integers are computed: tflm, litert-ref, xnnpack, ort, ...")
 @click.option("--accumulator", help="Accumulator of every sum of products, for example 'int16 saturate'.")
 @click.option("--threads", type=click.IntRange(1), help="Workers; default all processors.")
 @click.option("--state", type=click.Choice(["reset", "carry"]), default="reset", help="States between samples.")
@@ -26,6 +27,7 @@ def command(
     inputs: str,
     part: str | None,
     outputs: str | None,
+    dialect: str | None,
     accumulator: str | None,
     threads: int | None,
     state: str,
@@ -46,7 +48,7 @@ def command(
             check_writable(path.rstrip("/"), may_be_folder=path is dump)
     graph = load(model)
     data = read_samples_file(inputs, graph, part)
-    simulator = Simulator(graph, accumulator=accumulator, threads=threads)
+    simulator = Simulator(graph, dialect, accumulator=accumulator, threads=threads)
     count = len(next(iter(data.values())))
     with progress("running", count, quiet or as_json) as advance:
         made = simulator.run(data, trace="full" if dump else None, state=state, real=real, progress=advance)

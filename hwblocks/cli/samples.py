@@ -61,6 +61,22 @@ def read_samples_file(path: str | Path, graph: Graph, part: str | None = None) -
     return {name: _shaped(_sliced(array, part), graph.tensors[name].shape) for name, array in chosen.items()}
 
 
+def given_or_random(graph: Graph, path: str | None, part: str | None, count: int, seed: int) -> dict[str, Array]:
+    """Samples of a file, or random ones over the whole range of every input (floats: −1 to 1)."""
+    if path is not None:
+        return read_samples_file(path, graph, part)
+    generator = np.random.default_rng(seed)
+    made: dict[str, Array] = {}
+    for name in graph.inputs:
+        tensor = graph.tensors[name]
+        shape = (count, *tensor.shape)
+        if tensor.format.is_float:
+            made[name] = generator.uniform(-1, 1, shape).astype(tensor.format.dtype)
+        else:
+            made[name] = generator.integers(tensor.format.lo, tensor.format.hi + 1, shape).astype(tensor.format.dtype)
+    return made
+
+
 def _only(arrays: dict[str, Array], path: str | Path, name: str) -> Array:
     for key in ("", "x", "images", "in0"):
         if key in arrays:

@@ -21,6 +21,11 @@ MODULES = {
 }
 
 
+def names() -> tuple[str, ...]:
+    """The names of all dialects."""
+    return tuple(MODULES)
+
+
 def dialect(name: str) -> Dialect:
     """The dialect of a name. Errors: DialectError lists the names there are."""
     if name not in MODULES:

@@ -79,8 +79,8 @@ def folded(graph: Graph, evaluate: Callable[[Site], Sequence[np.ndarray[Any, Any
             tensors[name] = tensors[name].replace(value=array)
     if len(nodes) == len(graph.nodes):
         return graph
-    made = [name for node in graph.nodes for name in node.outputs]  # results of folded nodes can still be asked for
-    kept = used_tensors(tensors, nodes, (*graph.sources, *graph.sinks, *made))
+    results = [name for node in graph.nodes for name in node.outputs]  # those of folded nodes can still be asked for
+    kept = used_tensors(tensors, nodes, (*graph.sources, *graph.sinks, *results))
     return graph.replace(nodes=tuple(nodes), tensors=kept)
 
 

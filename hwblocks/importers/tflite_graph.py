@@ -193,8 +193,8 @@ def where(op: TfliteOperator) -> str:
 
 
 def name_of(tensor: TfliteTensor) -> str:
-    """The tensor's name in the graph."""
-    return tensor.name or f"tensor{tensor.index}"
+    """The tensor's name in the graph: the first of the names that a converter joined by semicolons."""
+    return tensor.name.split(";")[0] or f"tensor{tensor.index}"
 
 
 def stored(tensor: TfliteTensor) -> Array:

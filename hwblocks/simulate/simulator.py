@@ -16,6 +16,7 @@ import numpy as np
 from hwblocks.dialects import dialect as dialect_of
 from hwblocks.errors import InputError, SimulationError, TrapError
 from hwblocks.graph.block import Accumulate
+from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.rewrite import folded
@@ -77,7 +78,7 @@ class Simulator:
     def __init__(
         self,
         graph: Graph,
-        dialect: str | None = None,
+        dialect: str | Dialect | None = None,
         accumulator: Any = None,
         threads: int | None = None,
         engine: str = "fast",
@@ -280,10 +281,10 @@ class _Work:
         return array.reshape(array.shape[0], *array.shape[2:]) if short else array
 
 
-def with_dialect(graph: Graph, name: str | None) -> Graph:
-    """The graph with the arithmetic of the named dialect, or of its own where nodes state none."""
-    if name is not None:
-        return dialect_of(name).applied(graph)
+def with_dialect(graph: Graph, chosen: str | Dialect | None) -> Graph:
+    """The graph with the arithmetic of a dialect, or of its own where nodes state none."""
+    if chosen is not None:
+        return (chosen if isinstance(chosen, Dialect) else dialect_of(chosen)).applied(graph)
     return dialect_of(graph.dialect).applied(graph, keep_stated=True) if graph.dialect else graph
 
 
