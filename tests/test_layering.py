@@ -27,6 +27,7 @@ LAYERS = (
 STRING_IMPORTS = {
     "hwblocks/graph/algorithm.py": "algorithms are found in their package",
     "hwblocks/dialects/__init__.py": "dialects are imported when they are named",
+    "hwblocks/runtimes/__init__.py": "runtimes are imported when they are named",
     "hwblocks/graph/registry.py": "blocks and entry points are found by name",
     "hwblocks/__init__.py": "public names are imported when they are first used",
     "hwblocks/cli/group.py": "commands are imported when they are called",

@@ -63,6 +63,14 @@ class GraphBuilder:
             name = f"{stem}_{self._taken[stem]}"
         return name
 
+    def reserved(self, stems: Sequence[str]) -> list[str]:
+        """A fresh name for each stem; none of them is given out again."""
+        names = []
+        for stem in stems:
+            names.append(self.fresh(stem))
+            self._taken[names[-1]] += 1
+        return names
+
     def input(self, name: str, shape: Sequence[int], format: Format = FLOAT32, **more: Any) -> Value:
         """A run-time input; shape of one sample, leading axis 1 for the sample axis."""
         if name in self.tensors:

@@ -272,10 +272,7 @@ class Importer:
     ) -> None:
         """Append a block that makes all of the node's outputs; absent ones get names of their own."""
         names = [name or f"{node.name}.unused" for name in (*node.outputs, *("",) * (len(formats) - len(node.outputs)))]
-        outputs: list[str] = []
-        for name in names:
-            outputs.append(self.builder.fresh(name))
-            self.builder._taken[outputs[-1]] += 1
+        outputs = self.builder.reserved(names)
         self.builder.add(block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name)
         for name, output in zip(node.outputs, outputs, strict=False):
             if name:

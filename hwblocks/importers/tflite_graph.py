@@ -125,7 +125,7 @@ class TfliteImporter:
         stem = f"{op.name.lower()}.{op.index}" + (f".{part}" if part else "")
         finals = [] if part else [self.tensor(i) for i in op.outputs]
         if names is None:
-            names = [self.builder.fresh(name_of(t)) for t in finals] or [self.builder.fresh(stem)]
+            names = self.builder.reserved([name_of(t) for t in finals] or [stem])
         if formats is None:
             formats = [format_of(t) for t in finals] or [next(v for v in inputs if v is not None).tensor.format]
         made = self.builder.add(

@@ -9,7 +9,7 @@ from hwblocks.composites.recurrent import LSTM
 from hwblocks.errors import UnsupportedOperatorError
 from hwblocks.graph.builder import Value
 from hwblocks.importers.tflite_file import TfliteOperator
-from hwblocks.importers.tflite_graph import TfliteImporter, format_of, where
+from hwblocks.importers.tflite_graph import TfliteImporter, format_of, name_of, where
 
 Build = Callable[[TfliteImporter, TfliteOperator], None]
 
@@ -22,8 +22,7 @@ def with_states(
     """A block whose outputs after the first are the next values of these state inputs."""
     kept = [build.input(op, position) for position in states]
     first = build.output_tensor(op)
-    names = [build.builder.fresh(first.name or f"{op.name.lower()}.{op.index}")]
-    names += [build.builder.fresh(f"{value.name}.next") for value in kept]
+    names = build.builder.reserved([name_of(first), *(f"{value.name}.next" for value in kept)])
     build.add(
         op,
         block,
