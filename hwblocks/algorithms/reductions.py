@@ -91,6 +91,17 @@ def rescaled_sum(site: Site, x: Array) -> Array:
     return record.multiply(centre, record.ratio(scale_of(site, 0), 1.0, scalar_scale(y))) + scalar_zero_point(y)
 
 
+@algorithm("unsigned_sum", "ReduceSum")
+def unsigned_sum(site: Site, x: Array) -> Array:
+    """A slip of the reference kernel: signed 8-bit codes are read and written as unsigned ones."""
+    y, record = site.output.format, requantization(site)
+    total, count = sums(site, x.astype(np.int64) & 0xFF if y.bits == 8 else x)
+    centre = total - scalar_zero_point(site.input(0).format) * count
+    ratio = record.ratio(scale_of(site, 0), 1.0, scalar_scale(y))
+    codes = record.multiply(centre, ratio) + scalar_zero_point(y)
+    return gemmlowp.wrap(np.clip(codes, 0, 255), 8) if y.bits == 8 and y.signed else codes
+
+
 @algorithm("float_sum", "ReduceSum")
 def float_sum(site: Site, x: Array) -> Array:
     """half_away(f32(Σ x) · c + (−zx · c) · n) + zy with c = f32(sx / sy), in float32."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.site import Site, clamp_codes, scalar_scale, scalar_zero_point
+from hwblocks.graph.site import Site, clamp_codes, in_tail, scalar_scale, scalar_zero_point
 from hwblocks.numerics.requantize import Requantize
 
 
@@ -33,10 +33,12 @@ def scale_of(site: Site, position: int) -> float:
 @algorithm("rescale", "Rescale", "ReLU", "ReLU6", "Clip")
 def rescale(site: Site, x: Array) -> Array:
     """y = requantize(x − zx; sx / sy) + zy, limited to the codes of the block's bounds."""
-    y = site.output.format
-    record = requantization(site)
+    y, v = site.output.format, centred(site, 0, x)
+    record, tail = requantization(site), site.arithmetic.tail
     ratio = record.ratio(scale_of(site, 0), 1.0, scalar_scale(y))
-    codes = record.multiply(centred(site, 0, x), ratio) + scalar_zero_point(y)
+    codes = record.multiply(v, ratio) + scalar_zero_point(y)
+    if tail is not None:
+        codes = np.where(in_tail(site, x.shape), tail.multiply(v, ratio) + scalar_zero_point(y), codes)
     bounds = getattr(site.node.block, "clamp", None)
     return codes if bounds is None else np.clip(codes, *clamp_codes(y, bounds, site.arithmetic.edge))
 

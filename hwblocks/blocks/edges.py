@@ -13,7 +13,7 @@ from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.ratios import rational_call, scale_ratio
-from hwblocks.graph.site import Site
+from hwblocks.graph.site import Site, in_tail
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.edge import EdgeRule
@@ -42,7 +42,12 @@ class Quantize(Edge):
     """
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        codes, outside = (site.arithmetic.edge or EdgeRule()).codes(inputs[0], site.output.format)
+        rules = site.arithmetic
+        codes, outside = (rules.edge or EdgeRule()).codes(inputs[0], site.output.format)
+        if rules.tail_edge is not None:
+            rest, rest_outside = rules.tail_edge.codes(inputs[0], site.output.format)
+            tail = in_tail(site, inputs[0].shape)
+            codes, outside = np.where(tail, rest, codes), np.where(tail, rest_outside, outside)
         return np.clip(codes, *site.clamp_codes), outside
 
     def work(self, *shapes: Shape) -> Work:
@@ -62,7 +67,10 @@ class Dequantize(Edge):
         return QuantRule(output="float")
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        reals = (site.arithmetic.edge or EdgeRule()).reals(inputs[0], site.input(0).format)
+        rules, format = site.arithmetic, site.input(0).format
+        reals = (rules.edge or EdgeRule()).reals(inputs[0], format)
+        if rules.tail_edge is not None:
+            reals = np.where(in_tail(site, inputs[0].shape), rules.tail_edge.reals(inputs[0], format), reals)
         return reals, np.zeros(inputs[0].shape, bool)
 
     def work(self, *shapes: Shape) -> Work:

@@ -25,7 +25,8 @@ from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.interpolation import power_of_two
 from hwblocks.numerics.requantize import Requantize
 
-TRANSPOSED_LANES = 8
+LAYER_LANES, RESCALE_LANES, EDGE_LANES = 8, 16, 8
+DOUBLE_ROUND = Requantize.preset("double_round")
 
 
 def convolution(site: Site) -> Arithmetic | str | None:
@@ -34,20 +35,26 @@ def convolution(site: Site) -> Arithmetic | str | None:
         return hybrid(site)
     if is_grouped(site):
         return litert_ref.convolution(site)
-    return sums(site, "double_round_up" + (product_precision(site) if is_uint8(site) else ""))
+    scheme = "double_round_up" + (product_precision(site) if is_uint8(site) else "")
+    if is_depthwise(site):
+        return sums(site, scheme, tail=DOUBLE_ROUND, lanes=LAYER_LANES)
+    return sums(site, scheme)
 
 
 def is_grouped(site: Site) -> bool:
     """True for a CONV_2D of several groups (a DEPTHWISE_CONV_2D is none)."""
     block: Any = site.node.block
-    depthwise = block.depthwise(site.input(0).shape, site.input(1).shape)
-    return block.groups > 1 and (not depthwise or site.node.attributes.get("grouped") == "1")
+    return bool(block.groups > 1 and not is_depthwise(site))
+
+
+def is_depthwise(site: Site) -> bool:
+    """True for a DEPTHWISE_CONV_2D, also of one input channel."""
+    return site.node.attributes.get("operator") == "DEPTHWISE_CONV_2D"
 
 
 def transposed(site: Site) -> Arithmetic | str | None:
     """Ties up for whole groups of eight channels, away from zero for the rest."""
-    tail = Requantize.preset("double_round")
-    return sums(site, "double_round_up", tail=tail, lanes=TRANSPOSED_LANES)
+    return sums(site, "double_round_up", tail=DOUBLE_ROUND, lanes=LAYER_LANES)
 
 
 def linear(site: Site) -> Arithmetic | str | None:
@@ -88,8 +95,29 @@ def mean(site: Site) -> Arithmetic | str | None:
     return record("double_round", algorithm="folded_mean")
 
 
+def rescale(site: Site) -> Arithmetic | str | None:
+    """8 bits to 8 bits in vectors of 16, ties up; the rest, and other widths, as the reference."""
+    if bits(site) == 8 and site.output.format.bits == 8:
+        return record("double_round_up", algorithm="rescale", tail=DOUBLE_ROUND, lanes=RESCALE_LANES)
+    return litert_ref.rescale(site)
+
+
+def quantize(site: Site) -> Arithmetic | str | None:
+    """Vectors of 8 times the reciprocal, half to even; the rest divided in float64, ties away."""
+    edge, tail = EdgeRule.parse("reciprocal half_even"), EdgeRule.parse("divide64 half_away")
+    return Arithmetic(edge=edge, tail_edge=tail, lanes=EDGE_LANES)
+
+
+def dequantize(site: Site) -> Arithmetic | str | None:
+    """Vectors of 8 multiply and add; the rest subtract first."""
+    edge, tail = EdgeRule.parse("half_away affine"), EdgeRule.parse("half_away")
+    return Arithmetic(edge=edge, tail_edge=tail, lanes=EDGE_LANES)
+
+
 RULES: dict[str, Rule] = {
-    "Dequantize": lambda site: record().replace(edge=EdgeRule.parse("half_away affine")),
+    "Quantize": quantize,
+    "Dequantize": dequantize,
+    "Rescale": rescale,
     "Conv1d": convolution,
     "Conv2d": convolution,
     "ConvTranspose1d": transposed,

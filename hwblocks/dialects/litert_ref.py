@@ -171,7 +171,7 @@ RULES: dict[str, Rule] = {
     "AvgPool2d": fixed(algorithm="truncated_average"),
     "ReduceMean": mean,
     "GlobalAvgPool": mean,
-    "ReduceSum": fixed("double_round", algorithm="rescaled_sum"),
+    "ReduceSum": fixed("double_round", algorithm="unsigned_sum"),
     "ArgMax": fixed(),
     "ArgMin": fixed(),
     "L2Norm": fixed("double_round", algorithm="integer_root"),

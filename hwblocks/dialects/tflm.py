@@ -61,6 +61,7 @@ RULES: dict[str, Rule] = {
     "Tanh": logistic,
     "ELU": fixed(algorithm="float_table"),
     "GELU": missing,
+    "ReduceSum": fixed("double_round", algorithm="rescaled_sum"),
     "Softmax": softmax,
     "LSTM": fixed("double_round", algorithm="table_gates"),
     "SVDF": fixed("double_round scale_precision=float32", algorithm="any_state"),

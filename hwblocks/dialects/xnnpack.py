@@ -5,13 +5,19 @@ Source: google/XNNPACK `src/microparams-init.c` and the scalar kernels; what it 
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from hwblocks.dialects import litert_opt
-from hwblocks.dialects.litert_ref import ACCUMULATOR_32, bits, is_hybrid, record
+from hwblocks.dialects.litert_ref import ACCUMULATOR_32, bits, record
 from hwblocks.graph.dialect import Dialect, Rule
 from hwblocks.graph.site import Site, scalar_scale
+from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.edge import EdgeRule
 
+ACCUMULATOR_28 = Accumulator("int28 wrap")
 RECIPROCAL = EdgeRule.parse("reciprocal half_even")
 
 
@@ -85,12 +91,30 @@ def quantize(site: Site) -> Arithmetic | str | None:
     """Times the reciprocal of the scale, half to even."""
     if site.output.format.bits == 8:
         return record().replace(edge=RECIPROCAL)
-    return record()
+    return litert_opt.quantize(site)
+
+
+def transposed(site: Site) -> Arithmetic | str | None:
+    """As other layers; not where outputs beyond the kernel's reach are padded on."""
+    extra: Any = site.node.block.output_padding  # type: ignore[attr-defined]
+    return litert_opt.transposed(site) if np.any(extra) else layer(site)
 
 
 def linear(site: Site) -> Arithmetic | str | None:
-    """As other layers; not hybrid ones."""
-    return layer(site) if not is_hybrid(site) else litert_opt.linear(site)
+    """As other layers; 4-bit weights in sums of 28 bits, where their rows fill whole bytes; not hybrid ones."""
+    x, w = site.input(0).format, site.input(1)
+    if not x.is_quantized or x.bits != 8 or site.output.format.bits != 8:
+        return litert_opt.linear(site)
+    if w.format.bits == 4:  # the kernel holds weights and sums 16 times as large in 32 bits
+        return record("float32", accumulator=ACCUMULATOR_28) if w.shape[-1] % 2 == 0 else litert_opt.linear(site)
+    return layer(site)
+
+
+def matmul(site: Site) -> Arithmetic | str | None:
+    """As layers, where the second operand's zero point is 0."""
+    b = site.input(1).format
+    per_tensor = not isinstance(b.scale, tuple)
+    return layer(site) if delegated(site) and per_tensor and b.zero_point == 0 else litert_opt.DIALECT.arithmetic(site)
 
 
 RULES: dict[str, Rule] = {
@@ -99,14 +123,16 @@ RULES: dict[str, Rule] = {
     "Rescale": within(2.0**-8, 2.0**7, converted, "Rescale"),
     "Conv1d": otherwise(layer, "Conv1d"),
     "Conv2d": otherwise(layer, "Conv2d"),
-    "ConvTranspose1d": otherwise(layer, "ConvTranspose1d"),
-    "ConvTranspose2d": otherwise(layer, "ConvTranspose2d"),
-    "Linear": otherwise(layer, "Linear"),
+    "ConvTranspose1d": otherwise(transposed, "ConvTranspose1d"),
+    "ConvTranspose2d": otherwise(transposed, "ConvTranspose2d"),
+    "Linear": linear,
+    "MatMul": matmul,
     "Add": otherwise(summed, "Add"),
     "Sub": otherwise(summed, "Sub"),
     "Mul": otherwise(product, "Mul"),
     "LeakyReLU": within(2.0**-8, 2.0**7, leaky, "LeakyReLU"),
     "ReduceMean": otherwise(mean, "ReduceMean"),
+    "ResizeBilinear": otherwise(lambda site: record(algorithm="eleven_bit_weights"), "ResizeBilinear"),
 }
 
 DIALECT = Dialect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -125,6 +126,15 @@ def tail_start(site: Site, channels: int) -> int:
     if arithmetic.tail is None or not arithmetic.lanes:
         return channels
     return channels // arithmetic.lanes * arithmetic.lanes
+
+
+def in_tail(site: Site, shape: Shape) -> np.ndarray[Any, Any]:
+    """Mask of the elements [N, *shape] that a runtime's remainder loop takes: the last ones of each sample."""
+    lanes = site.arithmetic.lanes or 1
+    lead = shape[0] if len(shape) == len(site.output.shape) and site.output.shape[:1] != shape[:1] else 1
+    count = math.prod(shape) // max(lead, 1)
+    rest = np.arange(count) >= count // lanes * lanes
+    return np.broadcast_to(rest, (lead, count)).reshape(shape)
 
 
 def accumulate_epilogue(

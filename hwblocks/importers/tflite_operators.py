@@ -58,8 +58,7 @@ def conv_2d(build: TfliteImporter, op: TfliteOperator) -> None:
     if groups > 1 and w.shape[-1] == 1:
         w = moved_weight(build, op, w)
     block = conv.Conv2d(groups=groups, **windowed(op, x.shape[1:3], w.shape[1:3]))
-    attributes = {"grouped": "1"} if groups > 1 else {}
-    build.add(op, block, [x, w, b], activation=fused(op), attributes=attributes)
+    build.add(op, block, [x, w, b], activation=fused(op), attributes={"operator": op.name})
 
 
 def moved_weight(build: TfliteImporter, op: TfliteOperator, w: Value) -> Value:
@@ -67,7 +66,7 @@ def moved_weight(build: TfliteImporter, op: TfliteOperator, w: Value) -> Value:
     tensor = w.tensor
     assert tensor.value is not None
     format = tensor.format.replace(axis=3) if isinstance(tensor.format.scale, tuple) else tensor.format
-    return build.builder.constant(f"{tensor.name}.moved", np.moveaxis(tensor.value, 0, -1), format)
+    return build.builder.constant(f"{tensor.name}.moved", np.moveaxis(tensor.value, (0, 3), (3, 0)), format)
 
 
 def depthwise_conv_2d(build: TfliteImporter, op: TfliteOperator) -> None:
@@ -77,7 +76,7 @@ def depthwise_conv_2d(build: TfliteImporter, op: TfliteOperator) -> None:
     if groups == 1:
         w = build.builder.constant(f"{w.name}.moved", *full_weight(w))
     block = conv.Conv2d(groups=groups, **windowed(op, x.shape[1:3], w.shape[1:3]))
-    build.add(op, block, [x, w, b], activation=fused(op))
+    build.add(op, block, [x, w, b], activation=fused(op), attributes={"operator": op.name})
 
 
 def full_weight(w: Value) -> tuple[Array, Any]:

@@ -19,7 +19,8 @@ class Arithmetic:
 
     rounding, overflow: of the cast to the output format (tables, algorithms; overflow of requantization too).
     requantize, accumulator: of sums of products. bias_bits: width the bias was limited to.
-    tail, lanes: channels after the last whole group of `lanes` requantize by `tail` (a runtime's remainder loop).
+    lanes: how many elements a runtime's vector loop takes at a time; those after the last whole group go by `tail`
+    (in place of requantize; channels of a layer, elements of an element-wise operator) or `tail_edge` (of edge).
     edge: how floats become codes and codes floats; of clamp bounds too. None: the block's own rules.
     algorithm: a named algorithm, None for the block's own. table: how its tables are built, where there is a choice.
     """
@@ -34,6 +35,7 @@ class Arithmetic:
     lanes: int | None = None
     edge: EdgeRule | None = None
     table: str | None = None
+    tail_edge: EdgeRule | None = None
 
     def replace(self, **changes: Any) -> Arithmetic:
         """A copy with some fields changed."""
@@ -62,6 +64,7 @@ class Arithmetic:
             "lanes": int,
             "edge": EdgeRule.parse,
             "table": str,
+            "tail_edge": EdgeRule.parse,
         }
         unknown = sorted(set(record) - set(readers))
         if unknown:

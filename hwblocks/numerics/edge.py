@@ -18,7 +18,7 @@ from hwblocks.numerics.rounding import Rounding, round_real
 Array = np.ndarray[Any, Any]
 
 CHOICES = {
-    "scaling": ("divide", "reciprocal"),
+    "scaling": ("divide", "reciprocal", "divide64"),
     "zero_point": ("after", "inside"),
     "back": ("centre", "affine"),
 }
@@ -26,9 +26,10 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class EdgeRule:
-    """code = saturate(round(x scaled by 1 / scale) + zero point), all in float32.
+    """code = saturate(round(x scaled by 1 / scale) + zero point), in float32 unless said.
 
-    scaling: x / scale, or x · (1 / scale). rounding: of the quotient. zero_point: added after rounding, or inside it.
+    scaling: x / scale, x · (1 / scale), or x / scale in float64 (divide64). rounding: of the quotient.
+    zero_point: added after rounding, or inside it.
     back: float32(scale · (code − zero point)) rounded once, or float32(code · scale) + float32(−zero point · scale).
 
     >>> EdgeRule.parse("divide half_away").codes(np.array([0.5, 1.5]), Format("int8"))[0].tolist()
@@ -72,15 +73,21 @@ class EdgeRule:
         x = np.asarray(x, dtype=np.float32)
         if np.isnan(x).any():
             raise InputError("NaN cannot be quantized; clean the data")
-        scales, zero = format.scales(x.ndim).astype(np.float32), format.zero_points(x.ndim)
+        zero = format.zero_points(x.ndim)
         with np.errstate(over="ignore"):
-            scaled = x / scales if self.scaling == "divide" else x * (np.float32(1) / scales)
+            scaled = self._scaled(x, format.scales(x.ndim))
             if self.zero_point == "inside":
-                scaled, zero = scaled + zero.astype(np.float32), np.zeros_like(zero)
+                scaled, zero = scaled + zero.astype(scaled.dtype), np.zeros_like(zero)
         bounded = np.clip(scaled.astype(np.float64), -(2.0**62), 2.0**62)
         whole = round_real(bounded, self.rounding)
         outside = (whole < format.lo - zero) | (whole > format.hi - zero)
         return np.clip(whole, format.lo - zero, format.hi - zero).astype(np.int64) + zero, outside
+
+    def _scaled(self, x: Array, scales: Array) -> Array:
+        if self.scaling == "divide64":
+            return np.asarray(x.astype(np.float64) / scales)
+        single = scales.astype(np.float32)
+        return np.asarray(x / single if self.scaling == "divide" else x * (np.float32(1) / single))
 
     def code(self, real: float, format: Format) -> int:
         """The code of one real bound; infinite bounds are the ends of the format."""
