@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,7 @@ from hwblocks.importers.tflite_file import read_tflite
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("tflite_micro")
-sys.path.insert(0, str(Path(__file__).parent))
-import operator_cases as cases
-import operator_models as models
+cases, models = import_module("operator_cases"), import_module("operator_models")
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 COUNT = 2000 if FUZZ else 200
@@ -42,6 +41,18 @@ TAKEN = {
 }
 
 
+EXCEPTIONS = tomllib.loads(Path(__file__).with_name("cannot_be_equal.toml").read_text(encoding="utf-8"))["operators"]
+
+
+def differs_on_ties_alone(graph, codes, got, wanted):
+    """True when the function's exact value lies within 1e-5 code of a tie wherever the codes differ."""
+    (node,) = graph.nodes
+    x, y = graph.tensors[node.inputs[0]].format, graph.tensors[node.outputs[0]].format
+    exact = node.block.function(x.dequantize(codes)) / y.scale
+    near = np.abs(np.abs(exact % 1) - 0.5) < 1e-5
+    return near[got != wanted].all() and np.abs(got.astype(int) - wanted).max() <= 1
+
+
 @pytest.mark.parametrize("family", cases.FAMILIES)
 def test_operators_equal_the_runtimes(family):
     taken = dict.fromkeys(DIALECTS, 0)
@@ -56,6 +67,9 @@ def test_operators_equal_the_runtimes(family):
                 continue
             taken[dialect] += 1
             (got,) = hb.run(graph, [a[None] for a in case.inputs], dialect=dialect).outputs.values()
-            np.testing.assert_array_equal(got.reshape(wanted.shape), wanted, f"{family} {dialect} seed {seed}")
+            got = got.reshape(wanted.shape)
+            if dialect in EXCEPTIONS.get(family, {}) and differs_on_ties_alone(graph, case.inputs[0], got, wanted):
+                continue
+            np.testing.assert_array_equal(got, wanted, f"{family} {dialect} seed {seed}")
     for dialect, count in taken.items():
         assert count >= COUNT * TAKEN.get((family, dialect), 0.95), (family, dialect, count)
