@@ -16,6 +16,7 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 
 F32 = np.float32
+FAR = 2.0**60
 
 
 def fma(a: Array, b: Any, c: Any) -> Array:
@@ -24,8 +25,8 @@ def fma(a: Array, b: Any, c: Any) -> Array:
 
 
 def nearest(v: Array) -> Array:
-    """Half to even, as int64."""
-    return np.rint(v.astype(np.float64)).astype(np.int64)
+    """Half to even, as int64; infinities stay far outside every format."""
+    return np.clip(np.rint(v.astype(np.float64)), -FAR, FAR).astype(np.int64)
 
 
 @algorithm("fused_sum", "Add", "Sub")
@@ -101,7 +102,8 @@ def table_softmax(site: Site, x: Array) -> Array:
     powers = table[codes - codes.max(axis=-1, keepdims=True) + 255]
     total = np.cumsum(powers, axis=-1, dtype=F32)[..., -1:]
     steps = np.floor(F32(1) / F32(scalar_scale(y)))
-    made = nearest(powers * steps / total) + scalar_zero_point(y)
+    with np.errstate(over="ignore"):
+        made = nearest(powers * steps / total) + scalar_zero_point(y)
     return np.moveaxis(made, -1, axis)
 
 

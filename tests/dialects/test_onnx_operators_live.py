@@ -1,0 +1,404 @@
+"""Random quantized ONNX operators against ONNX Runtime, and the golden vectors of the formulas."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hwblocks as hb
+from hwblocks.dialects import ort_avx2
+from hwblocks.importers.from_onnx import import_model
+from hwblocks.numerics.accumulator import accumulate
+
+onnx = pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+from onnx import helper, numpy_helper  # noqa: E402
+
+FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+COUNT = 2000 if FUZZ else 200
+SEED = int.from_bytes(os.urandom(4)) if FUZZ else 0
+MICROSOFT = "com.microsoft"
+VNNI = "vnni" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else False
+
+
+def one(op, inputs, constants, attributes=None, domain="", outputs=1, opset=13):
+    """A model of one operator: `inputs` are run-time arrays by name, `constants` the others, in the order of `op[1]`."""
+    name, order = op
+    node = helper.make_node(name, order, [f"y{i}" for i in range(outputs)], domain=domain, **(attributes or {}))
+    given = [
+        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in inputs.items()
+    ]
+    made = [helper.make_empty_tensor_value_info(f"y{i}") for i in range(outputs)]
+    stored = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
+    graph = helper.make_graph([node], "one", given, made, stored)
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
+    model = helper.make_model(graph, opset_imports=opsets)
+    model.ir_version = 8
+    return model
+
+
+def runtime(model, inputs, optimise=False):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+    return ort.InferenceSession(model.SerializeToString(), options).run(None, inputs)
+
+
+def ours(model, inputs, dialect="ort-noopt"):
+    graph = import_model(model, {n: a.shape for n, a in inputs.items()}, "one")
+    made = hb.run(graph, {n: a[None] for n, a in inputs.items()}, dialect=dialect).outputs
+    return list(made.values())
+
+
+def check(model, inputs, seed):
+    wanted, got = runtime(model, inputs), ours(model, inputs)
+    for a, b in zip(got, wanted, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a.reshape(b.shape), b, f"seed {seed}")
+
+
+def codes(rng, kind, shape, reach=None):
+    limits = np.iinfo(kind)
+    low, high = (limits.min, limits.max) if reach is None else (-reach, reach)
+    return rng.integers(low, high + 1, shape).astype(kind)
+
+
+def scale(rng, low=-7, high=0):
+    return np.float32(2.0 ** rng.uniform(low, high))
+
+
+def zero(rng, kind):
+    limits = np.iinfo(kind)
+    return np.array(rng.choice([limits.min, limits.max, rng.integers(limits.min, limits.max + 1)]), kind)
+
+
+def kinds(rng):
+    """Types of activations and weights that every machine sums exactly, and the weights' reach."""
+    return [("uint8", "uint8", None), ("int8", "int8", None), ("uint8", "int8", 63)][int(rng.integers(3))]
+
+
+def qlinear_conv(rng):
+    x_kind, w_kind, reach = kinds(rng)
+    groups = int(rng.choice([1, 1, 2]))
+    inner, outputs = int(rng.integers(1, 5)), int(rng.integers(1, 5)) * groups
+    if rng.random() < 0.25:
+        groups, inner, outputs = (n := int(rng.choice([1, 3, 8, 17]))), 1, n
+    kernel = rng.integers(1, 4, 2)
+    x = codes(rng, x_kind, (int(rng.integers(1, 3)), inner * groups, *rng.integers(6, 10, 2)))
+    w = codes(rng, w_kind, (outputs, inner, *kernel), reach)
+    per_channel = rng.random() < 0.5
+    w_scale = np.float32(2.0 ** rng.uniform(-9, -4, outputs)) if per_channel else scale(rng, -9, -4)
+    w_zero = (
+        np.zeros(outputs if per_channel else (), w_kind)
+        if w_kind == "int8"
+        else np.full(outputs if per_channel else (), zero(rng, w_kind))
+    )
+    x_scale, fan = scale(rng), inner * kernel.prod()
+    constants = {
+        "xs": x_scale,
+        "xz": zero(rng, x_kind),
+        "w": w,
+        "ws": w_scale,
+        "wz": w_zero.astype(w_kind),
+        "ys": np.float32(x_scale * np.median(w_scale) * 70 * np.sqrt(fan) * 2.0 ** rng.uniform(-1, 1)),
+        "yz": zero(rng, x_kind),
+    }
+    order = ["x", *constants]
+    if rng.random() < 0.7:
+        constants["b"] = rng.integers(-5000, 5000, outputs).astype(np.int32)
+        order.append("b")
+    attributes = {
+        "group": groups,
+        "strides": rng.integers(1, 3, 2).tolist(),
+        "pads": rng.integers(0, 3, 4).tolist(),
+        "dilations": rng.integers(1, 3, 2).tolist(),
+    }
+    return one(("QLinearConv", order), {"x": x}, constants, attributes), {"x": x}
+
+
+def qlinear_matmul(rng):
+    a_kind, b_kind, reach = kinds(rng)
+    m, k, n = (int(v) for v in rng.choice([1, 2, 3, 7, 8, 9, 16, 17, 33], 3))
+    a, b = codes(rng, a_kind, (2, m, k)), codes(rng, b_kind, (k, n), reach)
+    constants = {
+        "as": scale(rng),
+        "az": zero(rng, a_kind),
+        "b": b,
+        "bs": scale(rng),
+        "bz": zero(rng, b_kind) if reach is None else np.array(0, b_kind),
+    }
+    constants["ys"] = np.float32(constants["as"] * constants["bs"] * 6000 * np.sqrt(k) / 60 * 2.0 ** rng.uniform(-1, 1))
+    constants["yz"] = zero(rng, a_kind)
+    return one(("QLinearMatMul", ["a", *constants]), {"a": a}, constants), {"a": a}
+
+
+def qgemm(rng):
+    a_kind, b_kind, reach = kinds(rng)
+    m, k, n = (int(v) for v in rng.choice([1, 2, 3, 7, 8, 9, 16, 17, 33], 3))
+    transposed = int(rng.integers(2))
+    a, b = codes(rng, a_kind, (m, k)), codes(rng, b_kind, (n, k) if transposed else (k, n), reach)
+    constants = {
+        "as": scale(rng),
+        "az": zero(rng, a_kind),
+        "b": b,
+        "bs": scale(rng),
+        "bz": zero(rng, b_kind) if reach is None else np.array(0, b_kind),
+    }
+    constants["c"] = rng.integers(-5000, 5000, n).astype(np.int32)
+    if rng.random() < 0.7:
+        constants["ys"] = np.float32(constants["as"] * constants["bs"] * 100 * np.sqrt(k) * 2.0 ** rng.uniform(-1, 1))
+        constants["yz"] = zero(rng, a_kind)
+    return one(("QGemm", ["a", *constants]), {"a": a}, constants, {"transB": transposed}, MICROSOFT), {"a": a}
+
+
+def pair(name):
+    def draw(rng):
+        kind = str(rng.choice(["uint8", "int8"]))
+        shape = tuple(rng.integers(1, 9, int(rng.integers(1, 4))))
+        other = shape if rng.random() < 0.6 else shape[-1:] if rng.random() < 0.5 else (1,)
+        a, b = codes(rng, kind, shape), codes(rng, kind, other)
+        constants = {"as": scale(rng), "az": zero(rng, kind), "bs": scale(rng), "bz": zero(rng, kind)}
+        typical = (
+            constants["as"] * constants["bs"] * 60 if name == "QLinearMul" else max(constants["as"], constants["bs"])
+        )
+        constants |= {"ys": np.float32(typical * 2.0 ** rng.uniform(-1, 1)), "yz": zero(rng, kind)}
+        if rng.random() < 0.2:
+            constants = {n: (np.float32(2.0 ** int(np.log2(v))) if n[1] == "s" else v) for n, v in constants.items()}
+        inputs = {"a": a, "b": b}
+        if rng.random() < 0.3:
+            constants["b"] = inputs.pop("b")
+        return one((name, ["a", "as", "az", "b", "bs", "bz", "ys", "yz"]), inputs, constants, None, MICROSOFT), inputs
+
+    return draw
+
+
+def single(name, attributes=lambda rng: {}, near=1.0, shape=None):
+    def draw(rng):
+        kind = str(rng.choice(["uint8", "int8"]))
+        x = codes(rng, kind, shape(rng) if shape else tuple(rng.integers(1, 9, 3)))
+        xs = scale(rng, -6, -1)
+        ys = np.float32(1 / 256) if name == "QLinearSigmoid" else np.float32(xs * 2.0 ** rng.uniform(-near, near))
+        constants = {"xs": xs, "xz": zero(rng, kind), "ys": ys, "yz": zero(rng, kind)}
+        if name == "QLinearSoftmax":
+            constants |= {"ys": np.float32(rng.choice([1 / 256, 1 / 255])), "yz": np.array(np.iinfo(kind).min, kind)}
+        return one((name, ["x", *constants]), {"x": x}, constants, attributes(rng), MICROSOFT), {"x": x}
+
+    return draw
+
+
+def image(rng):
+    return (1, int(rng.choice([1, 3, 8, 17])), *rng.integers(4, 9, 2))
+
+
+def windows(rng):
+    kernel = rng.integers(1, 4, 2)
+    return {
+        "kernel_shape": kernel.tolist(),
+        "strides": rng.integers(1, 3, 2).tolist(),
+        "pads": [int(rng.integers(0, k)) for k in (*kernel, *kernel)],
+        "count_include_pad": int(rng.integers(2)),
+    }
+
+
+def qlinear_concat(rng):
+    kind = str(rng.choice(["uint8", "int8"]))
+    shapes = [(2, int(n), 3) for n in rng.integers(1, 5, int(rng.integers(2, 4)))]
+    ys, yz = scale(rng), zero(rng, kind)
+    constants, order, inputs = {"ys": ys, "yz": yz}, ["ys", "yz"], {}
+    for i, shape in enumerate(shapes):
+        same = rng.random() < 0.3
+        inputs[f"x{i}"] = codes(rng, kind, shape)
+        constants |= {f"s{i}": ys if same else scale(rng), f"z{i}": yz if same else zero(rng, kind)}
+        order += [f"x{i}", f"s{i}", f"z{i}"]
+    return one(("QLinearConcat", order), inputs, constants, {"axis": 1}, MICROSOFT), inputs
+
+
+def quantize(rng):
+    kind = str(rng.choice(["uint8", "int8", "uint16", "int16"]))
+    s, z = scale(rng), zero(rng, kind)
+    limits = np.iinfo(kind)
+    x = ((rng.integers(2 * limits.min, 2 * limits.max, 50) / 2 - float(z)) * s).astype(np.float32)
+    return one(("QuantizeLinear", ["x", "s", "z"]), {"x": x}, {"s": s, "z": z}, {"axis": 0}, opset=21), {"x": x}
+
+
+def dequantize(rng):
+    kind = str(rng.choice(["uint8", "int8", "int16"]))
+    x = codes(rng, kind, (50,))
+    constants = {"s": scale(rng), "z": zero(rng, kind)}
+    return one(("DequantizeLinear", ["x", "s", "z"]), {"x": x}, constants, {"axis": 0}, opset=21), {"x": x}
+
+
+def dynamic_quantize(rng):
+    x = (rng.normal(size=(int(rng.integers(1, 5)), 7)) * 2.0 ** rng.uniform(-6, 6) + rng.uniform(-3, 3)).astype(
+        np.float32
+    )
+    return one(("DynamicQuantizeLinear", ["x"]), {"x": x}, {}, outputs=3), {"x": x}
+
+
+def matmul_integer(rng):
+    a_kind, b_kind, reach = kinds(rng)
+    m, k, n = (int(v) for v in rng.choice([1, 2, 3, 8, 9, 17, 33], 3))
+    a = codes(rng, a_kind, (m, k))
+    constants = {
+        "b": codes(rng, b_kind, (k, n), reach),
+        "az": zero(rng, a_kind),
+        "bz": zero(rng, b_kind) if reach is None else np.array(0, b_kind),
+    }
+    return one(("MatMulInteger", ["a", "b", "az", "bz"]), {"a": a}, constants), {"a": a}
+
+
+def conv_integer(rng):
+    inner, outputs, kernel = int(rng.integers(1, 4)), int(rng.integers(1, 5)), rng.integers(1, 4, 2)
+    x = codes(rng, "uint8", (1, inner, *rng.integers(4, 8, 2)))
+    constants = {
+        "w": codes(rng, "uint8", (outputs, inner, *kernel)),
+        "xz": zero(rng, "uint8"),
+        "wz": zero(rng, "uint8"),
+    }
+    attributes = {"strides": rng.integers(1, 3, 2).tolist(), "pads": rng.integers(0, 2, 4).tolist()}
+    return one(("ConvInteger", ["x", *constants]), {"x": x}, constants, attributes), {"x": x}
+
+
+def integer_to_float(rng):
+    m, k, n = (int(v) for v in rng.choice([1, 2, 3, 8, 9, 17], 3))
+    a = codes(rng, "uint8", (m, k))
+    constants = {
+        "b": codes(rng, "uint8", (k, n)),
+        "as": scale(rng),
+        "bs": np.float32(2.0 ** rng.uniform(-7, 0, n)),
+        "az": zero(rng, "uint8"),
+    }
+    constants["bz"] = np.full(n, zero(rng, "uint8"))
+    order = ["a", "b", "as", "bs", "az", "bz"]
+    if rng.random() < 0.5:
+        constants["c"] = rng.normal(size=n).astype(np.float32)
+        order.append("c")
+    return one(("MatMulIntegerToFloat", order), {"a": a}, constants, None, MICROSOFT), {"a": a}
+
+
+def dynamic_matmul(rng):
+    m, k, n = (int(v) for v in rng.choice([1, 2, 3, 8, 9, 17], 3))
+    a = rng.normal(size=(m, k)).astype(np.float32)
+    constants = {"b": codes(rng, "int8", (k, n), 63), "bs": scale(rng), "bz": np.array(0, np.int8)}
+    return one(("DynamicQuantizeMatMul", ["a", *constants]), {"a": a}, constants, None, MICROSOFT), {"a": a}
+
+
+FAMILIES = {
+    "QLinearConv": qlinear_conv,
+    "QLinearMatMul": qlinear_matmul,
+    "QGemm": qgemm,
+    "QLinearAdd": pair("QLinearAdd"),
+    "QLinearMul": pair("QLinearMul"),
+    "QLinearSigmoid": single("QLinearSigmoid"),
+    "QLinearLeakyRelu": single("QLinearLeakyRelu", lambda rng: {"alpha": float(rng.uniform(0.01, 0.9))}),
+    "QLinearSoftmax": single("QLinearSoftmax", lambda rng: {"axis": -1, "opset": 13}),
+    "QLinearGlobalAveragePool": single("QLinearGlobalAveragePool", lambda rng: {"channels_last": 0}, 1.0, image),
+    "QLinearAveragePool": single("QLinearAveragePool", windows, 1.0, image),
+    "QLinearConcat": qlinear_concat,
+    "QuantizeLinear": quantize,
+    "DequantizeLinear": dequantize,
+    "DynamicQuantizeLinear": dynamic_quantize,
+    "MatMulInteger": matmul_integer,
+    "ConvInteger": conv_integer,
+    "MatMulIntegerToFloat": integer_to_float,
+    "DynamicQuantizeMatMul": dynamic_matmul,
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_operators_equal_the_runtime(family):
+    for number in range(COUNT):
+        seed = [SEED, number, *family.encode()]
+        model, inputs = FAMILIES[family](np.random.default_rng(seed))
+        check(model, inputs, seed)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_dynamic_lstm_is_near_the_runtime(direction):
+    rng = np.random.default_rng(8)
+    count, steps, batch, inner, hidden = 1 + (direction == "bidirectional"), 5, 2, 6, 4
+    x = rng.normal(size=(steps, batch, inner)).astype(np.float32)
+    constants = {
+        "w": codes(rng, "int8", (count, inner, 4 * hidden), 63),
+        "r": codes(rng, "int8", (count, hidden, 4 * hidden), 63),
+        "b": rng.normal(size=(count, 8 * hidden)).astype(np.float32),
+        "ws": np.full(count, 0.01, np.float32),
+        "wz": np.zeros(count, np.int8),
+        "rs": np.full(count, 0.02, np.float32),
+        "rz": np.zeros(count, np.int8),
+    }
+    order = ["x", "w", "r", "b", "", "", "", "", "ws", "wz", "rs", "rz"]
+    attributes = {"direction": direction, "hidden_size": hidden}
+    model = one(("DynamicQuantizeLSTM", order), {"x": x}, constants, attributes, MICROSOFT, 3)
+    for got, wanted in zip(ours(model, {"x": x}), runtime(model, {"x": x}), strict=True):
+        np.testing.assert_allclose(got.reshape(wanted.shape), wanted, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_specials_of_quantize_linear(kind):
+    x = np.array([np.inf, -np.inf, 1e20, -1e20, 3e9, -3e9, 0, -0.0], np.float32)
+    constants = {"s": np.float32(1), "z": np.array(3, kind)}
+    model = one(("QuantizeLinear", ["x", "s", "z"]), {"x": x}, constants, {"axis": 0})
+    wanted = {"uint8": [255, 0, 255, 0, 255, 0, 3, 3], "int8": [127, -128, 127, -128, 127, -128, 3, 3]}[kind]
+    assert runtime(model, {"x": x})[0].tolist() == wanted
+    from hwblocks.numerics.edge import EdgeRule
+    from hwblocks.numerics.formats import Format
+
+    assert EdgeRule().codes(x, Format(kind, zero_point=3))[0].tolist() == wanted
+
+
+def matmul_of_ones(y_zero):
+    a = np.array([[5]], np.uint8)
+    constants = {
+        "as": np.float32(0.5),
+        "az": np.uint8(0),
+        "b": np.array([[1]], np.uint8),
+        "bs": np.float32(1),
+        "bz": np.uint8(0),
+        "ys": np.float32(1),
+        "yz": np.uint8(y_zero),
+    }
+    return one(("QLinearMatMul", ["a", *constants]), {"a": a}, constants), {"a": a}
+
+
+@pytest.mark.parametrize(("y_zero", "runtimes", "standard"), [(0, 2, 2), (1, 3, 4)])
+def test_the_zero_point_stands_after_rounding_in_the_runtime_and_before_it_in_the_standard(y_zero, runtimes, standard):
+    model, inputs = matmul_of_ones(y_zero)
+    assert ours(model, inputs)[0].item() == runtimes == runtime(model, inputs)[0].item()
+    assert ours(model, inputs, "onnx")[0].item() == standard
+
+
+def test_pair_saturation():
+    """255 · 127 twice leaves 16 bits: 32767 + (255 · 127 − 255 · 128) = 32512, where the exact sum is 64515."""
+    a, b = np.array([[255] * 4]), np.array([[127], [127], [127], [-128]])
+    assert accumulate(a, b, None, ort_avx2.PAIRS)[0].item() == 32512
+    assert accumulate(a, b, None, ort_avx2.EXACT)[0].item() == 64515
+
+
+def test_addition_and_product_of_the_specification():
+    a, b = np.array([0, 100, 200, 255], np.uint8), np.array([255, 7, 128, 0], np.uint8)
+    constants = {
+        "as": np.float32(0.5),
+        "az": np.uint8(128),
+        "bs": np.float32(0.25),
+        "bz": np.uint8(128),
+        "ys": np.float32(1),
+        "yz": np.uint8(127),
+    }
+    order = ["a", "as", "az", "b", "bs", "bz", "ys", "yz"]
+    model = one(("QLinearAdd", order), {"a": a, "b": b}, constants, None, MICROSOFT)
+    assert ours(model, {"a": a, "b": b})[0].ravel().tolist() == [95, 83, 163, 158]
+    model = one(("QLinearMul", order), {"a": a, "b": b}, constants | {"ys": np.float32(16)}, None, MICROSOFT)
+    assert ours(model, {"a": a, "b": b})[0].ravel().tolist() == [0, 153, 127, 0]
+
+
+@pytest.mark.parametrize(("step", "first"), [(1 / 256, 127), (np.float32(1 / 255), 126)])
+def test_softmax_floors_its_steps(step, first):
+    x = np.array([[127, -128, -128, -128]], np.int8)
+    constants = {"xs": np.float32(0.2), "xz": np.int8(0), "ys": np.float32(step), "yz": np.int8(-128)}
+    model = one(("QLinearSoftmax", ["x", *constants]), {"x": x}, constants, {"axis": -1, "opset": 13}, MICROSOFT)
+    assert ours(model, {"x": x})[0].ravel().tolist() == [first, -128, -128, -128]
