@@ -93,7 +93,10 @@ def sequential_mean(site: Site, x: Array) -> Array:
 
 @algorithm("float_table_256", "Softmax")
 def table_softmax(site: Site, x: Array) -> Array:
-    """Powers from a float32 table, summed in order; y = half_even(f32(t · Y) / Σ) + zy with Y = floor(f32(1 / sy))."""
+    """Powers t from a float32 table, summed in order; y = half_even(t · Y / Σ) + zy, Y = floor(f32(1 / sy)).
+
+    The quotient is taken in float64: near the largest float32 the product would overflow.
+    """
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
     scale, length = scale_of(site, 0), x.shape[axis]
     room = max(0.0, float(np.log(np.finfo(F32).max / length)) - 5) / scale
@@ -102,8 +105,7 @@ def table_softmax(site: Site, x: Array) -> Array:
     powers = table[codes - codes.max(axis=-1, keepdims=True) + 255]
     total = np.cumsum(powers, axis=-1, dtype=F32)[..., -1:]
     steps = np.floor(F32(1) / F32(scalar_scale(y)))
-    with np.errstate(over="ignore"):
-        made = nearest(powers * steps / total) + scalar_zero_point(y)
+    made = nearest(powers.astype(np.float64) * steps / total) + scalar_zero_point(y)
     return np.moveaxis(made, -1, axis)
 
 
