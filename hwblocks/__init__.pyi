@@ -60,7 +60,6 @@ from hwblocks.blocks.pooling import MaxPool1d as MaxPool1d
 from hwblocks.blocks.pooling import MaxPool2d as MaxPool2d
 from hwblocks.blocks.quantizers import BipolarQuant as BipolarQuant
 from hwblocks.blocks.quantizers import FloatQuant as FloatQuant
-from hwblocks.blocks.quantizers import MultiThreshold as MultiThreshold
 from hwblocks.blocks.quantizers import Quant as Quant
 from hwblocks.blocks.quantizers import Trunc as Trunc
 from hwblocks.blocks.reduction import ArgMax as ArgMax
@@ -94,6 +93,8 @@ from hwblocks.blocks.slicing import Tile as Tile
 from hwblocks.blocks.slicing import Unstack as Unstack
 from hwblocks.blocks.softmax import LogSoftmax as LogSoftmax
 from hwblocks.blocks.softmax import Softmax as Softmax
+from hwblocks.blocks.steps import Lookup as Lookup
+from hwblocks.blocks.steps import MultiThreshold as MultiThreshold
 from hwblocks.blocks.svdf import SVDF as SVDF
 from hwblocks.composites.recurrent import LSTM as LSTM
 from hwblocks.composites.recurrent_dynamic import DynamicQuantizeLSTM as DynamicQuantizeLSTM

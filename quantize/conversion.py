@@ -18,7 +18,7 @@ from hwblocks.numerics.formats import Format
 from hwblocks.numerics.overflow import Overflow
 from hwblocks.numerics.rounding import Rounding
 from quantize.assignment import assign, check_overrides
-from quantize.domain import Domain, check_float, find_domain
+from quantize.domain import Domain, find_domain
 from quantize.edges import with_edges
 from quantize.format_table import FormatTable
 from quantize.groups import activation_constants
@@ -27,22 +27,25 @@ from quantize.passes import prepare
 from quantize.proof import unproven
 from quantize.range_table import RangeTable
 from quantize.recipe import Recipe, TensorRule, load_recipe
+from quantize.stated import convert_stated, states_formats
 from quantize.table_check import check_formats
 from quantize.weights import Sum, bias_format, sums_of
 
 
 def convert(
     model: Model,
-    ranges: RangeTable | None,
-    recipe: Recipe | str | Path = "int8",
+    ranges: RangeTable | None = None,
+    recipe: Recipe | str | Path | None = None,
     *,
     formats: FormatTable | None = None,
 ) -> Graph:
-    """The integer graph of a float model.
+    """The integer graph of a float model, or of a model that states its formats itself (QDQ, QONNX).
 
-    ranges: from `calibrate` (may be None when `formats` is given). recipe: a name, a Recipe or a file's path;
-    it says how values are rounded and sums accumulated and requantized. formats: an edited table from
-    `assign`, used as it is.
+    ranges: from `calibrate` (may be None when `formats` is given). recipe: a name, a Recipe or a file's path,
+    "int8" when it is not given; it says how values are rounded and sums accumulated and requantized. formats: an
+    edited table from `assign`, used as it is.
+    A model that carries quantizers or codes is converted from these, without ranges and formats (see
+    `quantize.stated.convert_stated`); a recipe then only says how sums are requantized.
 
     Each node carries its Arithmetic, each tensor its origin in the float graph. `metadata` holds the recipe's
     name, notes on what was decided beside it, and under "accumulator" either "safe" or the sums that may
@@ -57,8 +60,12 @@ def convert(
     >>> q.metadata["accumulator"]
     'safe'
     """
-    chosen, graph = load_recipe(recipe), as_graph(model)
-    check_float(graph)
+    graph = as_graph(model)
+    if states_formats(graph):
+        if ranges is not None or formats is not None:
+            raise ConversionError(f"graph {graph.name!r} states its own formats; convert it without ranges and formats")
+        return convert_stated(graph, None if recipe is None else load_recipe(recipe))
+    chosen = load_recipe("int8" if recipe is None else recipe)
     prepared = prepare(graph)
     if formats is None:
         if ranges is None:

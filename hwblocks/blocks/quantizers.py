@@ -1,6 +1,6 @@
 """Quantizers that stay in float, as QONNX and Brevitas write them: Quant, BipolarQuant, Trunc, FloatQuant.
 
-And MultiThreshold. All arithmetic is float32.
+All arithmetic is float32.
 Source: fastmachinelearning/qonnx, `src/qonnx/custom_op/general`; restated.
 """
 
@@ -203,33 +203,3 @@ class FloatQuant(Quantizer):
         else:
             made = np.where(beyond, np.nan if self.has_nan else np.copysign(top, made), made)
         return np.asarray(made.astype(np.float32) * scale)
-
-
-@dataclass(frozen=True)
-class MultiThreshold(Quantizer):
-    """y = out_scale · #{i : x ≥ T[c, i]} + out_bias: x [N, ..., C], thresholds [C or 1, levels].
-
-    Source: QONNX MultiThreshold, channels last.
-
-    >>> MultiThreshold()(np.array([[0.5]]), np.array([[0.0, 0.4, 1.0]]))
-    array([[2.]], dtype=float32)
-    """
-
-    out_scale: float = 1.0
-    out_bias: float = 0.0
-
-    input_names: ClassVar[tuple[str, ...]] = ("x", "thresholds")
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x, thresholds = shapes
-        if len(thresholds) != 2 or thresholds[0] not in (1, x[-1]):
-            raise self.fail("thresholds are [C or 1, levels]", *shapes)
-        return (x,)
-
-    def compute(self, x: Array, thresholds: Array) -> Array:
-        x, thresholds = single(x, thresholds)
-        count = (x[..., None] >= thresholds).sum(axis=-1)
-        return np.asarray(np.float32(self.out_scale) * count.astype(np.float32) + np.float32(self.out_bias))
-
-    def work(self, *shapes: Shape) -> Work:
-        return Work(compares=size(shapes[0]) * shapes[1][1])

@@ -10,7 +10,7 @@ from hwblocks.graph.block import Move
 from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
-from hwblocks.graph.rewrite import Rewriter, without_dead_nodes
+from hwblocks.graph.rewrite import Rewriter, only_consumer, without_dead_nodes
 from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics.formats import Format
 
@@ -87,12 +87,6 @@ def chain(graph: Graph, name: str) -> tuple[str, ...]:
     made = reader.outputs[0]
     uses = len(graph.consumers.get(made, ())) + graph.sinks.count(made)
     return tuple(names) if uses == 1 else ()
-
-
-def only_consumer(graph: Graph, name: str) -> Node | None:
-    """The one node that reads a tensor which is no output of the graph."""
-    readers = graph.consumers.get(name, ())
-    return readers[0] if len(readers) == 1 and name not in graph.sinks else None
 
 
 def stored(graph: Graph, name: str) -> Tensor | None:

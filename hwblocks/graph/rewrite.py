@@ -84,6 +84,12 @@ def folded(graph: Graph, evaluate: Callable[[Site], Sequence[np.ndarray[Any, Any
     return graph.replace(nodes=tuple(nodes), tensors=kept)
 
 
+def only_consumer(graph: Graph, name: str) -> Node | None:
+    """The one node that reads a tensor which is no output of the graph."""
+    readers = graph.consumers.get(name, ())
+    return readers[0] if len(readers) == 1 and name not in graph.sinks else None
+
+
 def without_dead_nodes(graph: Graph) -> Graph:
     """The graph without nodes whose outputs reach no output of the graph."""
     wanted = set(graph.sinks)

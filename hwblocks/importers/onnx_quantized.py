@@ -17,6 +17,7 @@ import hwblocks.blocks.pooling as pooling
 import hwblocks.blocks.quantizers as quantizers
 import hwblocks.blocks.shape as shape
 import hwblocks.blocks.softmax as softmax
+import hwblocks.blocks.steps as steps
 from hwblocks.composites.recurrent_dynamic import DynamicQuantizeLSTM
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
@@ -346,7 +347,7 @@ def companion(build: Importer, name: str, layout: str, rank: int) -> Value:
 def multi_threshold(build: Importer, node: OnnxNode) -> None:
     if str(node.attribute("data_layout", "NCHW")) not in ("NCHW", "NC"):
         raise GraphError("data_layout NCHW and NC are supported")
-    block = quantizers.MultiThreshold(float(node.attribute("out_scale", 1.0)), float(node.attribute("out_bias", 0.0)))
+    block = steps.MultiThreshold(float(node.attribute("out_scale", 1.0)), float(node.attribute("out_bias", 0.0)))
     layout = LAST if len(build.shape(node.inputs[0])) > 2 else FILE
     build.add(node, block, [build.value(node.inputs[0], layout), build.value(node.inputs[1])], layout)
 

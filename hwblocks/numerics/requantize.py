@@ -136,12 +136,16 @@ class Requantize:
     ) -> Epilogue:
         """The constants for these scales, one set per channel; clamp holds codes, counts says which sides count.
 
+        The output may have one scale per channel too, as sums kept for a later node have.
         Errors: FormatError for `shift` with a ratio that is no power of two, and for multipliers out of range.
         """
-        weights = np.broadcast_to(np.asarray(w_scale, dtype=np.float64), (channels,))
-        y_scale, zero = float(y_format.scale), int(y_format.zero_point)
-        distinct = {w: self._constants(float(x_scale), float(w), y_scale) for w in dict.fromkeys(weights.tolist())}
-        rows = [distinct[w] for w in weights.tolist()]
+        weights, steps = (
+            np.broadcast_to(np.asarray(s, dtype=np.float64), (channels,)) for s in (w_scale, y_format.scale)
+        )
+        zero = int(y_format.zero_point)
+        pairs = list(zip(weights.tolist(), steps.tolist(), strict=True))
+        distinct = {pair: self._constants(float(x_scale), *pair) for pair in dict.fromkeys(pairs)}
+        rows = [distinct[pair] for pair in pairs]
         low, high = clamp or (y_format.lo, y_format.hi)
         return Epilogue(
             self.scheme,

@@ -255,7 +255,16 @@ CASES = {
             hb.MultiThreshold(2.0, -1.0),
             (STEPS.reshape(3, 2), np.array([[-1.0, 0.5], [0.5, 2.0]])),
             np.array([[-1.0, -1], [1, 1], [3, 3]]),
-        )
+        ),
+        (
+            hb.MultiThreshold(),
+            (STEPS.reshape(3, 2), np.array([[-1.0, 0.5, 2.0]]), np.array([1.0, -1.0])),
+            np.array([[0.0, 2], [1, 1], [2, 0]]),
+        ),
+    ],
+    "Lookup": [
+        (hb.Lookup(-1), (np.array([[-1.0, 2], [0, 1]]), np.arange(8.0).reshape(2, 4) ** 2), np.array([[0.0, 49], [1, 36]])),
+        (hb.Lookup(), (np.array([[2.0, 0]]), np.array([[7.0, 8, 9]])), np.array([[9.0, 7]])),
     ],
     "DynamicQuantize": [(hb.DynamicQuantize(), (SPAN,), dynamic_codes(SPAN))],
     "MatMulInteger": [(hb.MatMulInteger(), (CODES_A, CODES_B, np.array(7)), PLAIN_SUMS)],
