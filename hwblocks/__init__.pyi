@@ -13,9 +13,9 @@ from hwblocks.blocks.activation import HardSwish as HardSwish
 from hwblocks.blocks.activation import LeakyReLU as LeakyReLU
 from hwblocks.blocks.activation import Neg as Neg
 from hwblocks.blocks.activation import PReLU as PReLU
+from hwblocks.blocks.activation import Reciprocal as Reciprocal
 from hwblocks.blocks.activation import ReLU as ReLU
 from hwblocks.blocks.activation import ReLU6 as ReLU6
-from hwblocks.blocks.activation import Reciprocal as Reciprocal
 from hwblocks.blocks.activation import Rsqrt as Rsqrt
 from hwblocks.blocks.activation import Sigmoid as Sigmoid
 from hwblocks.blocks.activation import Sqrt as Sqrt
@@ -42,9 +42,9 @@ from hwblocks.blocks.elementwise import Mul as Mul
 from hwblocks.blocks.elementwise import SquaredDifference as SquaredDifference
 from hwblocks.blocks.elementwise import Sub as Sub
 from hwblocks.blocks.exponential import ELU as ELU
+from hwblocks.blocks.exponential import GELU as GELU
 from hwblocks.blocks.exponential import Erf as Erf
 from hwblocks.blocks.exponential import Exp as Exp
-from hwblocks.blocks.exponential import GELU as GELU
 from hwblocks.blocks.exponential import Log as Log
 from hwblocks.blocks.exponential import SiLU as SiLU
 from hwblocks.blocks.exponential import Softplus as Softplus

@@ -125,7 +125,7 @@ class Lookup(Algorithm):
 
     def compute(self, x: Array, table: Array) -> Array:
         entry = np.asarray(x).astype(np.int64) - self.first
-        if entry.size and not (0 <= entry.min() and entry.max() < table.shape[1]):
+        if entry.size and not (entry.min() >= 0 and entry.max() < table.shape[1]):
             raise SimulationError(f"Lookup: x leaves the table's entries {self.first} to {self.first + table.shape[1]}")
         return np.asarray(table[0][entry] if table.shape[0] == 1 else table[np.arange(table.shape[0]), entry])
 

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from hwblocks.blocks.edges import Relabel
 from hwblocks.blocks.shape import Reshape, Transpose
 from hwblocks.errors import GraphError
-from hwblocks.graph.block import Block
+from hwblocks.graph.block import Block, Move
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import FLOAT32
@@ -25,7 +25,7 @@ from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
 
-Move = Callable[[Array], Array]
+Rearrange = Callable[[Array], Array]
 
 FILE, LAST = "file", "last"
 SPATIAL_NAMES = {1: "T", 2: "HW", 3: "DHW"}
@@ -76,7 +76,7 @@ class Derived:
     formats: tuple[Format, ...]
     node: OnnxNode
 
-    def moved(self, move: Move) -> Derived:
+    def moved(self, move: Rearrange) -> Derived:
         """The same with its axes moved; companions of full rank move along, per-channel formats follow."""
         rank = self.arrays[0].ndim
         arrays = tuple(move(a) if a.ndim == rank and rank else a for a in self.arrays)
@@ -85,7 +85,7 @@ class Derived:
         )
 
 
-def moved_format(format: Format, array: Array, move: Move) -> Format:
+def moved_format(format: Format, array: Array, move: Rearrange) -> Format:
     """A per-channel format after its array's axes were moved."""
     if format.axis is None:
         return format
@@ -170,7 +170,7 @@ class Importer:
             forms[layout] = self._moved(other, perm, name, layout)
         return forms[layout]
 
-    def weight(self, name: str, move: Move = lambda w: w) -> Value:
+    def weight(self, name: str, move: Rearrange = lambda w: w) -> Value:
         """A constant weight with its axes moved; a derived one keeps its quantizer."""
         if name in self.derived:
             return self.made(self.derived[name].moved(move), name)
@@ -194,7 +194,7 @@ class Importer:
             derived.block, *values, name=node.name, outputs=(output,), formats=(FLOAT32,), source_name=node.name
         )
 
-    def quantized(self, name: str, format: Format, layout: str = FILE, move: Move = lambda w: w) -> Value:
+    def quantized(self, name: str, format: Format, layout: str = FILE, move: Rearrange = lambda w: w) -> Value:
         """A tensor of stored codes in a format: a constant, or a run-time tensor, relabelled where it has another."""
         if name in self.constants:
             array = self.constants[name]
@@ -250,6 +250,8 @@ class Importer:
         **more: Any,
     ) -> Value:
         """Append a block that makes the node's first output (or, with `part`, a step on the way to it)."""
+        if "formats" not in more:
+            refuse_codes(block, inputs)
         source = node.outputs[0]
         rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
         if part:
@@ -324,6 +326,16 @@ def _one_node(node: OnnxNode, feeds: dict[str, Array]) -> onnx.ModelProto:
     graph = onnx.helper.make_graph([node.proto], "constant", inputs, outputs)
     opsets = [onnx.helper.make_opsetid(node.proto.domain, node.opset)]
     return onnx.helper.make_model(graph, opset_imports=opsets)
+
+
+def refuse_codes(block: Block, inputs: Sequence[Value | None]) -> None:
+    """Raise GraphError for an operator that would take stored codes for the numbers that they stand for."""
+    codes = [v for v in inputs if v is not None and v.tensor.format.is_quantized]
+    if codes and not isinstance(block, Move):
+        raise GraphError(
+            f"{type(block).__name__} of the stored codes {codes[0].name!r} is not supported; "
+            "put a DequantizeLinear before it"
+        )
 
 
 def as_stored(array: Array) -> tuple[Array, Format]:

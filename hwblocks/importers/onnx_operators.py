@@ -11,6 +11,7 @@ import numpy as np
 import hwblocks.blocks.activation as activation
 import hwblocks.blocks.conv as conv
 import hwblocks.blocks.elementwise as elementwise
+import hwblocks.blocks.exponential as exponential
 import hwblocks.blocks.linear as linear
 import hwblocks.blocks.normalization as normalization
 import hwblocks.blocks.pooling as pooling
@@ -21,6 +22,7 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.graph.window import same_pads
 from hwblocks.importers.onnx_graph import FILE, LAST, Importer, OnnxNode, axis_in_last, last_axes
+from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
 Build = Callable[[Importer, OnnxNode], None]
@@ -118,8 +120,22 @@ def _clip(build: Importer, node: OnnxNode) -> None:
     for position, name, default in ((1, "min", -np.inf), (2, "max", np.inf)):
         given = node.input(position)
         bounds.append(float(build.constant(given)) if given else float(node.attribute(name, default)))
+    layout = LAST if build.has_last(node.inputs[0]) else FILE
+    x = build.value(node.inputs[0], layout)
+    format = x.tensor.format
+    if format.is_quantized:  # QCDQ: the bounds are codes
+        build.add(node, activation.Clip(*_real_bounds(format, *bounds)), [x], layout, formats=(format,))
+        return
     block: Block = activation.ReLU6() if bounds == [0.0, 6.0] else activation.Clip(*bounds)
-    _unary(lambda _: block)(build, node)
+    build.add(node, block, [x], layout)
+
+
+def _real_bounds(format: Format, low: float, high: float) -> tuple[float, float]:
+    """Bounds of codes as the real values that these codes mean. Errors: GraphError for one scale per channel."""
+    if isinstance(format.scale, tuple):
+        raise GraphError("a Clip of codes needs one scale for the whole tensor")
+    ends = np.clip([low, high], format.lo, format.hi)
+    return tuple(float(v) for v in format.dequantize(ends.astype(np.int64)))  # type: ignore[return-value]
 
 
 def _binary(cls: type[Block]) -> Build:
@@ -333,6 +349,7 @@ def _depth_to_space(build: Importer, node: OnnxNode) -> None:
 
 
 OPERATORS: dict[str, Rule] = {
+    "Abs": Rule(_unary(lambda node: activation.Abs())),
     "Add": Rule(_binary(elementwise.Add)),
     "AveragePool": Rule(_pool(pooling.AvgPool1d, pooling.AvgPool2d, True), refuse_pool),
     "BatchNormalization": Rule(_batch_norm, _refuse_batch_norm),
@@ -342,20 +359,30 @@ OPERATORS: dict[str, Rule] = {
     "DepthToSpace": Rule(_depth_to_space),
     "Div": Rule(_binary(elementwise.Div)),
     "Dropout": Rule(_unary(_drop), _refuse_dropout),
+    "Elu": Rule(_unary(lambda node: exponential.ELU(float(node.attribute("alpha", 1.0))))),
+    "Erf": Rule(_unary(lambda node: exponential.Erf())),
+    "Exp": Rule(_unary(lambda node: exponential.Exp())),
     "Flatten": Rule(_flatten),
+    "Gelu": Rule(_unary(lambda node: exponential.GELU(node.attribute("approximate", "none")))),
     "Gemm": Rule(_gemm),
     "GlobalAveragePool": Rule(_global_average),
+    "HardSwish": Rule(_unary(lambda node: activation.HardSwish())),
     "Identity": Rule(_unary(lambda node: shape.Identity())),
     "LeakyRelu": Rule(_unary(_leaky)),
+    "Log": Rule(_unary(lambda node: exponential.Log())),
     "MatMul": Rule(_matmul),
     "MaxPool": Rule(_pool(pooling.MaxPool1d, pooling.MaxPool2d, False), refuse_pool),
     "Mul": Rule(_binary(elementwise.Mul)),
+    "Neg": Rule(_unary(lambda node: activation.Neg())),
     "Pad": Rule(_pad, _refuse_pad),
+    "Reciprocal": Rule(_unary(lambda node: activation.Reciprocal())),
     "ReduceMean": Rule(_reduce_mean),
     "Relu": Rule(_unary(lambda node: activation.ReLU())),
     "Reshape": Rule(_reshape, _refuse_reshape),
     "Sigmoid": Rule(_unary(lambda node: activation.Sigmoid())),
     "Softmax": Rule(_softmax),
+    "Softplus": Rule(_unary(lambda node: exponential.Softplus())),
+    "Sqrt": Rule(_unary(lambda node: activation.Sqrt())),
     "Squeeze": Rule(_squeeze),
     "Sub": Rule(_binary(elementwise.Sub)),
     "Tanh": Rule(_unary(lambda node: activation.Tanh())),

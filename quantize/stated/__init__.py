@@ -42,7 +42,7 @@ def convert_stated(graph: Graph, recipe: Recipe | None = None) -> Graph:
 
 def with_own_names(graph: Graph) -> Graph:
     """The graph in which codes bear the name of the float tensor they stand for, where that one is gone."""
-    names = {}
+    names: dict[str, str] = {}
     for name, tensor in graph.tensors.items():
         wanted = tensor.origin.name if tensor.origin else name
         if name != wanted and wanted not in graph.tensors and wanted not in names.values():

@@ -116,7 +116,7 @@ def channels_of(graph: Graph, node: Node) -> int | None:
         return None
     if isinstance(node.block, Pointwise):
         return 1
-    if node.type_name not in (*WITH_CONSTANTS, *QUANTIZERS) or node.inputs[0] != inputs[0].name and late(node):
+    if node.type_name not in (*WITH_CONSTANTS, *QUANTIZERS) or (node.inputs[0] != inputs[0].name and late(node)):
         return None
     sizes = [1]
     for name in node.inputs:

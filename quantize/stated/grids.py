@@ -69,7 +69,7 @@ def quantize(name: str, source: str, codes: str, rule: EdgeRule) -> Node:
 def edge_of(site: Site, format: Format) -> EdgeRule | None:
     """The edge rule that a quantizer equals, or None: it must run as it is before its values are stored."""
     block = site.node.block
-    if not isinstance(block, Quant) or number(site.input(3)) == 1 and block.signed:
+    if not isinstance(block, Quant) or (number(site.input(3)) == 1 and block.signed):
         return None
     inside = "inside" if np.any(format.zero_point) else "after"
     return EdgeRule(rounding=MODES[block.rounding_mode.upper()], zero_point=inside)

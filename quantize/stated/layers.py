@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from hwblocks.numerics.requantize import Requantize
 from hwblocks.simulate.execute import run_node
 from quantize.proof import sum_bounds
 from quantize.recipe import Recipe
-from quantize.stated.chains import Chain, chain_to, running
+from quantize.stated.chains import Chain, chain_to
 from quantize.stated.moves import behind
 from quantize.stated.thresholds import table_of, thresholds_of
 
@@ -80,6 +81,15 @@ class _Layers:
     folded: dict[str, list[Node]] = field(default_factory=dict)  # by the float node's name
     ends: dict[str, Node] = field(default_factory=dict)  # what takes the place of a Quantize
 
+    @cached_property
+    def after_codes(self) -> set[str]:
+        """The tensors that are computed from run-time codes."""
+        found = {t.name for t in self.graph.runtime_tensors if t.format.is_quantized}
+        for node in self.graph.nodes:
+            if found.intersection(node.inputs):
+                found.update(node.outputs)
+        return found
+
     def sums(self, node: Node) -> None:
         """An integer node that keeps the exact sums of a layer whose operands are codes."""
         site = self.graph.site(node)
@@ -91,7 +101,8 @@ class _Layers:
         bias, rest = self._bias(site, operands)
         name = self.edit.fresh(f"{site.output.name}.sums")
         steps = np.asarray(w.format.scale, dtype=np.float64) * scalar_scale(x.format)
-        tensor = Tensor(name, site.output.shape, stored_sums(steps, 32, len(site.output.shape)), layout=site.output.layout)
+        format = stored_sums(steps, 32, len(site.output.shape))
+        tensor = Tensor(name, site.output.shape, format, layout=site.output.layout)
         made = node.replace(inputs=(x.name, w.name, *([bias.name] if bias else [])), outputs=(name,))
         inputs = (x, w, *([bias] if bias else []))
         for bits in WIDTHS:
@@ -133,7 +144,7 @@ class _Layers:
         if chain is None:
             self.notes.append(f"{quantize.where} stays in float: more than one scale, or a rule for remainders")
             return
-        if chain.source in self.graph.sources:
+        if quantize.inputs[0] not in self.after_codes:
             return  # the edge of the model
         reason = self._layer_end(chain) if chain.source in self.layers else self._other_end(chain)
         if reason:
@@ -260,10 +271,9 @@ class _Layers:
         key = output.name
         if key not in self.layers:
             name = self.edit.fresh(f"{key}.sums")
-            tensor = Tensor(name, output.shape, Format(bits=bits + 1, scale=codes[0].format.scale), layout=output.layout)
-            made = maker.replace(
-                inputs=tuple(c.name for c in codes), outputs=(tensor.name,), arithmetic=Arithmetic()
-            )
+            format = Format(bits=bits + 1, scale=codes[0].format.scale)
+            tensor = Tensor(name, output.shape, format, layout=output.layout)
+            made = maker.replace(inputs=tuple(c.name for c in codes), outputs=(tensor.name,), arithmetic=Arithmetic())
             self.layers[key] = made, Sums(tensor, low, high)
         return self.layers[key][1]
 
@@ -279,7 +289,7 @@ class _Layers:
                 self.edit.replace(node, made.replace(name=name), *self._back(node, sums))
             elif node.name in self.folded:  # for what else reads it; its integer form bears the name
                 self.edit.replace(node, node.replace(name=f"{node.name}.float"))
-        self.notes += [f"{n.where} stays in float" for n in self._floats()]
+        self.notes += self._float_layers()
 
     def _named(self, end: Node) -> Node:
         """The first node that a float node was folded into bears its name; others that of their Quantize."""
@@ -300,16 +310,14 @@ class _Layers:
         bias = self.edit.constant(f"{node.name}.bias", sums.bias.astype(np.float32))
         return [back.replace(outputs=(plain,)), Node(f"{node.name}.bias", Add(), (plain, bias), (output,))]
 
-    def _floats(self) -> list[Node]:
-        """Float nodes that compute on values which were codes before."""
-        nodes = [n for n in self.graph.nodes if n.name not in self.folded and n.outputs[0] not in self.layers]
-        return [
-            n
-            for n in nodes
-            if isinstance(n.block, Accumulate)
-            and self.graph.tensors[n.outputs[0]].format.is_float
-            and any(behind(self.graph, t.name) for t in running(self.graph, n))
-        ]
+    def _float_layers(self) -> list[str]:
+        """One note for each sum of products that reads codes and floats, and so stays in float."""
+        notes = []
+        for node in self.graph.nodes:
+            floats = [n for n in node.inputs[:2] if behind(self.graph, n) is None]
+            if isinstance(node.block, Accumulate) and len(floats) == 1 and node.outputs[0] not in self.layers:
+                notes.append(f"{node.where} stays in float: its input {floats[0]!r} carries no codes")
+        return notes
 
 
 def is_summable(operands: list[Tensor | None]) -> bool:

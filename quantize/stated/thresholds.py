@@ -59,7 +59,7 @@ def thresholds_of(chain: Chain, reals: Reals, low: int, high: int, channels: int
 
 
 def bisected(codes: Reals, signs: Array, low: int, high: int, format: Format) -> Array:
-    """For each code above the lowest [levels, C] the least sign · sum that reaches it, one past the end if none does."""
+    """The least sign · sum that reaches each code above the lowest [levels, C], one past the end if none does."""
     wanted = np.arange(format.lo + 1, format.hi + 1)[:, None]
     shape = (wanted.shape[0], signs.shape[0])
     start = np.broadcast_to(np.where(signs > 0, low, -high), shape).copy()

@@ -263,7 +263,11 @@ CASES = {
         ),
     ],
     "Lookup": [
-        (hb.Lookup(-1), (np.array([[-1.0, 2], [0, 1]]), np.arange(8.0).reshape(2, 4) ** 2), np.array([[0.0, 49], [1, 36]])),
+        (
+            hb.Lookup(-1),
+            (np.array([[-1.0, 2], [0, 1]]), np.arange(8.0).reshape(2, 4) ** 2),
+            np.array([[0.0, 49], [1, 36]]),
+        ),
         (hb.Lookup(), (np.array([[2.0, 0]]), np.array([[7.0, 8, 9]])), np.array([[9.0, 7]])),
     ],
     "DynamicQuantize": [(hb.DynamicQuantize(), (SPAN,), dynamic_codes(SPAN))],

@@ -24,9 +24,10 @@ def model_of(nodes, shapes, constants, output="y", opset=17):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
-def check(tmp_path, nodes, shapes, constants=None, opset=17):
+def check(tmp_path, nodes, shapes, constants=None, opset=17, ir=8):
     """hwblocks and ONNX Runtime agree on random inputs."""
     model = model_of(nodes, shapes, constants or {}, opset=opset)
+    model.ir_version = ir
     path = tmp_path / "m.onnx"
     onnx.save(model, str(path))
     feeds = {n: RNG.normal(size=s).astype(np.float32) for n, s in shapes.items()}
@@ -117,6 +118,20 @@ def test_operators_before_and_after_a_convolution(tmp_path, op, attributes):
     assert graph.batched
 
 
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [*((op, {}) for op in ("Abs", "Neg", "Exp", "Erf", "Softplus", "HardSwish", "Gelu")), ("Elu", {"alpha": 0.5})],
+)
+def test_functions_of_one_element(tmp_path, op, attributes):
+    check(tmp_path, [node(op, ["x"], **attributes)], {"x": SHAPE}, opset=20, ir=9)
+
+
+@pytest.mark.parametrize("op", ["Sqrt", "Log", "Reciprocal"])
+def test_functions_of_positive_numbers(tmp_path, op):
+    positive = helper.make_node("Clip", ["x", "lo", ""], ["p"], name="p")
+    check(tmp_path, [positive, node(op, ["p"])], {"x": SHAPE}, {"lo": np.float32(0.25)})
+
+
 @pytest.mark.parametrize("op", ["Add", "Sub", "Mul"])
 @pytest.mark.parametrize("shape", [(6, 1, 1), (1, 6, 4, 5), (1,), (5,), (4, 1), ()])
 def test_constants_meet_channels_last(tmp_path, op, shape):
@@ -172,8 +187,8 @@ def test_exported_reshapes_are_folded(tmp_path):
 
 def test_all_missing_operators_in_one_error(tmp_path):
     nodes = [
-        helper.make_node("Erf", ["x"], ["a"], name="first"),
-        helper.make_node("Erf", ["a"], ["b"], name="second"),
+        helper.make_node("Asin", ["x"], ["a"], name="first"),
+        helper.make_node("Asin", ["a"], ["b"], name="second"),
         node("Det", ["b"]),
         helper.make_node("MaxPool", ["x"], ["p", "i"], name="third", kernel_shape=[2, 2]),
         helper.make_node("Cast", ["i"], ["j"], name="fourth", to=1),
@@ -181,7 +196,7 @@ def test_all_missing_operators_in_one_error(tmp_path):
     onnx.save(model_of(nodes, {"x": (1, 2, 4, 4)}, {}), str(tmp_path / "m.onnx"))
     with pytest.raises(UnsupportedOperatorError) as error:
         hb.load(tmp_path / "m.onnx")
-    for words in ("Erf × 2: first, second", "Det × 1", "MaxPool (with indices) × 1: third", "Cast × 1: fourth"):
+    for words in ("Asin × 2: first, second", "Det × 1", "MaxPool (with indices) × 1: third", "Cast × 1: fourth"):
         assert words in error.value.message
 
 

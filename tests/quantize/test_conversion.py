@@ -334,7 +334,7 @@ def test_missing_arguments_and_wrong_models(ranges):
         qz.convert(NET, None)
     with pytest.raises(RecipeError, match="'int7' is not known"):
         qz.convert(NET, ranges, "int7")
-    with pytest.raises(ConversionError, match="is quantized already"):
+    with pytest.raises(ConversionError, match="states its own formats"):
         qz.convert(qz.convert(NET, ranges), ranges)
     other = hb.Sequential(hb.ReLU(), input_shape=(3,)).graph()
     with pytest.raises(CalibrationError, match="tensor 'x': the range table of 'small' holds 2 channels, the graph 3"):
