@@ -139,8 +139,8 @@ def compare_tensors(
     for tensor in graph.runtime_tensors:
         if tensor.name not in theirs or tensor.name not in run.trace:
             continue
-        ours, other = run.trace[tensor.name], fitting(tensor, run.trace[tensor.name], theirs[tensor.name])
-        differs = unequal(ours, other)
+        ours = run.trace[tensor.name]
+        other, differs = nearest(tensor, ours, theirs[tensor.name])
         maker = graph.producer.get(tensor.name)
         rows.append(
             {
@@ -159,17 +159,31 @@ def compare_tensors(
     return tuple(rows), first
 
 
-def fitting(tensor: Tensor, ours: Array, other: Array) -> Array:
-    """The other's array in our shape: channels last where the file has them first, samples with or without axis 1."""
-    other = np.asarray(other)
-    if tensor.layout[-1:] == "C" and tensor.layout[:1] == "N" and other.ndim == ours.ndim and other.shape != ours.shape:
-        moved = np.moveaxis(other, 2, -1)
-        other = moved if moved.shape == ours.shape else other
+def nearest(tensor: Tensor, ours: Array, other: Array) -> tuple[Array, Array]:
+    """(the other's array in our shape, mask of differing elements), in the order of axes that differs least.
+
+    A file may have channels first where we have them last, and its shape alone does not always tell.
+    """
+    found = [(array, unequal(ours, array)) for array in arrangements(tensor, ours, np.asarray(other))]
+    return min(found, key=lambda pair: int(np.count_nonzero(pair[1])))
+
+
+def arrangements(tensor: Tensor, ours: Array, other: Array) -> list[Array]:
+    """The other's array in our shape: as it is, and with channels moved last; samples with or without axis 1.
+
+    Errors: InputError for other sizes, and for floats where we have codes.
+    """
     if other.size != ours.size:
         raise InputError(f"tensor {tensor.name!r}: the other's shape {other.shape} does not fit ours {ours.shape}")
     if ours.dtype.kind in "iu" and other.dtype.kind not in "iub":
         raise InputError(f"tensor {tensor.name!r}: the other's values are {other.dtype}, ours are codes {ours.dtype}")
-    return other.reshape(ours.shape)
+    full = other.reshape(ours.shape[0], 1, *other.shape[1:]) if other.ndim == ours.ndim - 1 else other
+    made = []
+    if tensor.layout[-1:] == "C" and full.ndim == ours.ndim > 3:
+        moved = np.moveaxis(full, 2, -1)
+        made += [moved] if moved.shape == ours.shape else []
+    channels_first = bool(made) and full.shape != ours.shape
+    return made if channels_first else [other.reshape(ours.shape), *made]
 
 
 def unequal(ours: Array, other: Array) -> Array:

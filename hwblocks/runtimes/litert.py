@@ -1,4 +1,4 @@
-"""LiteRT's interpreter (package ai-edge-litert): every tensor it keeps, for three sets of kernels."""
+"""LiteRT's interpreter (package ai-edge-litert): every tensor of the main subgraph, for three sets of kernels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hwblocks.errors import InputError, MissingExtraError
 from hwblocks.runtimes import Array, Reference
+from hwblocks.runtimes.tflite_outputs import with_all_outputs
 
 SUFFIX = ".tflite"
 RESOLVERS = {
@@ -20,7 +21,7 @@ RESOLVERS = {
 
 
 def reference(path: Path, kernel_set: str, graph: Any, state: str) -> Reference:
-    """The interpreter as a function of inputs. With the delegate only outputs are told: it keeps no others."""
+    """The interpreter as a function of inputs to tensors by their names in the file."""
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError:
@@ -28,16 +29,11 @@ def reference(path: Path, kernel_set: str, graph: Any, state: str) -> Reference:
             "verify against litert needs ai-edge-litert; run `pip install ai-edge-litert`"
         ) from None
     resolver = getattr(OpResolverType, RESOLVERS[kernel_set])
-    keep = kernel_set != "xnnpack"
+    data, names = with_all_outputs(path.read_bytes())
 
     def fresh() -> Any:
         try:
-            made = Interpreter(
-                str(path),
-                experimental_op_resolver_type=resolver,
-                experimental_preserve_all_tensors=keep,
-                num_threads=1,
-            )
+            made = Interpreter(model_content=data, experimental_op_resolver_type=resolver, num_threads=1)
             made.allocate_tensors()
         except Exception as error:  # the interpreter raises several unrelated classes
             raise InputError(f"{path}: LiteRT does not take it ({error})") from None
@@ -46,35 +42,15 @@ def reference(path: Path, kernel_set: str, graph: Any, state: str) -> Reference:
     def run(arrays: dict[str, Array]) -> Mapping[str, Array]:
         interpreter = fresh()
         count = len(next(iter(arrays.values())))
-        made: dict[str, list[Array]] = {}
+        made: dict[str, list[Array]] = {name: [] for name in names}
         for sample in range(count):
             if state == "reset" and graph.states:
                 interpreter = fresh()
             for detail, name in zip(interpreter.get_input_details(), graph.inputs, strict=True):
                 interpreter.set_tensor(detail["index"], np.ascontiguousarray(arrays[name][sample]))
             interpreter.invoke()
-            for name, array in tensors(interpreter, graph, keep).items():
-                made.setdefault(name, []).append(array)
-        return {name: np.stack(parts) for name, parts in made.items() if len(parts) == count}
+            for detail, name in zip(interpreter.get_output_details(), names, strict=True):
+                made[name].append(np.array(interpreter.get_tensor(detail["index"])))
+        return {name: np.stack(parts) for name, parts in made.items()}
 
     return run
-
-
-def tensors(interpreter: Any, graph: Any, keep: bool) -> dict[str, Array]:
-    """Tensors by the names of the graph: outputs, and where they are kept those that nodes make."""
-    found = {
-        name: np.array(interpreter.get_tensor(detail["index"]))
-        for name, detail in zip(graph.outputs, interpreter.get_output_details(), strict=True)
-    }
-    if not keep:
-        return found
-    made = {t.source_name: t for t in graph.runtime_tensors if t.source_name and t.name in graph.producer}
-    for detail in interpreter.get_tensor_details():
-        tensor = made.get(detail["name"])
-        if tensor is None or tensor.name in found or tuple(detail["shape"]) != tensor.shape:
-            continue
-        try:
-            found[tensor.name] = np.array(interpreter.get_tensor(detail["index"]))
-        except ValueError:  # a tensor that the interpreter does not hold
-            continue
-    return found
