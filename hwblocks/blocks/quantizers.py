@@ -162,6 +162,7 @@ class FloatQuant(Quantizer):
     """x rounded to a small float format. Source: QONNX FloatQuant.
 
     inputs x, scale, exponent_bits, mantissa_bits, exponent_bias, max_value. The exponent is exact (frexp).
+    has_subnormal is kept for exporters; as in QONNX it changes no value.
 
     >>> FloatQuant()(np.array([1.3]), *(np.array(v) for v in (1.0, 4.0, 3.0, 7.0, 240.0)))
     array([1.25], dtype=float32)
@@ -192,8 +193,6 @@ class FloatQuant(Quantizer):
         power = np.where(u == 0, -1e9, np.frexp(u)[1] - 1.0)
         step = 2.0 ** np.maximum(power - fraction, 1 - offset - fraction)
         made = rounded(u / step, self.rounding_mode).astype(np.float64) * step
-        if not self.has_subnormal:
-            made = np.where(np.abs(made) < 2.0 ** (1 - offset), 0.0, made)
         top = min(limit, (2 - 2.0**-fraction) * 2.0 ** (2.0**width - 1 - offset))
         beyond = np.abs(made) > top
         if self.saturation:

@@ -345,10 +345,13 @@ def companion(build: Importer, name: str, layout: str, rank: int) -> Value:
 
 
 def multi_threshold(build: Importer, node: OnnxNode) -> None:
-    if str(node.attribute("data_layout", "NCHW")) not in ("NCHW", "NC"):
-        raise GraphError("data_layout NCHW and NC are supported")
+    rank = len(build.shape(node.inputs[0]))
+    stated = str(node.attribute("data_layout", "")) or ("NWC" if rank == 3 else "NC")  # as QONNX guesses
+    axis = stated.index("C") if "C" in stated else 1
+    if axis not in (1, rank - 1):
+        raise GraphError(f"data_layout {stated!r} of {rank} axes: channels second or last are supported")
     block = steps.MultiThreshold(float(node.attribute("out_scale", 1.0)), float(node.attribute("out_bias", 0.0)))
-    layout = LAST if len(build.shape(node.inputs[0])) > 2 else FILE
+    layout = FILE if axis == rank - 1 else LAST
     build.add(node, block, [build.value(node.inputs[0], layout), build.value(node.inputs[1])], layout)
 
 
