@@ -9,6 +9,7 @@ from hwblocks.graph.dialect import Dialect, Rule
 from hwblocks.graph.site import Site
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.requantize import Requantize
 
 ACCUMULATOR = Accumulator("int32 wrap")
@@ -25,13 +26,19 @@ def stated(site: Site) -> Arithmetic | str | None:
     return Arithmetic()
 
 
+def quantize(site: Site) -> Arithmetic | str | None:
+    """Divided, half to even, the zero point afterwards; NaN becomes the lowest code."""
+    return Arithmetic(edge=EdgeRule(nan="lowest_nan"))
+
+
 OWN = (
-    *("Quantize", "Dequantize", "Relabel", "Rescale", "Add", "Sub", "Mul", "Sigmoid", "Tanh", "LeakyReLU", "Softmax"),
+    *("Dequantize", "Relabel", "Rescale", "Add", "Sub", "Mul", "Sigmoid", "Tanh", "LeakyReLU", "Softmax"),
     *("GlobalAvgPool", "AvgPool1d", "AvgPool2d", "ReLU", "ReLU6", "Clip", "ArgMax", "ArgMin"),
 )
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("Conv1d", "Conv2d", "Linear", "MatMul"), layer),
     **dict.fromkeys(OWN, stated),
+    "Quantize": quantize,
 }
 
 DIALECT = Dialect(

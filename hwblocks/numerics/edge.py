@@ -21,6 +21,7 @@ CHOICES = {
     "scaling": ("divide", "reciprocal", "divide64"),
     "zero_point": ("after", "inside"),
     "back": ("centre", "affine"),
+    "nan": ("refuse_nan", "lowest_nan"),
 }
 
 
@@ -31,6 +32,7 @@ class EdgeRule:
     scaling: x / scale, x · (1 / scale), or x / scale in float64 (divide64). rounding: of the quotient.
     zero_point: added after rounding, or inside it.
     back: float32(scale · (code − zero point)) rounded once, or float32(code · scale) + float32(−zero point · scale).
+    nan: refused, or the lowest code, as ONNX Runtime gives.
 
     >>> EdgeRule.parse("divide half_away").codes(np.array([0.5, 1.5]), Format("int8"))[0].tolist()
     [1, 2]
@@ -40,6 +42,7 @@ class EdgeRule:
     rounding: Rounding = Rounding.HALF_EVEN
     zero_point: str = "after"
     back: str = "centre"
+    nan: str = "refuse_nan"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounding", Rounding(self.rounding))
@@ -68,11 +71,14 @@ class EdgeRule:
     def codes(self, x: Any, format: Format) -> tuple[Array, Array]:
         """(codes as int64, mask of values that left the format) of real values.
 
-        Errors: InputError for NaN.
+        Errors: InputError for NaN, unless the rule gives it a code.
         """
         x = np.asarray(x, dtype=np.float32)
-        if np.isnan(x).any():
-            raise InputError("NaN cannot be quantized; clean the data")
+        missing = np.isnan(x)
+        if missing.any():
+            if self.nan == "refuse_nan":
+                raise InputError("NaN cannot be quantized; clean the data")
+            x = np.where(missing, np.float32(-np.inf), x)
         zero = format.zero_points(x.ndim)
         with np.errstate(over="ignore"):
             scaled = self._scaled(x, format.scales(x.ndim))
