@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from quantize.range_table import RangeTable as RangeTable
     from quantize.recipe import Recipe as Recipe
     from quantize.recipe import load_recipe as load_recipe
+    from quantize.stated import states_formats as states_formats
 
 _MODULE_OF = {
     "FormatTable": "quantize.format_table",
@@ -25,8 +26,9 @@ _MODULE_OF = {
     "calibrate": "quantize.calibration",
     "convert": "quantize.conversion",
     "load_recipe": "quantize.recipe",
+    "states_formats": "quantize.stated",
 }
-__all__ = ["FormatTable", "RangeTable", "Recipe", "assign", "calibrate", "convert", "load_recipe"]
+__all__ = ["FormatTable", "RangeTable", "Recipe", "assign", "calibrate", "convert", "load_recipe", "states_formats"]
 
 
 def __getattr__(name: str) -> Any:

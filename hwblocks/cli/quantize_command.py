@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hwblocks.cli.output import output_options, progress, show_json
@@ -9,25 +11,24 @@ from hwblocks.cli.output import output_options, progress, show_json
 
 @click.command("quantize")
 @click.argument("model", type=click.Path())
-@click.option("--samples", required=True, type=click.Path(), help="Calibration samples: .npz, .npy or idx.")
+@click.option("--samples", type=click.Path(), help="Calibration samples: .npz, .npy or idx; float models need them.")
 @click.option("--range", "part", help="Samples a:b only.")
-@click.option("--recipe", default="int8", show_default=True, help="A recipe's name or a TOML file.")
+@click.option("--recipe", help="A recipe's name or a TOML file; default int8, or what the model states.")
 @click.option("--out", "-o", required=True, type=click.Path(), help="The integer model, a .hwb file.")
 @click.option("--ranges", type=click.Path(), help="Also save the range table (JSON).")
 @output_options
 def command(
     model: str,
-    samples: str,
+    samples: str | None,
     part: str | None,
-    recipe: str,
+    recipe: str | None,
     out: str,
     ranges: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make an integer model from a float MODEL and calibration samples."""
+    """Make an integer model from a float MODEL and calibration samples, or from a QDQ or QONNX MODEL alone."""
     import quantize as qz
-    from hwblocks.cli.samples import read_samples_file
     from hwblocks.files import check_writable
     from hwblocks.graph.io import content_hash, save
     from hwblocks.importers.load import load
@@ -35,14 +36,11 @@ def command(
     check_writable(out)
     if ranges:
         check_writable(ranges)
-    chosen = qz.load_recipe(recipe)
+    chosen = qz.load_recipe(recipe) if recipe else None
     graph = load(model)
-    data = read_samples_file(samples, graph, part)
-    count = len(next(iter(data.values())))
-    with progress("calibrating", count, quiet or as_json) as advance:
-        table = qz.calibrate(graph, data, progress=advance)
+    table, count = _ranges(graph, model, samples, part, quiet or as_json)
     made = qz.convert(graph, table, recipe=chosen)
-    if ranges:
+    if ranges and table is not None:
         table.save(ranges)
     save(made, out)
     if as_json:
@@ -53,3 +51,21 @@ def command(
         click.echo(f"accumulators: {made.metadata['accumulator']}")
         for note in made.metadata["notes"].splitlines():
             click.echo(f"note: {note}")
+
+
+def _ranges(graph: Any, model: str, samples: str | None, part: str | None, quiet: bool) -> tuple[Any, int]:
+    """(the range table, number of samples) of a float model; (None, 0) of one that states its formats."""
+    import quantize as qz
+    from hwblocks.cli.samples import read_samples_file
+    from hwblocks.errors import InputError
+
+    if qz.states_formats(graph):
+        if samples is not None:
+            raise InputError(f"{model}: states its own formats and is converted from these; leave out --samples")
+        return None, 0
+    if samples is None:
+        raise InputError(f"{model}: is a float model; give calibration samples with --samples")
+    data = read_samples_file(samples, graph, part)
+    count = len(next(iter(data.values())))
+    with progress("calibrating", count, quiet) as advance:
+        return qz.calibrate(graph, data, progress=advance), count

@@ -34,9 +34,11 @@ def convert_stated(graph: Graph, recipe: Recipe | None = None) -> Graph:
     graph = moved_to_codes(on_grids(graph))
     graph, notes = integer_layers(graph, recipe)
     graph = with_own_names(without_dead_nodes(graph))
-    facts = {"notes": "\n".join(notes), "accumulator": "\n".join(unproven(graph)) or "safe"}
-    if recipe is not None:
-        facts["recipe"] = recipe.name
+    facts = {
+        "recipe": recipe.name if recipe is not None else "stated",
+        "notes": "\n".join(notes),
+        "accumulator": "\n".join(unproven(graph)) or "safe",
+    }
     return graph.replace(metadata={**graph.metadata, **facts})
 
 

@@ -247,3 +247,14 @@ def test_interrupted_runs_leave_nothing(tmp_path):
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["many.npy"]
+
+
+def test_a_model_that_states_its_formats_needs_no_samples(hwblocks, shared, tmp_path):
+    model, out = shared / "models" / "onnx" / "qonnx_TFC_1W2A.onnx", tmp_path / "tfc.hwb"
+    code, printed, _ = hwblocks("quantize", model, "-o", out, "--json")
+    assert code == 0
+    assert json.loads(printed[printed.index("{") :])["metadata"]["recipe"] == "stated"
+    code, _, err = hwblocks("quantize", model, "-o", out, "--samples", "x.npz")
+    assert (code, "leave out --samples" in err) == (2, True)
+    code, _, err = hwblocks("quantize", ONNX, "-o", out)
+    assert (code, "give calibration samples" in err) == (2, True)

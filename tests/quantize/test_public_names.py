@@ -26,6 +26,7 @@ def test_names():
         "calibrate",
         "convert",
         "load_recipe",
+        "states_formats",
     ]
     assert all(callable(getattr(qz, name)) for name in qz.__all__)
     assert set(qz.__all__) <= set(dir(qz))
