@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hwblocks.graph.block import Pointwise
+from hwblocks.analysis.mechanisms import mechanisms
 from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.numerics.arithmetic import Arithmetic
-from hwblocks.numerics.requantize import Requantize
 from hwblocks.simulate.inputs import read_samples
 from hwblocks.simulate.simulator import Run, Simulator
 from hwblocks.table import Column, Result, Section, Table
 
 Array = np.ndarray[Any, Any]
-Swap = Callable[[Arithmetic, Arithmetic], Arithmetic]
 Progress = Callable[[int], None]
 
 CHUNK = 32  # samples compared at a time
 EXPLAINED_LAYERS = 16  # layers whose cause is looked for
-NARROW = ("q16", "fixed")  # schemes whose multipliers are short
 
 
 @dataclass
@@ -38,6 +35,7 @@ class Layer:
     fresh: int = 0
     largest: float = 0.0
     cause: str = ""
+    detail: str = ""
     explained: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
@@ -57,6 +55,7 @@ COLUMNS = (
     Column("fresh", "fresh"),
     Column("propagated", "propagated"),
     Column("cause", "cause"),
+    Column("detail", "from → to"),
 )
 
 
@@ -65,7 +64,8 @@ class Difference(Result):
     """Two dialects on one model.
 
     layers: one row per tensor that both make, in execution order. fresh: elements that differ although the layer was
-    fed with the first dialect's inputs; propagated: the others. cause: the mechanism that explains the fresh ones.
+    fed with the first dialect's inputs; propagated: the others. cause: the mechanism that explains the fresh ones, and
+    detail: what it is in the first and in the second dialect.
     first_layer: the first tensor that differs (None: all are equal). fused: nodes that only one of the two runs.
     """
 
@@ -201,12 +201,15 @@ class _Pair:
             layer.cause, layer.explained = "fusion", {"fusion": 1.0}
             return
         ours, theirs = mine.arithmetic or Arithmetic(), node.arithmetic or Arithmetic()
-        for mechanism, swap in mechanisms(mine, ours, theirs):
-            swapped = alone(self.first.graph, mine.replace(arithmetic=swap(ours, theirs)), fed, name)
-            layer.explained[mechanism] = float(np.mean(swapped[fresh] == made[fresh]))
+        found = {mechanism.name: mechanism for mechanism in mechanisms(mine, ours, theirs)}
+        for title, mechanism in found.items():
+            changed = mine.replace(arithmetic=mechanism.swap(ours, theirs))
+            swapped = alone(self.first.graph, changed, fed, name)
+            layer.explained[title] = float(np.mean(swapped[fresh] == made[fresh]))
         if layer.explained:
             best = max(layer.explained, key=lambda key: layer.explained[key])
             layer.cause = f"{best} ({100 * layer.explained[best]:.0f} % of {np.count_nonzero(fresh)} elements)"
+            layer.detail = found[best].detail
 
 
 def alone(graph: Graph, node: Node, fed: dict[str, Array], output: str) -> Array:
@@ -220,52 +223,3 @@ def alone(graph: Graph, node: Node, fed: dict[str, Array], output: str) -> Array
         node.outputs,
     )
     return Simulator(single).run(fed, trace="full").trace[output]
-
-
-def mechanisms(node: Node, ours: Arithmetic, theirs: Arithmetic) -> Iterator[tuple[str, Swap]]:
-    """The mechanisms in which two arithmetics of a node differ, each with the swap of that one alone."""
-    a, b = ours.requantize or Requantize(), theirs.requantize or Requantize()
-    if ours.requantize is None and theirs.requantize is not None:
-        yield "rounding step", lambda x, y: x.replace(requantize=y.requantize, tail=y.tail, lanes=y.lanes)
-    elif theirs.requantize is not None:
-        if steps(ours) != steps(theirs):
-            narrow = a.scheme in NARROW or b.scheme in NARROW
-            yield "multiplier width" if narrow else "rounding step", swap_steps
-        for name, fields in (
-            ("scale precision", ("scale_precision", "scale_order")),
-            ("zero point inside the rounding", ("zero_point", "fma")),
-        ):
-            if any(getattr(a, f) != getattr(b, f) for f in fields):
-                yield name, swap_fields(fields)
-    if ours.accumulator != theirs.accumulator:
-        saturates = any("sat" in str(r.accumulator) for r in (ours, theirs))
-        yield "pair saturation" if saturates else "accumulator", lambda x, y: x.replace(accumulator=y.accumulator)
-    if (ours.algorithm, ours.table) != (theirs.algorithm, theirs.table):
-        curve = isinstance(node.block, Pointwise) or node.type_name in ("Softmax", "LSTM")
-        title = "activation table" if curve else "algorithm"
-        yield title, lambda x, y: x.replace(algorithm=y.algorithm, table=y.table, requantize=y.requantize)
-    if ours.edge != theirs.edge:
-        yield "edge rule", lambda x, y: x.replace(edge=y.edge)
-
-
-def steps(arithmetic: Arithmetic) -> tuple[Any, ...]:
-    """What makes the rounding steps of a requantization."""
-    r = arithmetic.requantize or Requantize()
-    return r.scheme, r.multiplier_bits, r.rounding, r.first_rounding, arithmetic.tail, arithmetic.lanes
-
-
-def swap_steps(ours: Arithmetic, theirs: Arithmetic) -> Arithmetic:
-    """The other's rounding steps, with one's own scale precision and place of the zero point."""
-    a, b = ours.requantize or Requantize(), theirs.requantize or Requantize()
-    kept = {name: getattr(a, name) for name in ("scale_precision", "scale_order", "zero_point", "fma")}
-    return ours.replace(requantize=replace(b, **kept), tail=theirs.tail, lanes=theirs.lanes)
-
-
-def swap_fields(fields: tuple[str, ...]) -> Swap:
-    """A swap of some fields of the requantization."""
-
-    def swap(ours: Arithmetic, theirs: Arithmetic) -> Arithmetic:
-        a, b = ours.requantize or Requantize(), theirs.requantize or Requantize()
-        return ours.replace(requantize=replace(a, **{name: getattr(b, name) for name in fields}))
-
-    return swap
