@@ -22,6 +22,7 @@ Progress = Callable[[int], None]
 
 CHUNK = 32  # samples compared at a time
 EXPLAINED_LAYERS = 16  # layers whose cause is looked for
+ENOUGH = 256  # fresh elements of a layer that a cause rests on
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Layer:
     largest: float = 0.0
     cause: str = ""
     detail: str = ""
-    explained: dict[str, float] = field(default_factory=dict)
+    examined: int = 0
+    explained: dict[str, int] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """The layer as a row of the result's table."""
@@ -190,25 +192,27 @@ class _Pair:
         made = alone(graph, node, fed, name)
         fresh = made != wanted if made.dtype == wanted.dtype else np.ones(wanted.shape, bool)
         layer.fresh += int(np.count_nonzero(fresh))
-        if fresh.any() and not layer.explained and self.looked < EXPLAINED_LAYERS:
-            self.looked += 1
+        if fresh.any() and layer.examined < ENOUGH and (layer.examined or self.looked < EXPLAINED_LAYERS):
+            self.looked += not layer.examined
             self._explain(layer, node, fed, name, made, fresh)
 
     def _explain(self, layer: Layer, node: Node, fed: dict[str, Array], name: str, made: Array, fresh: Array) -> None:
         """Swap one mechanism at a time in the first dialect's node, and see which makes the second's codes."""
         mine = self.first.graph.producer.get(name)
         if mine is None or mine.type_name != node.type_name or mine.inputs != node.inputs:
-            layer.cause, layer.explained = "fusion", {"fusion": 1.0}
+            layer.cause, layer.examined = "fusion", ENOUGH
             return
         ours, theirs = mine.arithmetic or Arithmetic(), node.arithmetic or Arithmetic()
         found = {mechanism.name: mechanism for mechanism in mechanisms(mine, ours, theirs)}
         for title, mechanism in found.items():
             changed = mine.replace(arithmetic=mechanism.swap(ours, theirs))
             swapped = alone(self.first.graph, changed, fed, name)
-            layer.explained[title] = float(np.mean(swapped[fresh] == made[fresh]))
+            same = int(np.count_nonzero(swapped[fresh] == made[fresh]))
+            layer.explained[title] = layer.explained.get(title, 0) + same
+        layer.examined += int(np.count_nonzero(fresh))
         if layer.explained:
             best = max(layer.explained, key=lambda key: layer.explained[key])
-            layer.cause = f"{best} ({100 * layer.explained[best]:.0f} % of {np.count_nonzero(fresh)} elements)"
+            layer.cause = f"{best} ({100 * layer.explained[best] / layer.examined:.0f} % of {layer.examined} elements)"
             layer.detail = found[best].detail
 
 
