@@ -55,8 +55,8 @@ static hwb_int128 wanted_value(const hwb_cast *c, int64_t acc, int64_t i) {
   hwb_int128 zero = c->n.zero_inside ? c->n.zero_point : 0, den = power(c->shift[i]), num;
   switch (c->n.scheme) {
   case HWB_DOUBLE_ROUND: return wanted_double(c, acc, i);
-  case HWB_FLOAT32: return rounded_real((double)((float)acc * c->scale32[i]), c->n.rounding);
-  case HWB_FLOAT64: return rounded_real((double)acc * c->scale64[i], c->n.rounding);
+  case HWB_FLOAT32: return rounded_real((double)((float)acc * c->scale32[i] + (float)zero), c->n.rounding);
+  case HWB_FLOAT64: return rounded_real((double)acc * c->scale64[i] + (double)zero, c->n.rounding);
   case HWB_EXACT:
     den = c->denominator[2 * i], num = (hwb_int128)acc * c->numerator[2 * i];
     return rounded(num + zero * den, den, c->n.rounding);
@@ -106,7 +106,7 @@ static void draw_format(hwb_cast_numbers *n, int64_t scheme) {
 static int64_t suits_vectors(const hwb_cast *c) {
   const hwb_cast_numbers *n = &c->n;
   int64_t low = 0, high = 31;
-  if (n->zero_inside || n->overflow != HWB_SATURATE || n->out_dtype > HWB_S16) return 0;
+  if ((n->zero_inside && n->scheme != HWB_FLOAT32) || n->overflow != HWB_SATURATE || n->out_dtype > HWB_S16) return 0;
   if (n->scheme == HWB_FLOAT32) return n->rounding == HWB_HALF_EVEN;
   if (n->scheme == HWB_DOUBLE_ROUND) {
     if (n->first_rounding != HWB_HALF_UP || (n->rounding != HWB_HALF_UP && n->rounding != HWB_HALF_AWAY)) return 0;
@@ -135,7 +135,7 @@ static void make_cast(cast_case *c, int64_t scheme) {
   n->first_rounding = common ? HWB_HALF_UP : draw(HWB_FLOOR, HWB_HALF_ODD);
   n->counts_low = draw(0, 2) > 0, n->counts_high = draw(0, 2) > 0;
   n->overflow = common ? HWB_SATURATE : draw(HWB_SATURATE, HWB_WRAP);
-  n->zero_inside = !common && scheme != HWB_FLOAT32 && scheme != HWB_FLOAT64 && draw(0, 1);
+  n->zero_inside = (!common || scheme == HWB_FLOAT32) && draw(0, 1);
   n->accumulator_bits = draw(0, 1) ? 64 : draw(8, 32);
   draw_format(n, scheme);
   for (int i = 0; i < CHANNELS + SPARE; i++) {

@@ -41,6 +41,14 @@ typedef struct {
   const int64_t *denominator; /* two words per channel, low first */
 } hwb_cast;
 
+/* How sums end: channels below tail_start by `cast`, the others by `tail` (a runtime's remainder loop);
+   tail_start is HWB_NO_TAIL where there is none. */
+#define HWB_NO_TAIL INT64_MAX
+typedef struct {
+  int64_t tail_start;
+  hwb_cast cast, tail;
+} hwb_ends;
+
 static inline hwb_int128 hwb_two_words(const int64_t *words, int64_t i) {
   return (hwb_int128)words[2 * i + 1] * ((hwb_int128)1 << 64) + (hwb_int128)(uint64_t)words[2 * i];
 }
@@ -64,11 +72,12 @@ static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t chan
   }
   case HWB_FLOAT32: {
     volatile float product = (float)acc * c->scale32[channel]; /* one rounding, whatever the compiler's precision */
-    double limited = fmin(fmax((double)product, -4294967296e6), 4294967296e6);
+    volatile float shifted = product + (float)(int64_t)zero;
+    double limited = fmin(fmax((double)shifted, -4294967296e6), 4294967296e6);
     return (hwb_int128)hwb_round_real(limited, c->n.rounding);
   }
   case HWB_FLOAT64: {
-    double product = (double)acc * c->scale64[channel];
+    double product = (double)acc * c->scale64[channel] + (double)(int64_t)zero;
     return (hwb_int128)hwb_round_real(fmin(fmax(product, -4294967296e6), 4294967296e6), c->n.rounding);
   }
   case HWB_EXACT: {

@@ -2,7 +2,7 @@
 
    The constants were checked when they were bound (numerics/kernels/binding.py, `vector`): single_round has half_up and
    32 <= shift <= 62; double_round half_up, then half_away or half_up, with 0 <= shift <= 31 on both sides;
-   shift half_up and 0 <= shift <= 31; float32 half_even; the zero point comes after, overflow saturates,
+   shift half_up and 0 <= shift <= 31; float32 half_even; the zero point comes after, or inside float32; overflow saturates,
    and the output is s8, u8 or s16. */
 #include <hwblocks/kernels.h>
 #include <immintrin.h>
@@ -53,6 +53,7 @@ INLINE __m256i scaled(const hwb_cast *c, __m256i v, int64_t ch) {
   case HWB_SHIFT: return rounded_right(v, load8(c->shift + ch), 0);
   default: {
     __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_loadu_ps(c->scale32 + ch));
+    if (c->n.zero_inside) product = _mm256_add_ps(product, _mm256_set1_ps((float)c->n.zero_point));
     __m256 edge = _mm256_set1_ps(1073741824.0f); /* far outside every output, inside int32 */
     product = _mm256_max_ps(_mm256_min_ps(product, edge), _mm256_sub_ps(_mm256_setzero_ps(), edge));
     return _mm256_cvtps_epi32(product);
@@ -89,7 +90,7 @@ INLINE __m256i cast8(const hwb_cast *c, const int32_t *sums, int64_t ch, int64_t
     v = held;
   }
   if (st->level >= 2) note_range(v, width, st);
-  __m256i zero = _mm256_set1_epi32((int32_t)n->zero_point);
+  __m256i zero = _mm256_set1_epi32(n->zero_inside ? 0 : (int32_t)n->zero_point);
   v = _mm256_add_epi32(scaled(c, v, ch), zero);
   __m256i low = _mm256_set1_epi32((int32_t)n->lo), high = _mm256_set1_epi32((int32_t)n->hi);
   __m256i above = _mm256_and_si256(_mm256_cmpgt_epi32(v, high), _mm256_set1_epi32(-(int32_t)n->counts_high));
