@@ -108,6 +108,7 @@ static int64_t suits_vectors(const hwb_cast *c) {
   int64_t low = 0, high = 31;
   if ((n->zero_inside && n->scheme != HWB_FLOAT32) || n->overflow != HWB_SATURATE || n->out_dtype > HWB_S16) return 0;
   if (n->scheme == HWB_FLOAT32) return n->rounding == HWB_HALF_EVEN;
+  if (n->scheme == HWB_FLOAT64) return n->rounding == HWB_HALF_EVEN || n->rounding == HWB_HALF_AWAY;
   if (n->scheme == HWB_DOUBLE_ROUND) {
     if (n->first_rounding != HWB_HALF_UP || (n->rounding != HWB_HALF_UP && n->rounding != HWB_HALF_AWAY)) return 0;
   } else if (n->rounding != HWB_HALF_UP || (n->scheme != HWB_SHIFT && n->scheme != HWB_SINGLE_ROUND)) {
@@ -130,8 +131,8 @@ static void make_cast(cast_case *c, int64_t scheme) {
   int common = draw(0, 1) == 0;
   memset(c, 0, sizeof *c);
   n->scheme = scheme;
-  n->rounding = common ? (scheme == HWB_FLOAT32 ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
-  if (common && scheme == HWB_DOUBLE_ROUND && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
+  n->rounding = common ? (scheme == HWB_FLOAT32 || scheme == HWB_FLOAT64 ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
+  if (common && (scheme == HWB_DOUBLE_ROUND || scheme == HWB_FLOAT64) && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
   n->first_rounding = common ? HWB_HALF_UP : draw(HWB_FLOOR, HWB_HALF_ODD);
   n->counts_low = draw(0, 2) > 0, n->counts_high = draw(0, 2) > 0;
   n->overflow = common ? HWB_SATURATE : draw(HWB_SATURATE, HWB_WRAP);
@@ -142,7 +143,7 @@ static void make_cast(cast_case *c, int64_t scheme) {
     c->bias32[i] = (int32_t)(c->bias[i] = draw(-BIAS_PEAK, BIAS_PEAK));
     c->multiplier[i] = scheme == HWB_SHIFT ? 1 : scheme == HWB_Q16 ? (int32_t)draw(1, 32767) : (int32_t)draw(1 << 30, INT32_MAX);
     c->shift[i] = (int32_t)draw_shift(scheme, common);
-    c->scale64[i] = (double)draw(1, 1 << 20) / 16777216.0;
+    c->scale64[i] = draw(0, 1) ? (double)draw(1, 1 << 20) / 16777216.0 : 1.0 / (double)(1 << draw(1, 12)); /* ties */
     c->scale32[i] = (float)c->scale64[i];
     c->numerator[2 * i] = draw(1, 1 << 30), c->denominator[2 * i] = draw(1 << 20, (int64_t)1 << 40);
   }

@@ -59,6 +59,12 @@ static inline int64_t hwb_wrap(hwb_int128 v, int64_t bits) {
   return (int64_t)raw >> (64 - bits);
 }
 
+/* 1 where acc · m and its rounding stay within 64 bits: 47-bit sums times 16-bit multipliers, halves up. */
+static inline int hwb_fits_64(const hwb_cast *c, int64_t acc, int64_t m, int64_t shift) {
+  int64_t reach = (int64_t)1 << 46;
+  return c->n.rounding == HWB_HALF_UP && acc > -reach && acc < reach && m >= 0 && m < 65536 && shift > 0 && shift < 62;
+}
+
 static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t channel) {
   hwb_int128 zero = c->n.zero_inside ? c->n.zero_point : 0;
   int64_t shift = c->shift[channel];
@@ -85,7 +91,9 @@ static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t chan
     return hwb_round_ratio(acc * num + zero * den, den, c->n.rounding);
   }
   default: {
-    hwb_int128 product = (hwb_int128)acc * c->multiplier[channel];
+    int64_t m = c->multiplier[channel];
+    if (!zero && hwb_fits_64(c, acc, m, shift)) return (acc * m + ((int64_t)1 << (shift - 1))) >> shift;
+    hwb_int128 product = (hwb_int128)acc * m;
     if (!zero) return hwb_round_shift(product, shift, c->n.rounding);
     hwb_int128 left = shift < 0 ? (hwb_int128)1 << -shift : 1, right = shift > 0 ? (hwb_int128)1 << shift : 1;
     return hwb_round_shift(product * left + zero * right, shift > 0 ? shift : 0, c->n.rounding);

@@ -158,6 +158,8 @@ def _suits_vectors(e: Epilogue, out_dtype: str, bound: int) -> bool:
         return known and low >= 0 and high <= 31
     if e.scheme == "shift":
         return e.rounding is Rounding.HALF_UP and low >= 0 and high <= 31
+    if e.scheme == "float64":
+        return e.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY)
     return e.scheme == "float32" and e.rounding is Rounding.HALF_EVEN
 
 
