@@ -35,18 +35,22 @@ cdef extern from "hwblocks/ops.h" nogil:
         const double *scale64
         const int64_t *numerator
         const int64_t *denominator
+    ctypedef struct hwb_ends:
+        int64_t tail_start
+        hwb_cast cast
+        hwb_cast tail
     ctypedef struct hwb_conv_numbers:
         int64_t depthwise
     ctypedef struct hwb_conv:
         hwb_conv_numbers n
-        hwb_cast cast
+        hwb_ends ends
         const int16_t *panels
         const int64_t *offsets
     ctypedef struct hwb_matmul_numbers:
         pass
     ctypedef struct hwb_matmul:
         hwb_matmul_numbers n
-        hwb_cast cast
+        hwb_ends ends
     ctypedef struct hwb_table_numbers:
         pass
     ctypedef struct hwb_table:
@@ -80,6 +84,48 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_softmax_numbers n
         const int64_t *table
         const int64_t *ratio
+    ctypedef struct hwb_runtime_softmax_numbers:
+        pass
+    ctypedef struct hwb_runtime_softmax:
+        hwb_runtime_softmax_numbers n
+        const int32_t *table
+        const int32_t *second
+        const float *powers
+        const double *constant
+    ctypedef struct hwb_operand_numbers:
+        pass
+    ctypedef struct hwb_operand:
+        hwb_operand_numbers n
+        const int32_t *table
+        const double *reals
+        const int32_t *constant
+        const double *real_constant
+        const int64_t *index
+    ctypedef struct hwb_elements_numbers:
+        pass
+    ctypedef struct hwb_elements:
+        hwb_elements_numbers n
+        hwb_ends ends
+        hwb_operand a
+        hwb_operand b
+    ctypedef struct hwb_float_sum_numbers:
+        pass
+    ctypedef struct hwb_float_sum:
+        hwb_float_sum_numbers n
+        hwb_operand a
+        hwb_operand b
+    ctypedef struct hwb_reduce_numbers:
+        pass
+    ctypedef struct hwb_reduce:
+        hwb_reduce_numbers n
+        hwb_ends ends
+    ctypedef struct hwb_float_pool_numbers:
+        pass
+    ctypedef struct hwb_float_pool:
+        hwb_float_pool_numbers n
+        const float *divisors
+        const float *reals
+        const float *constant
     enum:
         HWB_MOST_INPUTS
         HWB_OK
@@ -101,6 +147,14 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_avgpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_rational_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_softmax_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_fixed_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_midpoint_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_float32_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_float64_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_elements_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_float_sum_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_reduce_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_float_pool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_program_run(const hwb_step *, int64_t, void *const *, int64_t, void *, hwb_stats *) noexcept
 
 ALIGN = 64
@@ -168,6 +222,16 @@ cdef class Op:
             self._rational(numbers, constants)
         elif family == "softmax":
             self._softmax(numbers, constants)
+        elif family.startswith("softmax_"):
+            self._runtime_softmax(family, numbers, constants)
+        elif family == "elements":
+            self._elements(numbers, cast, constants)
+        elif family == "float_sum":
+            self._float_sum(numbers, constants)
+        elif family == "reduce":
+            self._reduce(numbers, cast, constants)
+        elif family == "float_pool":
+            self._float_pool(numbers, constants)
         else:
             raise ValueError(f"no family {family!r}")
 
@@ -187,6 +251,14 @@ cdef class Op:
         memcpy(target, &numbers[0], size)
         return 0
 
+    cdef int _ends(self, hwb_ends *target, const int64_t[::1] numbers, tuple constants) except -1:
+        """numbers: tail_start, then the fields of both casts; constants: those of both casts."""
+        cdef Py_ssize_t fields = sizeof(hwb_cast_numbers) // sizeof(int64_t)
+        target.tail_start = numbers[0]
+        self._cast(&target.cast, numbers[1 : 1 + fields], constants[:8])
+        self._cast(&target.tail, numbers[1 + fields :], constants[8:16])
+        return 0
+
     cdef int _cast(self, hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
         self._numbers(&target.n, sizeof(hwb_cast_numbers), numbers)
         target.bias = <const int64_t *>address_of(constants[0])
@@ -202,9 +274,9 @@ cdef class Op:
     cdef int _conv(self, bint depthwise, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
         self._numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
-        self._cast(&p.cast, cast, constants)
-        p.panels = <const int16_t *>address_of(constants[8])
-        p.offsets = <const int64_t *>address_of(constants[9])
+        self._ends(&p.ends, cast, constants)
+        p.panels = <const int16_t *>address_of(constants[16])
+        p.offsets = <const int64_t *>address_of(constants[17])
         self.op.run = hwb_depthwise_run if depthwise else hwb_conv_run
         self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
         return 0
@@ -212,7 +284,7 @@ cdef class Op:
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_matmul *p = <hwb_matmul *>self._new(sizeof(hwb_matmul))
         self._numbers(&p.n, sizeof(hwb_matmul_numbers), numbers)
-        self._cast(&p.cast, cast, constants)
+        self._ends(&p.ends, cast, constants)
         self.op.run = hwb_matmul_run
         self.op.scratch_bytes = hwb_matmul_scratch_bytes(p)
         return 0
@@ -262,6 +334,72 @@ cdef class Op:
         p.table = <const int64_t *>address_of(constants[0])
         p.ratio = <const int64_t *>address_of(constants[1])
         self.op.run = hwb_softmax_run
+        return 0
+
+    cdef int _runtime_softmax(self, str family, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_runtime_softmax *p = <hwb_runtime_softmax *>self._new(sizeof(hwb_runtime_softmax))
+        self._numbers(&p.n, sizeof(hwb_runtime_softmax_numbers), numbers)
+        p.table = <const int32_t *>address_of(constants[0])
+        p.second = <const int32_t *>address_of(constants[1])
+        p.powers = <const float *>address_of(constants[2])
+        p.constant = <const double *>address_of(constants[3])
+        if family == "softmax_fixed":
+            self.op.run = hwb_softmax_fixed_run
+        elif family == "softmax_midpoint":
+            self.op.run = hwb_softmax_midpoint_run
+        elif family == "softmax_float32":
+            self.op.run = hwb_softmax_float32_run
+        else:
+            self.op.run = hwb_softmax_float64_run
+        return 0
+
+    cdef int _operand(self, hwb_operand *target, const int64_t[::1] numbers, tuple constants) except -1:
+        self._numbers(&target.n, sizeof(hwb_operand_numbers), numbers)
+        target.table = <const int32_t *>address_of(constants[0])
+        target.reals = <const double *>address_of(constants[1])
+        target.constant = <const int32_t *>address_of(constants[2])
+        target.real_constant = <const double *>address_of(constants[3])
+        target.index = <const int64_t *>address_of(constants[4])
+        return 0
+
+    cdef int _operands(self, hwb_operand *a, hwb_operand *b, const int64_t[::1] numbers, tuple constants) except -1:
+        """The last numbers and constants of an op: those of its two operands."""
+        cdef Py_ssize_t fields = sizeof(hwb_operand_numbers) // sizeof(int64_t), at = numbers.shape[0] - 2 * fields
+        self._operand(a, numbers[at : at + fields], constants[-10:-5])
+        self._operand(b, numbers[at + fields :], constants[-5:])
+        return 0
+
+    cdef int _elements(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_elements *p = <hwb_elements *>self._new(sizeof(hwb_elements))
+        cdef Py_ssize_t fields = sizeof(hwb_elements_numbers) // sizeof(int64_t)
+        self._numbers(&p.n, sizeof(hwb_elements_numbers), numbers[:fields])
+        self._ends(&p.ends, cast, constants)
+        self._operands(&p.a, &p.b, numbers[fields:], constants)
+        self.op.run = hwb_elements_run
+        return 0
+
+    cdef int _float_sum(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_float_sum *p = <hwb_float_sum *>self._new(sizeof(hwb_float_sum))
+        cdef Py_ssize_t fields = sizeof(hwb_float_sum_numbers) // sizeof(int64_t)
+        self._numbers(&p.n, sizeof(hwb_float_sum_numbers), numbers[:fields])
+        self._operands(&p.a, &p.b, numbers[fields:], constants)
+        self.op.run = hwb_float_sum_run
+        return 0
+
+    cdef int _reduce(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_reduce *p = <hwb_reduce *>self._new(sizeof(hwb_reduce))
+        self._numbers(&p.n, sizeof(hwb_reduce_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        self.op.run = hwb_reduce_run
+        return 0
+
+    cdef int _float_pool(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_float_pool *p = <hwb_float_pool *>self._new(sizeof(hwb_float_pool))
+        self._numbers(&p.n, sizeof(hwb_float_pool_numbers), numbers)
+        p.divisors = <const float *>address_of(constants[0])
+        p.reals = <const float *>address_of(constants[1])
+        p.constant = <const float *>address_of(constants[2])
+        self.op.run = hwb_float_pool_run
         return 0
 
 

@@ -77,11 +77,11 @@ static void groups_out(const hwb_op *op, const int16_t *widened, int64_t total, 
   const hwb_conv_numbers *n = &conv->n;
   int64_t outputs = n->out_channels / n->groups, inputs = n->channels / n->groups;
   int64_t panels = (outputs + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS;
-  int64_t block = rows_together(n), pixel = n->out_channels * (int64_t)hwb_size_of(conv->cast.n.out_dtype);
+  int64_t block = rows_together(n), pixel = n->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   for (int64_t first = 0; first < total; first += block) {
     int64_t count = hwb_min(block, total - first);
     for (int64_t g = 0; g < n->groups; g++) {
-      hwb_rows r = {op->kernels, &conv->cast, conv->offsets, n->taps, n->pairs, n->flush, n->wide, g * outputs, outputs,
+      hwb_rows r = {op->kernels, &conv->ends, conv->offsets, n->taps, n->pairs, n->flush, n->wide, g * outputs, outputs,
                     n->out_channels, conv->panels + g * panels * n->taps * n->pairs * 2 * HWB_TILE_COLUMNS};
       positions(n, widened, first, count, n->channels, g * inputs, rows);
       hwb_rows_out(&r, rows, count, y + first * pixel, stats);
@@ -94,7 +94,7 @@ int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   const hwb_conv_numbers *c = &conv->n;
   int64_t together = samples_together(c), plane = c->out_height * c->out_width;
   int64_t x_bytes = c->height * c->width * c->channels * (int64_t)hwb_size_of(c->x_dtype);
-  int64_t y_bytes = plane * c->out_channels * (int64_t)hwb_size_of(conv->cast.n.out_dtype);
+  int64_t y_bytes = plane * c->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   size_t inputs = (size_t)(together * padded_elements(c)) + 2 * HWB_SLACK;
   int16_t *widened = scratch;
   const int16_t **rows = (const int16_t **)(void *)((char *)scratch + ((inputs * sizeof(int16_t) + 63) / 64) * 64);
@@ -112,18 +112,18 @@ int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
 static void depthwise_wide(const hwb_op *op, const int16_t *x, const int16_t *weights, int64_t channel, int64_t width,
                            char *y, hwb_stats *stats) {
   const hwb_conv *conv = op->parameters;
-  int64_t sums[HWB_TILE_COLUMNS] = {0};
+  int64_t sums[2 * HWB_TILE_COLUMNS] = {0};
   for (int64_t t = 0; t < conv->n.taps; t++)
     for (int64_t c = 0; c < width; c++)
       sums[c] += (int64_t)x[conv->offsets[t] + c] * weights[(t / 2) * 32 + 2 * c + t % 2];
-  op->kernels->cast_s64(&conv->cast, sums, channel, width, y, stats);
+  hwb_end_s64(op->kernels, &conv->ends, sums, channel, width, y, stats);
 }
 
 static void depthwise_sample(const hwb_op *op, const int16_t *widened, char *y, hwb_stats *stats) {
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *n = &conv->n;
   int64_t channels = n->out_channels, block = (n->taps + 1) / 2 * 32;
-  size_t element = hwb_size_of(conv->cast.n.out_dtype);
+  size_t element = hwb_size_of(conv->ends.cast.n.out_dtype);
   for (int64_t m = 0; m < n->out_height * n->out_width; m++) {
     const int16_t *x = position(n, widened, m, channels);
     for (int64_t c = 0; c < channels; c += HWB_TILE_COLUMNS) {
@@ -134,9 +134,9 @@ static void depthwise_sample(const hwb_op *op, const int16_t *widened, char *y, 
         depthwise_wide(op, x + c, weights, c, width, at, stats);
         continue;
       }
-      int32_t sums[HWB_TILE_COLUMNS];
+      int32_t sums[2 * HWB_TILE_COLUMNS];
       op->kernels->depthwise_s16s16_s32(x + c, conv->offsets, n->taps, weights, sums);
-      op->kernels->cast_s32(&conv->cast, sums, c, width, at, stats);
+      hwb_end_s32(op->kernels, &conv->ends, sums, c, width, at, stats);
     }
   }
 }
@@ -145,7 +145,7 @@ int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t 
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *c = &conv->n;
   int64_t x_bytes = c->height * c->width * c->channels * (int64_t)hwb_size_of(c->x_dtype);
-  int64_t y_bytes = c->out_height * c->out_width * c->out_channels * (int64_t)hwb_size_of(conv->cast.n.out_dtype);
+  int64_t y_bytes = c->out_height * c->out_width * c->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   int16_t *widened = scratch;
   memset(widened + padded_elements(c), 0, 2 * HWB_SLACK * sizeof(int16_t));
   for (int64_t s = 0; s < n; s++) {

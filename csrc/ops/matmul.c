@@ -34,12 +34,12 @@ static void pack(const hwb_matmul_numbers *n, const void *b, int16_t *panels) {
 int hwb_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_matmul *matmul = op->parameters;
   const hwb_matmul_numbers *c = &matmul->n;
-  size_t a_size = hwb_size_of(c->a_dtype), b_size = hwb_size_of(c->b_dtype), y_size = hwb_size_of(matmul->cast.n.out_dtype);
+  size_t a_size = hwb_size_of(c->a_dtype), b_size = hwb_size_of(c->b_dtype), y_size = hwb_size_of(matmul->ends.cast.n.out_dtype);
   int16_t *a = scratch, *panels = (int16_t *)(void *)((char *)scratch + aligned(a_elements(c) * 2));
   const int16_t **rows = (const int16_t **)(void *)((char *)panels + aligned(panel_elements(c) * 2));
   memset(a, 0, a_elements(c) * 2);
   for (int64_t i = 0; i < c->m; i++) rows[i] = a + i * even(c->k);
-  hwb_rows r = {op->kernels, &matmul->cast, no_offset, 1, even(c->k) / 2, c->flush, c->wide, 0, c->n, c->n, panels};
+  hwb_rows r = {op->kernels, &matmul->ends, no_offset, 1, even(c->k) / 2, c->flush, c->wide, 0, c->n, c->n, panels};
   for (int64_t s = 0; s < n * c->batch; s++) {
     int64_t which = c->b_batch == 1 ? s / c->batch : s;
     if (c->b_batch != 1 || s % c->batch == 0) pack(c, (const char *)in[1] + (size_t)(which * c->k * c->n) * b_size, panels);

@@ -1,6 +1,7 @@
-/* Pooling over windows: maximum, and exact average. */
+/* Pooling over windows: maximum, exact average, average in float32. */
 #include "rational.h"
 #include <hwblocks/ops.h>
+#include <math.h>
 
 /* Taps of one axis that fall on the input: first and one past the last. */
 static void inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size, int64_t *first, int64_t *past) {
@@ -73,5 +74,34 @@ int hwb_avgpool_run(const hwb_op *op, const void *const *in, void *y, int64_t n,
   for (int64_t s = 0; s < n; s++)
     for (int64_t oh = 0; oh < p->n.w.out_height; oh++)
       for (int64_t ow = 0; ow < p->n.w.out_width; ow++) average(p, in[0], y, s, oh, ow, stats);
+  return HWB_OK;
+}
+
+/* Float average of one output position: taps added in window order, one rounding per step; padding adds nothing. */
+static void float_average(const hwb_float_pool *p, const void *x, void *y, int64_t s, int64_t oh, int64_t ow,
+                          hwb_stats *stats) {
+  const hwb_window *w = &p->n.w;
+  int64_t h0 = oh * w->stride_h - w->pad_top, w0 = ow * w->stride_w - w->pad_left, i0, i1, j0, j1;
+  inside(h0, w->kernel_h, w->dilation_h, w->height, &i0, &i1);
+  inside(w0, w->kernel_w, w->dilation_w, w->width, &j0, &j1);
+  int64_t base = s * w->height * w->width * w->channels;
+  int64_t out = ((s * w->out_height + oh) * w->out_width + ow) * w->channels;
+  for (int64_t c = 0; c < w->channels; c++) {
+    volatile float sum = 0;
+    for (int64_t i = i0; i < i1; i++)
+      for (int64_t j = j0; j < j1; j++)
+        sum = sum + p->reals[hwb_load(x, w->x_dtype, base + at(w, h0, w0, i, j) + c) - p->n.lowest];
+    volatile float mean = sum / p->divisors[oh * w->out_width + ow], code = mean / p->constant[0];
+    code = code + p->constant[1];
+    hwb_store(y, p->n.end.out_dtype, out + c, hwb_limited(&p->n.end, (int64_t)nearbyintf(code), stats));
+  }
+}
+
+int hwb_float_pool_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
+  const hwb_float_pool *p = op->parameters;
+  (void)scratch;
+  for (int64_t s = 0; s < n; s++)
+    for (int64_t oh = 0; oh < p->n.w.out_height; oh++)
+      for (int64_t ow = 0; ow < p->n.w.out_width; ow++) float_average(p, in[0], y, s, oh, ow, stats);
   return HWB_OK;
 }

@@ -5,18 +5,35 @@ Source: microsoft/onnxruntime `core/mlas/lib/{qladd,qlmul,qlgavgpool}.cpp`, `con
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from hwblocks.algorithms.curves import float_function
+from hwblocks.algorithms.reductions import float_mean_call
 from hwblocks.algorithms.rescaling import centred, scale_of
+from hwblocks.algorithms.softmaxes import softmax_call
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.step_calls import (
+    elements_call,
+    every_code,
+    limits,
+    operand,
+    run_time_first,
+    step_epilogue,
+    unserved,
+)
+from hwblocks.numerics.kernels.elements import FloatSumCall
+from hwblocks.numerics.kernels.pool import FloatPoolCall
+from hwblocks.numerics.requantize import Requantize
 
 F32 = np.float32
 FAR = 2.0**60
+UNSCALED = Requantize.preset("shift")  # the sum itself, where the ratio is 1
+INSIDE = Requantize.parse("float32 zero_point=inside")
 
 
 def fma(a: Array, b: Any, c: Any) -> Array:
@@ -29,15 +46,35 @@ def nearest(v: Array) -> Array:
     return np.clip(np.rint(v.astype(np.float64)), -FAR, FAR).astype(np.int64)
 
 
-@algorithm("fused_sum", "Add", "Sub")
-def fused_sum(site: Site, a: Array, b: Array) -> Array:
-    """half_even(fma(a, ra, fma(b, rb, F))) on stored codes: the zero points are inside the rounding, in F."""
+def sum_constants(site: Site) -> tuple[np.float32, np.float32, np.float32]:
+    """(ra, rb, F): the operands' factors and what the zero points make."""
     y = site.output.format
     sign = getattr(site.node.block, "sign", 1)
     target = F32(scalar_scale(y))
     first, second = F32(scale_of(site, 0)) / target, F32(sign) * (F32(scale_of(site, 1)) / target)
     zeros = [F32(scalar_zero_point(site.input(i).format)) for i in (0, 1)]
-    offset = F32(scalar_zero_point(y)) - (first * zeros[0] + second * zeros[1])
+    return first, second, F32(scalar_zero_point(y)) - (first * zeros[0] + second * zeros[1])
+
+
+def fused_sum_call(site: Site) -> Any:
+    """a · ra exactly, fma(b, rb, F) rounded, both by tables, added and rounded."""
+    if reason := unserved(site):
+        return reason
+    if min(site.input(0).elements, site.input(1).elements) == 1 or max(t.format.bits for t in site.present) > 8:
+        return "one element on a side, or more than 8 bits"
+    first, second, offset = sum_constants(site)
+    parts = [
+        operand(site, 0, lambda codes: codes.astype(np.float64) * np.float64(first)),
+        operand(site, 1, lambda codes: fma(codes, second, offset).astype(np.float64)),
+    ]
+    a, b = run_time_first(parts)
+    return FloatSumCall(operands=(a, b), count=site.output.elements, **limits(site))
+
+
+@algorithm("fused_sum", "Add", "Sub", kernel=fused_sum_call)
+def fused_sum(site: Site, a: Array, b: Array) -> Array:
+    """half_even(fma(a, ra, fma(b, rb, F))) on stored codes: the zero points are inside the rounding, in F."""
+    first, second, offset = sum_constants(site)
     if b.size == 1 and a.size > 1:
         return nearest(fma(a, first, offset + F32(b.ravel()[0]) * second))
     if a.size == 1 and b.size > 1:
@@ -45,7 +82,15 @@ def fused_sum(site: Site, a: Array, b: Array) -> Array:
     return nearest(fma(a, first, fma(b, second, offset)))
 
 
-@algorithm("float_product", "Mul")
+def float_product_call(site: Site) -> Any:
+    """The product of the centred operands and one float32 multiplication, the zero point inside."""
+    if reason := unserved(site):
+        return reason
+    epilogue = step_epilogue(site, INSIDE, scale_of(site, 0), scale_of(site, 1))
+    return elements_call(site, "product", [operand(site, 0), operand(site, 1)], epilogue)
+
+
+@algorithm("float_product", "Mul", kernel=float_product_call)
 def float_product(site: Site, a: Array, b: Array) -> Array:
     """half_even(f32(f32(product) · m) + zy), m = f32(f32(sa · sb) / sy): the zero point is inside the rounding."""
     y = site.output.format
@@ -54,12 +99,20 @@ def float_product(site: Site, a: Array, b: Array) -> Array:
     return nearest(product * factor + F32(scalar_zero_point(y)))
 
 
-@algorithm("decoded_table", "Sigmoid", "Tanh", "LeakyReLU", "Rescale")
+def decoded_table_call(site: Site) -> Any:
+    """A change of format by a table of its codes (Pointwise blocks have a table of their own)."""
+    if reason := unserved(site):
+        return reason
+    zero = scalar_zero_point(site.output.format)
+    codes = operand(site, 0, lambda stored: decoded_table(site, stored) - zero)
+    return elements_call(site, "alone", [codes], step_epilogue(site, UNSCALED, scalar_scale(site.output.format)))
+
+
+@algorithm("decoded_table", "Sigmoid", "Tanh", "LeakyReLU", "Rescale", kernel=decoded_table_call)
 def decoded_table(site: Site, x: Array) -> Array:
     """half_even(f(f32(sx · (x − zx))) / sy) + zy in float32, once for every code."""
     y = site.output.format
-    reals = F32(scale_of(site, 0)) * centred(site, 0, x).astype(F32)
-    block = site.node.block
+    reals, block = decoded(site, x), site.node.block
     name = type(block).__name__
     if name == "LeakyReLU":
         values = np.where(reals >= 0, reals, F32(block.negative_slope) * reals)  # type: ignore[attr-defined]
@@ -68,21 +121,49 @@ def decoded_table(site: Site, x: Array) -> Array:
     return nearest(values / F32(scalar_scale(y))) + scalar_zero_point(y)
 
 
-@algorithm("float_mean", "GlobalAvgPool")
+def global_factor(site: Site, count: int) -> np.float32:
+    """f32(sx / f32(sy · n))."""
+    return np.float32(F32(scale_of(site, 0)) / (F32(scalar_scale(site.output.format)) * F32(count)))
+
+
+@algorithm("float_mean", "GlobalAvgPool", kernel=lambda site: float_mean_call(site, global_factor))
 def float_global_mean(site: Site, x: Array) -> Array:
     """half_even(f32(Σ x − n·zx) · f32(sx / f32(sy · n))) + zy."""
     y, count = site.output.format, int(np.prod(x.shape[1:-1]))
     total = site.node.block.sums(x.astype(np.int64))  # type: ignore[attr-defined]
-    factor = F32(scale_of(site, 0)) / (F32(scalar_scale(y)) * F32(count))
+    factor = global_factor(site, count)
     centre = total - count * scalar_zero_point(site.input(0).format)
     return nearest(centre.astype(F32) * factor) + scalar_zero_point(y)
 
 
-@algorithm("sequential_mean", "AvgPool1d", "AvgPool2d")
+def decoded(site: Site, codes: Array) -> Array:
+    """f32(sx · (x − zx))."""
+    return np.asarray(F32(scale_of(site, 0)) * centred(site, 0, codes).astype(F32))
+
+
+def sequential_mean_call(site: Site) -> Any:
+    """Windows of reals by a table, averaged in float32."""
+    block, x, y = site.node.block, site.input(0), site.output.format
+    if (reason := unserved(site)) or x.shape[0] != 1:
+        return reason or "several samples in one"
+    numbers = block.window(x.shape).geometry(x.shape[-1])  # type: ignore[attr-defined]
+    windows = (numbers["out_height"], numbers["out_width"])
+    return FloatPoolCall(
+        x_dtype=x.format.dtype.name,
+        divisors=np.broadcast_to(block.divisors(x.shape).ravel(), prod(windows)).reshape(windows),  # type: ignore[attr-defined]
+        reals=decoded(site, every_code(site, 0)),
+        y_scale=scalar_scale(y),
+        zero_point=scalar_zero_point(y),
+        **numbers,
+        **limits(site),
+    )
+
+
+@algorithm("sequential_mean", "AvgPool1d", "AvgPool2d", kernel=sequential_mean_call)
 def sequential_mean(site: Site, x: Array) -> Array:
     """Reals summed in float32 in the order of the window, divided by the count; the zero point inside the rounding."""
     y, block = site.output.format, site.node.block
-    reals = F32(scale_of(site, 0)) * centred(site, 0, x).astype(F32)
+    reals = decoded(site, x)
     made = block.window(x.shape)  # type: ignore[attr-defined]
     windows = made.gather(reals, F32(0))
     flat = windows.reshape(x.shape[0], *made.output, -1, x.shape[-1])
@@ -91,20 +172,36 @@ def sequential_mean(site: Site, x: Array) -> Array:
     return nearest(mean / F32(scalar_scale(y)) + F32(scalar_zero_point(y)))
 
 
-@algorithm("float_table_256", "Softmax")
+def powers_and_steps(site: Site, length: int) -> tuple[Array, np.float32]:
+    """(float32 powers of x − max = −255 … 0, floor of the steps of the output's unit)."""
+    scale = scale_of(site, 0)
+    room = max(0.0, float(np.log(np.finfo(F32).max / length)) - 5) / scale
+    powers = np.exp((np.arange(256) - 255 + room) * scale).astype(F32)
+    return powers, np.floor(F32(1) / F32(scalar_scale(site.output.format)))
+
+
+def table_softmax_call(site: Site) -> Any:
+    """Float powers by a table, their quotient in float64."""
+    if reason := unserved(site):
+        return reason
+    block, x, y = site.node.block, site.input(0), site.output.format
+    if x.format.bits > 8:
+        return "a table of 256 powers for a wider input"
+    powers, steps = powers_and_steps(site, x.shape[block.dim])  # type: ignore[attr-defined]
+    return softmax_call(site, "float64", powers[::-1], constant=float(steps), zero_point=scalar_zero_point(y))
+
+
+@algorithm("float_table_256", "Softmax", kernel=table_softmax_call)
 def table_softmax(site: Site, x: Array) -> Array:
     """Powers t from a float32 table, summed in order; y = half_even(t · Y / Σ) + zy, Y = floor(f32(1 / sy)).
 
     The quotient is taken in float64: near the largest float32 the product would overflow.
     """
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
-    scale, length = scale_of(site, 0), x.shape[axis]
-    room = max(0.0, float(np.log(np.finfo(F32).max / length)) - 5) / scale
-    table = np.exp((np.arange(256) - 255 + room) * scale).astype(F32)
+    table, steps = powers_and_steps(site, x.shape[axis])
     codes = np.moveaxis(x.astype(np.int64), axis, -1)
     powers = table[codes - codes.max(axis=-1, keepdims=True) + 255]
     total = np.cumsum(powers, axis=-1, dtype=F32)[..., -1:]
-    steps = np.floor(F32(1) / F32(scalar_scale(y)))
     made = nearest(powers.astype(np.float64) * steps / total) + scalar_zero_point(y)
     return np.moveaxis(made, -1, axis)
 

@@ -6,6 +6,7 @@ mean operators; restated.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,18 @@ from hwblocks.algorithms.rescaling import centred, requantization, scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.step_calls import reduce_call, step_epilogue, with_multiplier
 from hwblocks.graph.window import Window
 from hwblocks.numerics import gemmlowp
 from hwblocks.numerics.interpolation import half_away
 from hwblocks.numerics.kernels.pool import AvgPoolCall
 from hwblocks.numerics.multiplier import quantize_multiplier
-from hwblocks.numerics.requantize import Requantize
+from hwblocks.numerics.requantize import Epilogue, Requantize
 from hwblocks.numerics.rounding import Rounding
 
 MEAN_LANES = 16  # channels that the optimised mean handles at a time
+TIES_UP, TIES_AWAY = Requantize.preset("double_round_up"), Requantize.preset("double_round")
+FLOAT32 = Requantize.preset("float32")
 
 
 def reduced_axes(site: Site, x: Array) -> tuple[int, ...]:
@@ -38,16 +42,31 @@ def sums(site: Site, x: Array) -> tuple[Array, int]:
     return np.asarray(total), int(np.prod([x.shape[a] for a in axes]))
 
 
-@algorithm("folded_mean", "ReduceMean", "GlobalAvgPool")
+def folded_multiplier(site: Site, count: int) -> tuple[int, int]:
+    """(multiplier, right shift) of sx / (sy · count): the multiplier of sx / sy divided by the count, truncated."""
+    m, exponent = quantize_multiplier(scale_of(site, 0) / scalar_scale(site.output.format))
+    bits = min(count.bit_length() - 1, 32, 31 + exponent)
+    return (m << bits) // count, bits - exponent
+
+
+def folded_mean_call(site: Site) -> Any:
+    """Sums of one run of axes and their cast."""
+    record = requantization(site)
+
+    def epilogue(count: int, channels: int) -> Epilogue:
+        plain = step_epilogue(site, record, scale_of(site, 0), channels=channels)
+        return with_multiplier(plain, *folded_multiplier(site, count))
+
+    return reduce_call(site, epilogue)
+
+
+@algorithm("folded_mean", "ReduceMean", "GlobalAvgPool", kernel=folded_mean_call)
 def folded_mean(site: Site, x: Array) -> Array:
     """requantize(Σ x − n·zx) + zy with 1 / n folded into the multiplier, truncated."""
     total, count = site_sums(site, x)
     y, record = site.output.format, requantization(site)
-    m, exponent = quantize_multiplier(scale_of(site, 0) / scalar_scale(y))
-    bits = min(count.bit_length() - 1, 32, 31 + exponent)
-    m = (m << bits) // count
     centre = total - scalar_zero_point(site.input(0).format) * count
-    return record.multiply_fixed(centre, m, bits - exponent) + scalar_zero_point(y)
+    return record.multiply_fixed(centre, *folded_multiplier(site, count)) + scalar_zero_point(y)
 
 
 def site_sums(site: Site, x: Array) -> tuple[Array, int]:
@@ -57,32 +76,73 @@ def site_sums(site: Site, x: Array) -> tuple[Array, int]:
     return np.asarray(site.node.block.sums(x.astype(np.int64))), int(np.prod(x.shape[1:-1]))  # type: ignore[attr-defined]
 
 
-@algorithm("spatial_mean", "ReduceMean")
-def spatial_mean(site: Site, x: Array) -> Array:
-    """The optimised mean over height and width: 1 / (n · sy) in float32, zero points folded into one bias."""
-    y, channels = site.output.format, x.shape[-1]
-    total, count = sums(site, x)
+def spatial_constants(site: Site, count: int) -> tuple[float, int]:
+    """(sx / (n · sy) in float32, what is added at the end)."""
+    y = site.output.format
     scale, target = np.float32(scale_of(site, 0)), np.float32(scalar_scale(y))
     shifted = np.float32(scalar_zero_point(site.input(0).format)) * scale / target
     bias = scalar_zero_point(y) - int(shifted + np.float32(0.5 if shifted > 0 else -0.5))
-    ratio = float(scale / (np.float32(count) * target))
-    vector = Requantize.preset("double_round_up").multiply(total, ratio)
-    rest = Requantize.preset("double_round").multiply(total, ratio)
+    return float(scale / (np.float32(count) * target)), bias
+
+
+def spatial_mean_call(site: Site) -> Any:
+    """Sums of raw codes and their cast, the remainder's channels by another."""
+
+    def epilogue(record: Requantize) -> Any:
+        def made(count: int, channels: int) -> Epilogue:
+            ratio, bias = spatial_constants(site, count)
+            plain = step_epilogue(site, record, scale_of(site, 0), channels=channels)
+            return replace(with_multiplier(plain, *record.multiplier(ratio)), zero_point=bias)
+
+        return made
+
+    return reduce_call(site, epilogue(TIES_UP), epilogue(TIES_AWAY), MEAN_LANES, centre=False)
+
+
+@algorithm("spatial_mean", "ReduceMean", kernel=spatial_mean_call)
+def spatial_mean(site: Site, x: Array) -> Array:
+    """The optimised mean over height and width: 1 / (n · sy) in float32, zero points folded into one bias."""
+    channels = x.shape[-1]
+    total, count = sums(site, x)
+    ratio, bias = spatial_constants(site, count)
+    vector, rest = TIES_UP.multiply(total, ratio), TIES_AWAY.multiply(total, ratio)
     first = np.arange(channels) < channels // MEAN_LANES * MEAN_LANES
     return np.where(first, vector, rest) + bias
 
 
-@algorithm("float_mean", "ReduceMean")
+def mean_factor(site: Site, count: int) -> np.float32:
+    """f32(f32(sx / sy) · f32(1 / n))."""
+    target = np.float32(scalar_scale(site.output.format))
+    return np.float32(np.float32(scale_of(site, 0)) / target * (np.float32(1) / np.float32(count)))
+
+
+def float_mean_call(site: Site, factor: Any = mean_factor) -> Any:
+    """Centred sums times one float32 factor (of the site and the elements of a sum), half to even."""
+
+    def epilogue(count: int, channels: int) -> Epilogue:
+        plain = step_epilogue(site, FLOAT32, scale_of(site, 0), channels=channels)
+        return replace(plain, scale32=np.full(channels, factor(site, count), np.float32))
+
+    return reduce_call(site, epilogue)
+
+
+@algorithm("float_mean", "ReduceMean", kernel=float_mean_call)
 def float_mean(site: Site, x: Array) -> Array:
     """half_even(float32(Σ x − n·zx) · f32(f32(sx / sy) · f32(1 / n))) + zy."""
     y = site.output.format
     total, count = sums(site, x)
-    factor = np.float32(scale_of(site, 0)) / np.float32(scalar_scale(y)) * (np.float32(1) / np.float32(count))
+    factor = mean_factor(site, count)
     centre = total - scalar_zero_point(site.input(0).format) * count
     return np.asarray(np.rint(centre.astype(np.float32) * factor).astype(np.int64) + scalar_zero_point(y))
 
 
-@algorithm("rescaled_sum", "ReduceSum")
+def rescaled_sum_call(site: Site) -> Any:
+    """Centred sums and their cast."""
+    record = requantization(site)
+    return reduce_call(site, lambda count, channels: step_epilogue(site, record, scale_of(site, 0), channels=channels))
+
+
+@algorithm("rescaled_sum", "ReduceSum", kernel=rescaled_sum_call)
 def rescaled_sum(site: Site, x: Array) -> Array:
     """requantize(Σ x − n·zx; sx / sy) + zy."""
     y, record = site.output.format, requantization(site)

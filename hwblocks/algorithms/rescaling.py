@@ -12,6 +12,7 @@ import numpy as np
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, clamp_codes, in_tail, scalar_scale, scalar_zero_point
+from hwblocks.graph.step_calls import elements_call, operand, step_epilogue, unserved
 from hwblocks.numerics.requantize import Requantize
 
 
@@ -30,7 +31,18 @@ def scale_of(site: Site, position: int) -> float:
     return scalar_scale(site.input(position).format)
 
 
-@algorithm("rescale", "Rescale", "ReLU", "ReLU6", "Clip")
+def rescale_call(site: Site) -> Any:
+    """The centred codes, cast; a remainder loop's elements by the tail."""
+    if reason := unserved(site):
+        return reason
+    if getattr(site.node.block, "clamp", None) is not None:
+        return "bounds inside the rescaling"
+    tail, scale = site.arithmetic.tail, scale_of(site, 0)
+    main = step_epilogue(site, requantization(site), scale)
+    return elements_call(site, "alone", [operand(site, 0)], main, step_epilogue(site, tail, scale) if tail else None)
+
+
+@algorithm("rescale", "Rescale", "ReLU", "ReLU6", "Clip", kernel=rescale_call)
 def rescale(site: Site, x: Array) -> Array:
     """y = requantize(x − zx; sx / sy) + zy, limited to the codes of the block's bounds."""
     y, v = site.output.format, centred(site, 0, x)

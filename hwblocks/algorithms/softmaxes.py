@@ -15,7 +15,9 @@ from hwblocks.algorithms.rescaling import scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.step_calls import limits, unserved
 from hwblocks.numerics import gemmlowp, interpolation
+from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall
 from hwblocks.numerics.multiplier import quantize_multiplier
 from hwblocks.numerics.requantize import Requantize
 
@@ -36,29 +38,78 @@ def beta_of(site: Site) -> float:
     return float(getattr(site.node.block, "beta", 1.0))
 
 
-@algorithm("gemmlowp", "Softmax")
+def differences(site: Site) -> Array:
+    """0, −1, −2 … down to the difference of the lowest and the highest code of the input."""
+    x = site.input(0).format
+    return -np.arange(x.hi - x.lo + 1)
+
+
+def softmax_call(site: Site, method: str, table: Array, **more: Any) -> RuntimeSoftmaxCall | str:
+    """The call of a softmax over the last axis; table: powers by max − x."""
+    x = site.input(0)
+    axis = site.node.block.dim % len(x.shape)  # type: ignore[attr-defined]
+    if axis != len(x.shape) - 1:
+        return "softmax along an inner axis"
+    size: dict[str, Any] = {
+        "x_dtype": x.format.dtype.name,
+        "rows": x.elements // x.shape[-1],
+        "length": x.shape[-1],
+        "zero_point": 0,
+    }
+    return RuntimeSoftmaxCall(method=method, table=table, **{**size, **limits(site), **more})
+
+
+def fixed_powers(site: Site, difference: Array) -> tuple[Array, Array]:
+    """(e**difference in Q0.31, mask of the differences that count); it is 1 where they do not."""
+    m, left = quantize_multiplier(min(beta_of(site) * scale_of(site, 0) * 2.0**26, 2.0**31 - 1))
+    lowest = -math.floor(((1 << INPUT_BITS) - 1) * 2.0**26 / 2.0**left)
+    used = difference >= lowest
+    scaled = gemmlowp.high_product(np.where(used, difference, 0) << left, m)
+    return gemmlowp.exp_negative(scaled, INPUT_BITS), used
+
+
+def fixed_softmax_call(site: Site) -> Any:
+    """Powers and the terms of their sum by tables."""
+    if reason := unserved(site):
+        return reason
+    powers, used = fixed_powers(site, differences(site))
+    terms = np.where(used, gemmlowp.shift_away(powers, SUM_BITS), 0)
+    y = site.output.format
+    return softmax_call(site, "fixed", np.where(used, powers, 0), second=terms, bits=y.bits, zero_point=y.lo)
+
+
+@algorithm("gemmlowp", "Softmax", kernel=fixed_softmax_call)
 def fixed_softmax(site: Site, x: Array) -> Array:
     """e**(x − max) in Q5.26, summed in Q12.19, times the reciprocal of the sum; 8-bit input, 8- or 16-bit output."""
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
-    m, left = quantize_multiplier(min(beta_of(site) * scale_of(site, 0) * 2.0**26, 2.0**31 - 1))
-    lowest = -math.floor(((1 << INPUT_BITS) - 1) * 2.0**26 / 2.0**left)
-    difference = rows_below(site, x)
-    used = difference >= lowest
-    scaled = gemmlowp.high_product(np.where(used, difference, 0) << left, m)
-    powers = gemmlowp.exp_negative(scaled, INPUT_BITS)
+    powers, used = fixed_powers(site, rows_below(site, x))
     total = np.where(used, gemmlowp.shift_away(powers, SUM_BITS), 0).sum(axis=axis, keepdims=True)
     inverse, over = gemmlowp.reciprocal(total, SUM_BITS)
     codes = gemmlowp.shift_away(gemmlowp.high_product(powers, inverse), over + 31 - y.bits) + y.lo
     return np.where(used, codes, y.lo)
 
 
-@algorithm("float_table", "Softmax")
+def float_powers(site: Site) -> Array:
+    """e**−d in float32 for d = 0 … 255."""
+    scale = -(np.float32(scale_of(site, 0)) * np.float32(beta_of(site)))
+    return np.asarray(np.exp(scale * np.arange(256, dtype=np.float32)))
+
+
+def float_softmax_call(site: Site) -> Any:
+    """Float powers by a table."""
+    if reason := unserved(site):
+        return reason
+    if site.input(0).format.bits > 8:
+        return "a table of 256 powers for a wider input"
+    y = site.output.format
+    return softmax_call(site, "float32", float_powers(site), constant=scalar_scale(y), zero_point=scalar_zero_point(y))
+
+
+@algorithm("float_table", "Softmax", kernel=float_softmax_call)
 def float_softmax(site: Site, x: Array) -> Array:
     """Powers from a float32 table of 256 entries, summed in index order, y = half_away(t / (Σ · sy)) + zy."""
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
-    scale = -(np.float32(scale_of(site, 0)) * np.float32(beta_of(site)))
-    table = np.exp(scale * np.arange(256, dtype=np.float32))
-    powers = np.moveaxis(table[-rows_below(site, x)], axis, -1)
+    powers = np.moveaxis(float_powers(site)[-rows_below(site, x)], axis, -1)
     total = np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:]
     inverse = np.float32(1) / (total * np.float32(scalar_scale(y)))
     codes = interpolation.half_away(powers * inverse) + scalar_zero_point(y)
@@ -76,18 +127,31 @@ def tables16(precision: str) -> tuple[Array, Array]:
     return powers, inverse
 
 
-@algorithm("midpoint_table", "Softmax")
-def table_softmax(site: Site, x: Array) -> Array:
-    """16-bit softmax by interpolated tables of e**x and 1 / (1 + x); `table` is their precision."""
-    axis = site.node.block.dim  # type: ignore[attr-defined]
+def terms16(site: Site, difference: Array) -> tuple[Array, Array]:
+    """(16-bit e**difference, table of 1 / (1 + x)) in the precision that the arithmetic states."""
     precision = site.arithmetic.table or "float64"
     powers, inverse = tables16(precision)
     if precision == "float64":
         ratio = float(np.float32(scale_of(site, 0)) * np.float32(beta_of(site))) / STEP_16
     else:
         ratio = scale_of(site, 0) * beta_of(site) / STEP_16
-    scaled = DOUBLE_ROUND.multiply(rows_below(site, x), ratio)
-    terms = interpolation.interpolate(powers, gemmlowp.saturate(scaled + 32767, 16))
+    scaled = DOUBLE_ROUND.multiply(difference, ratio)
+    return interpolation.interpolate(powers, gemmlowp.saturate(scaled + 32767, 16)), inverse
+
+
+def table_softmax_call(site: Site) -> Any:
+    """16-bit terms of every difference by a table."""
+    if reason := unserved(site):
+        return reason
+    terms, inverse = terms16(site, differences(site))
+    return softmax_call(site, "midpoint", terms, second=inverse)
+
+
+@algorithm("midpoint_table", "Softmax", kernel=table_softmax_call)
+def table_softmax(site: Site, x: Array) -> Array:
+    """16-bit softmax by interpolated tables of e**x and 1 / (1 + x); `table` is their precision."""
+    axis = site.node.block.dim  # type: ignore[attr-defined]
+    terms, inverse = terms16(site, rows_below(site, x))
     total = terms.sum(axis=axis, keepdims=True)
     room = gemmlowp.leading_zeros(total)
     rest = ((total << (room - 1)) + (1 << 13)) >> 14

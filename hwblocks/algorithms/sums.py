@@ -7,6 +7,7 @@ Sources: LiteRT `internal/reference/{add,sub,mul,div,squared_difference}.h`; XNN
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,35 +15,56 @@ from hwblocks.algorithms.rescaling import centred, requantization, scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.step_calls import elements_call, operand, step_epilogue, unserved
 from hwblocks.numerics import gemmlowp
 from hwblocks.numerics.requantize import Requantize
 
 LEFT_SHIFT, LEFT_SHIFT_16, LEFT_SHIFT_SQUARE = 20, 15, 7
 XNNPACK_BITS = 20
+SHIFT, LARGEST_SHIFT = Requantize.preset("shift"), 31
 
 
-def aligned(site: Site, record: Requantize, left: int, a: Array, b: Array) -> tuple[Array, Array, float]:
-    """Both operands in units of 2·max(scale) / 2**left, and that maximum doubled."""
-    first, second = scale_of(site, 0), scale_of(site, 1)
-    if record.scale_precision == "float32":
-        top = float(np.float32(2) * np.float32(max(first, second)))
-    else:
-        top = 2 * max(first, second)
-    parts = [
-        record.multiply(centred(site, i, codes) << left, record.ratio(scale, 1.0, top))
-        for i, (codes, scale) in enumerate(((a, first), (b, second)))
-    ]
-    return parts[0], parts[1], top
+def top_scale(site: Site, record: Requantize) -> float:
+    """Twice the larger scale of the operands, in the record's precision."""
+    largest = max(scale_of(site, 0), scale_of(site, 1))
+    return float(np.float32(2) * np.float32(largest)) if record.scale_precision == "float32" else 2 * largest
 
 
-@algorithm("aligned_sum", "Add", "Sub")
+def aligned(site: Site, record: Requantize, left: int, position: int, codes: Array) -> Array:
+    """An operand in units of 2·max(scale) / 2**left."""
+    ratio = record.ratio(scale_of(site, position), 1.0, top_scale(site, record))
+    return record.multiply(centred(site, position, codes) << left, ratio)
+
+
+def sign_of(site: Site) -> int:
+    """1 of a sum, −1 of a difference."""
+    return int(getattr(site.node.block, "sign", 1))
+
+
+def spare_bits(site: Site) -> int:
+    """Bits to spare in an aligned sum."""
+    return LEFT_SHIFT_16 if site.input(0).format.bits > 8 else LEFT_SHIFT
+
+
+def aligned_sum_call(site: Site) -> Any:
+    """Both operands aligned by tables, added, and cast."""
+    record, left = requantization(site), spare_bits(site)
+    if reason := unserved(site):
+        return reason
+    first = operand(site, 0, lambda codes: aligned(site, record, left, 0, codes))
+    second = operand(site, 1, lambda codes: sign_of(site) * aligned(site, record, left, 1, codes))
+    return elements_call(
+        site, "sum", [first, second], step_epilogue(site, record, top_scale(site, record), unit=1 << left)
+    )
+
+
+@algorithm("aligned_sum", "Add", "Sub", kernel=aligned_sum_call)
 def aligned_sum(site: Site, a: Array, b: Array) -> Array:
     """Both operands brought to one scale with 20 (16-bit: 15) bits to spare, added, and requantized."""
     record, y = requantization(site), site.output.format
-    left = LEFT_SHIFT_16 if site.input(0).format.bits > 8 else LEFT_SHIFT
-    first, second, top = aligned(site, record, left, a, b)
-    total = first + getattr(site.node.block, "sign", 1) * second
-    ratio = record.ratio(top, 1.0, (1 << left) * scalar_scale(y))
+    left = spare_bits(site)
+    total = aligned(site, record, left, 0, a) + sign_of(site) * aligned(site, record, left, 1, b)
+    ratio = record.ratio(top_scale(site, record), 1.0, (1 << left) * scalar_scale(y))
     return record.multiply(total, ratio) + scalar_zero_point(y)
 
 
@@ -54,24 +76,50 @@ def shifted_sum(site: Site, a: Array, b: Array) -> Array:
     for position, codes in enumerate((a, b)):
         shift = round(math.log2(target / scale_of(site, position)))
         parts.append(gemmlowp.shift_away(codes.astype(np.int64), max(shift, 0)))
-    return np.asarray(parts[0] + getattr(site.node.block, "sign", 1) * parts[1])
+    return np.asarray(parts[0] + sign_of(site) * parts[1])
 
 
-@algorithm("xnnpack_sum", "Add", "Sub")
-def xnnpack_sum(site: Site, a: Array, b: Array) -> Array:
-    """y = ((a·ma + b·mb + bias) >> n) + zy with 20-bit multipliers of scale ratios in float32."""
-    y = site.output.format
-    target = np.float32(scalar_scale(y))
+def xnnpack_factors(site: Site) -> tuple[int, int, int]:
+    """(ma, mb, n): the operands' multipliers, the second one signed, and the right shift of their sum."""
+    target = np.float32(scalar_scale(site.output.format))
     ratios = [np.float32(scale_of(site, i)) / target for i in (0, 1)]
     shift = XNNPACK_BITS - (math.frexp(float(max(ratios)))[1] - 1)
     first, second = (int(np.rint(float(r) * 2.0**shift)) for r in ratios)
-    second *= getattr(site.node.block, "sign", 1)
+    return first, second * sign_of(site), shift
+
+
+def xnnpack_sum_call(site: Site) -> Any:
+    """Both operands times their multipliers by tables, added, and shifted with ties up."""
+    factors = xnnpack_factors(site)
+    if reason := unserved(site):
+        return reason
+    if not 1 <= factors[2] <= LARGEST_SHIFT:
+        return f"a right shift of {factors[2]} bits"
+    first = operand(site, 0, lambda codes: centred(site, 0, codes) * factors[0])
+    second = operand(site, 1, lambda codes: centred(site, 1, codes) * factors[1])
+    epilogue = step_epilogue(site, SHIFT, scalar_scale(site.output.format) * 0.5 ** factors[2])
+    return elements_call(site, "sum", [first, second], epilogue)
+
+
+@algorithm("xnnpack_sum", "Add", "Sub", kernel=xnnpack_sum_call)
+def xnnpack_sum(site: Site, a: Array, b: Array) -> Array:
+    """y = ((a·ma + b·mb + bias) >> n) + zy with 20-bit multipliers of scale ratios in float32."""
+    y = site.output.format
+    first, second, shift = xnnpack_factors(site)
     zeros = [scalar_zero_point(site.input(i).format) for i in (0, 1)]
     bias = (1 << (shift - 1)) - first * zeros[0] - second * zeros[1]
     return ((bias + a.astype(np.int64) * first + b.astype(np.int64) * second) >> shift) + scalar_zero_point(y)
 
 
-@algorithm("scaled_product", "Mul")
+def scaled_product_call(site: Site) -> Any:
+    """The product of the centred operands, cast."""
+    if reason := unserved(site):
+        return reason
+    epilogue = step_epilogue(site, requantization(site), scale_of(site, 0), scale_of(site, 1))
+    return elements_call(site, "product", [operand(site, 0), operand(site, 1)], epilogue)
+
+
+@algorithm("scaled_product", "Mul", kernel=scaled_product_call)
 def scaled_product(site: Site, a: Array, b: Array) -> Array:
     """y = requantize((a − za) · (b − zb); sa · sb / sy) + zy."""
     record, y = requantization(site), site.output.format
@@ -79,12 +127,23 @@ def scaled_product(site: Site, a: Array, b: Array) -> Array:
     return record.multiply(centred(site, 0, a) * centred(site, 1, b), ratio) + scalar_zero_point(y)
 
 
-@algorithm("aligned_square", "SquaredDifference")
+def aligned_square_call(site: Site) -> Any:
+    """Both operands aligned by tables, their difference squared, and cast."""
+    record, left = requantization(site), LEFT_SHIFT_SQUARE
+    if reason := unserved(site):
+        return reason
+    first = operand(site, 0, lambda codes: aligned(site, record, left, 0, codes))
+    second = operand(site, 1, lambda codes: -aligned(site, record, left, 1, codes))
+    top = top_scale(site, record)
+    return elements_call(site, "square", [first, second], step_epilogue(site, record, top, top, unit=1 << (2 * left)))
+
+
+@algorithm("aligned_square", "SquaredDifference", kernel=aligned_square_call)
 def squared_difference(site: Site, a: Array, b: Array) -> Array:
     """Both operands brought to one scale with 7 bits to spare, subtracted, squared, and requantized."""
     record, y = requantization(site), site.output.format
-    first, second, top = aligned(site, record, LEFT_SHIFT_SQUARE, a, b)
-    difference = first - second
+    top = top_scale(site, record)
+    difference = aligned(site, record, LEFT_SHIFT_SQUARE, 0, a) - aligned(site, record, LEFT_SHIFT_SQUARE, 1, b)
     ratio = record.ratio(top, top, (1 << (2 * LEFT_SHIFT_SQUARE)) * scalar_scale(y))
     return record.multiply(difference * difference, ratio) + scalar_zero_point(y)
 

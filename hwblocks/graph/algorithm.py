@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class NamedAlgorithm:
 
 _algorithms: dict[tuple[str, str], NamedAlgorithm] = {}
 _discovered: list[bool] = []
+_discovery = Lock()  # worker threads may ask first; none may see a part of the algorithms
 
 
 def algorithm(name: str, *blocks: str, kernel: Kernel | None = None) -> Callable[[Compute], Compute]:
@@ -60,11 +62,12 @@ def algorithm(name: str, *blocks: str, kernel: Kernel | None = None) -> Callable
 
 def algorithms() -> dict[tuple[str, str], NamedAlgorithm]:
     """All algorithms by (name, block)."""
-    if not _discovered:
-        _discovered.append(True)
-        package = importlib.import_module(PACKAGE)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{PACKAGE}.{module.name}")
+    with _discovery:
+        if not _discovered:
+            package = importlib.import_module(PACKAGE)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{PACKAGE}.{module.name}")
+            _discovered.append(True)
     return _algorithms
 
 

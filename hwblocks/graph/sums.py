@@ -15,7 +15,7 @@ EXACT_BITS = 64  # of a kernel's register that is never reduced
 
 
 def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] | str:
-    """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype and epilogue; or why no kernel serves.
+    """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype, epilogue, tail; or why no kernel serves.
 
     weights, columns: stored codes, output channel first and as [G, K, N]; they are centred here.
     """
@@ -40,8 +40,8 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
     if isinstance(bits, str):
         return bits
     channels = grouped.shape[0] * grouped.shape[-1]
-    if 0 < tail_start(site, channels) < channels:
-        return "the last channels have a requantization of their own"
+    start = tail_start(site, channels)
+    split = 0 < start < channels
     return {
         "x_dtype": x.dtype.name,
         "x_zero": x_zero,
@@ -51,6 +51,8 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
         "accumulator_bits": bits,
         "out_dtype": site.output.format.dtype.name,
         "epilogue": accumulate_epilogue(site, x, w, channels),
+        "tail": accumulate_epilogue(site, x, w, channels, site.arithmetic.tail) if split else None,
+        "tail_start": start if split else 0,
     }
 
 

@@ -55,8 +55,8 @@ static hwb_int128 wanted_value(const hwb_cast *c, int64_t acc, int64_t i) {
   hwb_int128 zero = c->n.zero_inside ? c->n.zero_point : 0, den = power(c->shift[i]), num;
   switch (c->n.scheme) {
   case HWB_DOUBLE_ROUND: return wanted_double(c, acc, i);
-  case HWB_FLOAT32: return rounded_real((double)((float)acc * c->scale32[i]), c->n.rounding);
-  case HWB_FLOAT64: return rounded_real((double)acc * c->scale64[i], c->n.rounding);
+  case HWB_FLOAT32: return rounded_real((double)((float)acc * c->scale32[i] + (float)zero), c->n.rounding);
+  case HWB_FLOAT64: return rounded_real((double)acc * c->scale64[i] + (double)zero, c->n.rounding);
   case HWB_EXACT:
     den = c->denominator[2 * i], num = (hwb_int128)acc * c->numerator[2 * i];
     return rounded(num + zero * den, den, c->n.rounding);
@@ -106,8 +106,9 @@ static void draw_format(hwb_cast_numbers *n, int64_t scheme) {
 static int64_t suits_vectors(const hwb_cast *c) {
   const hwb_cast_numbers *n = &c->n;
   int64_t low = 0, high = 31;
-  if (n->zero_inside || n->overflow != HWB_SATURATE || n->out_dtype > HWB_S16) return 0;
+  if ((n->zero_inside && n->scheme != HWB_FLOAT32) || n->overflow != HWB_SATURATE || n->out_dtype > HWB_S16) return 0;
   if (n->scheme == HWB_FLOAT32) return n->rounding == HWB_HALF_EVEN;
+  if (n->scheme == HWB_FLOAT64) return n->rounding == HWB_HALF_EVEN || n->rounding == HWB_HALF_AWAY;
   if (n->scheme == HWB_DOUBLE_ROUND) {
     if (n->first_rounding != HWB_HALF_UP || (n->rounding != HWB_HALF_UP && n->rounding != HWB_HALF_AWAY)) return 0;
   } else if (n->rounding != HWB_HALF_UP || (n->scheme != HWB_SHIFT && n->scheme != HWB_SINGLE_ROUND)) {
@@ -130,19 +131,19 @@ static void make_cast(cast_case *c, int64_t scheme) {
   int common = draw(0, 1) == 0;
   memset(c, 0, sizeof *c);
   n->scheme = scheme;
-  n->rounding = common ? (scheme == HWB_FLOAT32 ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
-  if (common && scheme == HWB_DOUBLE_ROUND && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
+  n->rounding = common ? (scheme == HWB_FLOAT32 || scheme == HWB_FLOAT64 ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
+  if (common && (scheme == HWB_DOUBLE_ROUND || scheme == HWB_FLOAT64) && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
   n->first_rounding = common ? HWB_HALF_UP : draw(HWB_FLOOR, HWB_HALF_ODD);
   n->counts_low = draw(0, 2) > 0, n->counts_high = draw(0, 2) > 0;
   n->overflow = common ? HWB_SATURATE : draw(HWB_SATURATE, HWB_WRAP);
-  n->zero_inside = !common && scheme != HWB_FLOAT32 && scheme != HWB_FLOAT64 && draw(0, 1);
+  n->zero_inside = (!common || scheme == HWB_FLOAT32) && draw(0, 1);
   n->accumulator_bits = draw(0, 1) ? 64 : draw(8, 32);
   draw_format(n, scheme);
   for (int i = 0; i < CHANNELS + SPARE; i++) {
     c->bias32[i] = (int32_t)(c->bias[i] = draw(-BIAS_PEAK, BIAS_PEAK));
     c->multiplier[i] = scheme == HWB_SHIFT ? 1 : scheme == HWB_Q16 ? (int32_t)draw(1, 32767) : (int32_t)draw(1 << 30, INT32_MAX);
     c->shift[i] = (int32_t)draw_shift(scheme, common);
-    c->scale64[i] = (double)draw(1, 1 << 20) / 16777216.0;
+    c->scale64[i] = draw(0, 1) ? (double)draw(1, 1 << 20) / 16777216.0 : 1.0 / (double)(1 << draw(1, 12)); /* ties */
     c->scale32[i] = (float)c->scale64[i];
     c->numerator[2 * i] = draw(1, 1 << 30), c->denominator[2 * i] = draw(1 << 20, (int64_t)1 << 40);
   }

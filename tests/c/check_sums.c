@@ -1,15 +1,15 @@
 /* Convolution, depthwise convolution, matrix products and programs against plain loops, scratch of the stated size. */
 #include "check.h"
 
-enum { LANES = 16 };
+enum { LANES = 16, TAIL_ADDS = 7 };
 
 typedef struct {
   hwb_conv conv;
   int64_t group_inputs, group_outputs;
   int16_t *weights; /* [O][kh][kw][C / groups] */
   int16_t *panels;
-  int64_t *offsets, *bias;
-  int32_t *bias32;
+  int64_t *offsets, *bias, *tail_bias;
+  int32_t *bias32, *tail_bias32;
 } conv_case;
 
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -90,10 +90,17 @@ static void make_conv(conv_case *c, int depthwise) {
   c->bias32 = exact((size_t)(n->out_channels + LANES) * 4);
   for (int64_t i = 0; i < n->out_channels + LANES; i++) c->bias32[i] = (int32_t)(c->bias[i] = draw(-9999, 9999));
   c->conv.panels = c->panels, c->conv.offsets = c->offsets;
-  c->conv.cast.bias = c->bias, c->conv.cast.bias32 = c->bias32;
-  c->conv.cast.n.scheme = HWB_RAW;
-  c->conv.cast.n.accumulator_bits = 64;
-  c->conv.cast.n.out_dtype = n->wide ? HWB_S64 : HWB_S32;
+  c->conv.ends.cast.bias = c->bias, c->conv.ends.cast.bias32 = c->bias32;
+  c->conv.ends.cast.n.scheme = HWB_RAW;
+  c->conv.ends.cast.n.accumulator_bits = 64;
+  c->conv.ends.cast.n.out_dtype = n->wide ? HWB_S64 : HWB_S32;
+  c->conv.ends.tail = c->conv.ends.cast;
+  c->conv.ends.tail_start = draw(0, 1) ? draw(0, 40) : HWB_NO_TAIL;
+  c->tail_bias = exact((size_t)(n->out_channels + LANES) * 8);
+  c->tail_bias32 = exact((size_t)(n->out_channels + LANES) * 4);
+  for (int64_t i = 0; i < n->out_channels + LANES; i++)
+    c->tail_bias32[i] = (int32_t)(c->tail_bias[i] = c->bias[i] + TAIL_ADDS);
+  c->conv.ends.tail.bias = c->tail_bias, c->conv.ends.tail.bias32 = c->tail_bias32;
 }
 
 static void free_conv(conv_case *c) {
@@ -102,12 +109,14 @@ static void free_conv(conv_case *c) {
   free(c->offsets);
   free(c->bias);
   free(c->bias32);
+  free(c->tail_bias);
+  free(c->tail_bias32);
 }
 
 /* One output by the definition; taps outside the input add nothing. */
 static int64_t plain_conv(const conv_case *c, const void *x, int64_t oh, int64_t ow, int64_t o) {
   const hwb_conv_numbers *n = &c->conv.n;
-  int64_t sum = c->bias[o], first = o / c->group_outputs * c->group_inputs;
+  int64_t sum = c->bias[o] + (o >= c->conv.ends.tail_start ? TAIL_ADDS : 0), first = o / c->group_outputs * c->group_inputs;
   for (int64_t i = 0; i < n->kernel_h; i++)
     for (int64_t j = 0; j < n->kernel_w; j++)
       for (int64_t k = 0; k < c->group_inputs; k++) {
@@ -135,7 +144,7 @@ static void check_conv(const hwb_kernels *k, int depthwise, int64_t samples) {
   int64_t inputs = n->height * n->width * n->channels, plane = n->out_height * n->out_width;
   size_t input_bytes = (size_t)inputs * hwb_size_of(n->x_dtype);
   char *x = exact((size_t)samples * input_bytes);
-  void *y = exact((size_t)(samples * plane * n->out_channels) * hwb_size_of(c.conv.cast.n.out_dtype));
+  void *y = exact((size_t)(samples * plane * n->out_channels) * hwb_size_of(c.conv.ends.cast.n.out_dtype));
   void *scratch = exact(op.scratch_bytes);
   fill(x, n->x_dtype, samples * inputs);
   const void *in[1] = {x};
@@ -144,7 +153,7 @@ static void check_conv(const hwb_kernels *k, int depthwise, int64_t samples) {
   for (int64_t i = 0; i < samples * plane * n->out_channels; i++) {
     int64_t m = i / n->out_channels % plane, s = i / n->out_channels / plane;
     int64_t wanted = plain_conv(&c, x + (size_t)s * input_bytes, m / n->out_width, m % n->out_width, i % n->out_channels);
-    expect_equal(hwb_load(y, c.conv.cast.n.out_dtype, i), wanted, depthwise ? "depthwise" : "conv", k->name);
+    expect_equal(hwb_load(y, c.conv.ends.cast.n.out_dtype, i), wanted, depthwise ? "depthwise" : "conv", k->name);
   }
   free(x);
   free(y);
@@ -160,9 +169,10 @@ static hwb_matmul draw_matmul(const int64_t *bias, const int32_t *bias32) {
   p.n.batch = draw(1, 3), p.n.b_batch = draw(0, 1) ? p.n.batch : 1;
   p.n.m = draw(1, 14), p.n.k = draw(1, 35), p.n.n = draw(1, 40);
   p.n.wide = p.n.a_dtype == HWB_S16, p.n.flush = INT32_MAX / (2 * 32768 * 256);
-  p.cast.n.scheme = HWB_RAW, p.cast.n.accumulator_bits = 64;
-  p.cast.n.out_dtype = p.n.wide ? HWB_S64 : HWB_S32;
-  p.cast.bias = bias, p.cast.bias32 = bias32;
+  p.ends.cast.n.scheme = HWB_RAW, p.ends.cast.n.accumulator_bits = 64;
+  p.ends.cast.n.out_dtype = p.n.wide ? HWB_S64 : HWB_S32;
+  p.ends.cast.bias = bias, p.ends.cast.bias32 = bias32;
+  p.ends.tail_start = HWB_NO_TAIL;
   return p;
 }
 
@@ -182,14 +192,14 @@ static void check_matmul(const hwb_kernels *k, int64_t samples) {
   hwb_op op = {hwb_matmul_run, k, &p, hwb_matmul_scratch_bytes(&p)};
   int64_t rows = samples * p.n.batch * p.n.m, b_count = samples * p.n.b_batch * p.n.k * p.n.n;
   void *a = exact((size_t)(rows * p.n.k) * hwb_size_of(p.n.a_dtype)), *b = exact((size_t)b_count);
-  void *y = exact((size_t)(rows * p.n.n) * hwb_size_of(p.cast.n.out_dtype)), *scratch = exact(op.scratch_bytes);
+  void *y = exact((size_t)(rows * p.n.n) * hwb_size_of(p.ends.cast.n.out_dtype)), *scratch = exact(op.scratch_bytes);
   fill(a, p.n.a_dtype, rows * p.n.k);
   fill(b, p.n.b_dtype, b_count);
   const void *in[2] = {a, b};
   hwb_stats stats = fresh(1);
   expect_equal(op.run(&op, in, y, samples, scratch, &stats), HWB_OK, "status", k->name);
   for (int64_t i = 0; i < rows * p.n.n; i++)
-    expect_equal(hwb_load(y, p.cast.n.out_dtype, i), plain_matmul(&p.n, a, b, i), "matmul", k->name);
+    expect_equal(hwb_load(y, p.ends.cast.n.out_dtype, i), plain_matmul(&p.n, a, b, i), "matmul", k->name);
   free(a);
   free(b);
   free(y);

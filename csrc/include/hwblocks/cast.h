@@ -41,6 +41,14 @@ typedef struct {
   const int64_t *denominator; /* two words per channel, low first */
 } hwb_cast;
 
+/* How sums end: channels below tail_start by `cast`, the others by `tail` (a runtime's remainder loop);
+   tail_start is HWB_NO_TAIL where there is none. */
+#define HWB_NO_TAIL INT64_MAX
+typedef struct {
+  int64_t tail_start;
+  hwb_cast cast, tail;
+} hwb_ends;
+
 static inline hwb_int128 hwb_two_words(const int64_t *words, int64_t i) {
   return (hwb_int128)words[2 * i + 1] * ((hwb_int128)1 << 64) + (hwb_int128)(uint64_t)words[2 * i];
 }
@@ -49,6 +57,12 @@ static inline hwb_int128 hwb_two_words(const int64_t *words, int64_t i) {
 static inline int64_t hwb_wrap(hwb_int128 v, int64_t bits) {
   uint64_t raw = (uint64_t)v << (64 - bits);
   return (int64_t)raw >> (64 - bits);
+}
+
+/* 1 where acc · m and its rounding stay within 64 bits: 47-bit sums times 16-bit multipliers, halves up. */
+static inline int hwb_fits_64(const hwb_cast *c, int64_t acc, int64_t m, int64_t shift) {
+  int64_t reach = (int64_t)1 << 46;
+  return c->n.rounding == HWB_HALF_UP && acc > -reach && acc < reach && m >= 0 && m < 65536 && shift > 0 && shift < 62;
 }
 
 static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t channel) {
@@ -64,11 +78,12 @@ static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t chan
   }
   case HWB_FLOAT32: {
     volatile float product = (float)acc * c->scale32[channel]; /* one rounding, whatever the compiler's precision */
-    double limited = fmin(fmax((double)product, -4294967296e6), 4294967296e6);
+    volatile float shifted = product + (float)(int64_t)zero;
+    double limited = fmin(fmax((double)shifted, -4294967296e6), 4294967296e6);
     return (hwb_int128)hwb_round_real(limited, c->n.rounding);
   }
   case HWB_FLOAT64: {
-    double product = (double)acc * c->scale64[channel];
+    double product = (double)acc * c->scale64[channel] + (double)(int64_t)zero;
     return (hwb_int128)hwb_round_real(fmin(fmax(product, -4294967296e6), 4294967296e6), c->n.rounding);
   }
   case HWB_EXACT: {
@@ -76,7 +91,9 @@ static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t chan
     return hwb_round_ratio(acc * num + zero * den, den, c->n.rounding);
   }
   default: {
-    hwb_int128 product = (hwb_int128)acc * c->multiplier[channel];
+    int64_t m = c->multiplier[channel];
+    if (!zero && hwb_fits_64(c, acc, m, shift)) return (acc * m + ((int64_t)1 << (shift - 1))) >> shift;
+    hwb_int128 product = (hwb_int128)acc * m;
     if (!zero) return hwb_round_shift(product, shift, c->n.rounding);
     hwb_int128 left = shift < 0 ? (hwb_int128)1 << -shift : 1, right = shift > 0 ? (hwb_int128)1 << shift : 1;
     return hwb_round_shift(product * left + zero * right, shift > 0 ? shift : 0, c->n.rounding);

@@ -41,6 +41,24 @@ typedef struct {
                                int32_t *sums);
 } hwb_kernels;
 
+/* Cast sums of consecutive channels by the ends; arguments as of cast_s32. 16 entries after the last sum may be read. */
+static inline void hwb_end_s32(const hwb_kernels *k, const hwb_ends *e, const int32_t *sums, int64_t channel,
+                               int64_t width, void *y, hwb_stats *stats) {
+  int64_t first = hwb_max(0, hwb_min(width, e->tail_start - channel));
+  if (first) k->cast_s32(&e->cast, sums, channel, first, y, stats);
+  char *rest = (char *)y + first * (int64_t)hwb_size_of(e->cast.n.out_dtype);
+  if (first < width) k->cast_s32(&e->tail, sums + first, channel + first, width - first, rest, stats);
+}
+
+/* The same of 64-bit sums. */
+static inline void hwb_end_s64(const hwb_kernels *k, const hwb_ends *e, const int64_t *sums, int64_t channel,
+                               int64_t width, void *y, hwb_stats *stats) {
+  int64_t first = hwb_max(0, hwb_min(width, e->tail_start - channel));
+  if (first) k->cast_s64(&e->cast, sums, channel, first, y, stats);
+  char *rest = (char *)y + first * (int64_t)hwb_size_of(e->cast.n.out_dtype);
+  if (first < width) k->cast_s64(&e->tail, sums + first, channel + first, width - first, rest, stats);
+}
+
 /* The table of an instruction set, or NULL when this build or machine has none of that name. */
 const hwb_kernels *hwb_kernels_of(const char *isa);
 

@@ -31,7 +31,7 @@ typedef struct {
 
 typedef struct {
   hwb_conv_numbers n;
-  hwb_cast cast;
+  hwb_ends ends;
   const int16_t *panels; /* [groups][panels of 16 outputs][taps][pairs][16][2], or depthwise [blocks][tap pairs][16][2] */
   const int64_t *offsets; /* elements from an output position's first input to each tap */
 } hwb_conv;
@@ -49,7 +49,7 @@ typedef struct {
 
 typedef struct {
   hwb_matmul_numbers n;
-  hwb_cast cast;
+  hwb_ends ends;
 } hwb_matmul;
 
 int hwb_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
@@ -136,6 +136,107 @@ typedef struct {
 } hwb_softmax;
 
 int hwb_softmax_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* y = round(t) + zero point, limited: softmax as runtimes compute it. table: one entry for each max − x. */
+typedef struct {
+  hwb_cast_numbers end;
+  int64_t x_dtype, rows, length;
+  int64_t bits; /* fixed only: width of the output */
+} hwb_runtime_softmax_numbers;
+
+typedef struct {
+  hwb_runtime_softmax_numbers n;
+  const int32_t *table;   /* fixed: e^-d in Q0.31, 0 where it is not summed; midpoint: e^-d in 16 bits */
+  const int32_t *second;  /* fixed: the terms of the sum in Q12.19; midpoint: 513 entries of 1 / (1 + x) */
+  const float *powers;    /* float32, float64 */
+  const double *constant; /* float32: the output's scale; float64: steps of the output's unit */
+} hwb_runtime_softmax;
+
+/* gemmlowp's fixed point: t = (e^-d · (1 / Σ)) by Newton's reciprocal. length <= 4096; no scratch. */
+int hwb_softmax_fixed_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+/* 16-bit tables of e^x and 1 / (1 + x), the latter interpolated. length <= 65536. */
+int hwb_softmax_midpoint_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
+                             hwb_stats *stats);
+/* t = half_away(p · (1 / (Σ · scale))) in float32, Σ in index order. */
+int hwb_softmax_float32_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
+                            hwb_stats *stats);
+/* t = half_even(p · steps / Σ) in float64, Σ in index order in float32. */
+int hwb_softmax_float64_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
+                            hwb_stats *stats);
+
+/* One operand of an element-wise op: run-time codes (table entry, or code minus zero), or a constant per element. */
+typedef struct {
+  int64_t dtype, zero, lowest, count; /* lowest code of the storage type; elements of a sample */
+  int64_t is_constant;
+} hwb_operand_numbers;
+
+typedef struct {
+  hwb_operand_numbers n;
+  const int32_t *table;    /* value of each code of the storage type, or NULL: code − zero */
+  const double *reals;     /* the same of hwb_float_sum */
+  const int32_t *constant; /* one value per output element */
+  const double *real_constant;
+  const int64_t *index; /* which element of the operand each output element reads, or NULL */
+} hwb_operand;
+
+/* y = cast(a), cast(a + b), cast(a · b) or cast((a + b)²), element by element; elements of a sample from ends.tail_start on by the
+   tail. Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
+   Run-time operands are in[0], in[1] in order; a is one. */
+enum hwb_combination { HWB_ALONE = 0, HWB_SUM, HWB_PRODUCT, HWB_SQUARE };
+
+typedef struct {
+  int64_t combination, count, wide;
+} hwb_elements_numbers;
+
+typedef struct {
+  hwb_elements_numbers n;
+  hwb_ends ends;
+  hwb_operand a, b;
+} hwb_elements;
+
+int hwb_elements_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* y = half_even(float32(a + b)), limited, of reals in double that carry scales and zero points; |a + b| < 2^31. */
+typedef struct {
+  hwb_cast_numbers end;
+  int64_t count;
+} hwb_float_sum_numbers;
+
+typedef struct {
+  hwb_float_sum_numbers n;
+  hwb_operand a, b;
+} hwb_float_sum;
+
+int hwb_float_sum_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* y[o, i] = cast(Σ over r of x[o, r, i]) for x [outer, reduced, inner]; the bias holds what zero points add.
+   Exact while every sum fits 32 bits (wide: 64). */
+typedef struct {
+  int64_t x_dtype, outer, reduced, inner, wide;
+} hwb_reduce_numbers;
+
+typedef struct {
+  hwb_reduce_numbers n;
+  hwb_ends ends;
+} hwb_reduce;
+
+int hwb_reduce_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* Average pooling in float32: y = half_even(Σ reals / count / scale + zero point), taps in window order. */
+typedef struct {
+  hwb_window w;
+  hwb_cast_numbers end;
+  int64_t lowest; /* code of the storage type */
+} hwb_float_pool_numbers;
+
+typedef struct {
+  hwb_float_pool_numbers n;
+  const float *divisors; /* of each window */
+  const float *reals;    /* value of each code of the storage type */
+  const float *constant; /* output scale, output zero point */
+} hwb_float_pool;
+
+int hwb_float_pool_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
 /* One op of a program with the slots it reads and writes. */
 enum { HWB_MOST_INPUTS = 16 };

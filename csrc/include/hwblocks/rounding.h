@@ -70,7 +70,8 @@ static inline int hwb_clear_nearest(double estimate, int64_t *nearest) {
 static inline double hwb_round_real(double x, int64_t mode) {
   double whole = floor(x), nearest = rint(x), rest = x - nearest; /* exact, unlike x - whole just below 0 */
   int half = fabs(rest) == 0.5 ? 0 : nearest > whole ? 1 : -1;
-  return whole + hwb_rounds_up(rest == 0, half, fmod(whole, 2.0) != 0, x < 0, mode);
+  int odd = half == 0 && fmod(whole, 2.0) != 0; /* decides ties alone, and the division is slow */
+  return whole + hwb_rounds_up(rest == 0, half, odd, x < 0, mode);
 }
 
 #endif

@@ -2,7 +2,7 @@
 
    The constants were checked when they were bound (numerics/kernels/binding.py, `vector`): single_round has half_up and
    32 <= shift <= 62; double_round half_up, then half_away or half_up, with 0 <= shift <= 31 on both sides;
-   shift half_up and 0 <= shift <= 31; float32 half_even; the zero point comes after, overflow saturates,
+   shift half_up and 0 <= shift <= 31; float32 half_even; float64 half_even or half_away; the zero point comes after, or inside float32; overflow saturates,
    and the output is s8, u8 or s16. */
 #include <hwblocks/kernels.h>
 #include <immintrin.h>
@@ -46,13 +46,35 @@ INLINE __m256i double_round(const hwb_cast *c, __m256i v, int64_t ch) {
   return rounded_right(high, _mm256_max_epi32(s, zero), c->n.rounding == HWB_HALF_AWAY);
 }
 
+/* Four doubles to the nearest integers: ties to even, or away from zero. */
+INLINE __m128i nearest4(__m256d v, int away) {
+  __m256d edge = _mm256_set1_pd(1073741824.0); /* far outside every output, inside int32 */
+  v = _mm256_max_pd(_mm256_min_pd(v, edge), _mm256_sub_pd(_mm256_setzero_pd(), edge));
+  if (!away) return _mm256_cvtpd_epi32(v);
+  __m256d sign = _mm256_set1_pd(-0.0), whole = _mm256_round_pd(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+  __m256d rest = _mm256_andnot_pd(sign, _mm256_sub_pd(v, whole)); /* exact */
+  __m256d step = _mm256_or_pd(_mm256_and_pd(v, sign), _mm256_set1_pd(1.0));
+  __m256d up = _mm256_and_pd(_mm256_cmp_pd(rest, _mm256_set1_pd(0.5), _CMP_GE_OQ), step);
+  return _mm256_cvtpd_epi32(_mm256_add_pd(whole, up));
+}
+
+/* One multiplication in binary64. */
+INLINE __m256i float64(const hwb_cast *c, __m256i v, int64_t ch) {
+  int away = c->n.rounding == HWB_HALF_AWAY;
+  __m256d low = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_castsi256_si128(v)), _mm256_loadu_pd(c->scale64 + ch));
+  __m256d high = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_extracti128_si256(v, 1)), _mm256_loadu_pd(c->scale64 + ch + 4));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(nearest4(low, away)), nearest4(high, away), 1);
+}
+
 INLINE __m256i scaled(const hwb_cast *c, __m256i v, int64_t ch) {
   switch (c->n.scheme) {
   case HWB_SINGLE_ROUND: return single_round(c, v, ch);
   case HWB_DOUBLE_ROUND: return double_round(c, v, ch);
+  case HWB_FLOAT64: return float64(c, v, ch);
   case HWB_SHIFT: return rounded_right(v, load8(c->shift + ch), 0);
   default: {
     __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_loadu_ps(c->scale32 + ch));
+    if (c->n.zero_inside) product = _mm256_add_ps(product, _mm256_set1_ps((float)c->n.zero_point));
     __m256 edge = _mm256_set1_ps(1073741824.0f); /* far outside every output, inside int32 */
     product = _mm256_max_ps(_mm256_min_ps(product, edge), _mm256_sub_ps(_mm256_setzero_ps(), edge));
     return _mm256_cvtps_epi32(product);
@@ -89,7 +111,7 @@ INLINE __m256i cast8(const hwb_cast *c, const int32_t *sums, int64_t ch, int64_t
     v = held;
   }
   if (st->level >= 2) note_range(v, width, st);
-  __m256i zero = _mm256_set1_epi32((int32_t)n->zero_point);
+  __m256i zero = _mm256_set1_epi32(n->zero_inside ? 0 : (int32_t)n->zero_point);
   v = _mm256_add_epi32(scaled(c, v, ch), zero);
   __m256i low = _mm256_set1_epi32((int32_t)n->lo), high = _mm256_set1_epi32((int32_t)n->hi);
   __m256i above = _mm256_and_si256(_mm256_cmpgt_epi32(v, high), _mm256_set1_epi32(-(int32_t)n->counts_high));

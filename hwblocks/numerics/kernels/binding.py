@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from hwblocks import _core
-from hwblocks.numerics.kernels.cast import EXACT_BITS, bias_constants, cast_of, end_of, words
+from hwblocks.numerics.kernels.bound_op import op
+from hwblocks.numerics.kernels.cast import EXACT_BITS, end_of, ends_of, words
 from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
 from hwblocks.numerics.kernels.packing import (
@@ -21,51 +22,21 @@ from hwblocks.numerics.kernels.packing import (
     pack_depthwise,
     pack_panels,
 )
-from hwblocks.numerics.kernels.pool import AvgPoolCall, MaxPoolCall
+from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
-from hwblocks.numerics.kernels.softmax import SoftmaxCall
-from hwblocks.numerics.kernels.storage import code_of_dtype, dtype_range
+from hwblocks.numerics.kernels.reduce import ReduceCall
+from hwblocks.numerics.kernels.runtime_binding import bind_elements, bind_float_sum, bind_reduce, bind_runtime_softmax
+from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall, SoftmaxCall
+from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 from hwblocks.numerics.kernels.table import TableCall
 
 Array = np.ndarray[Any, Any]
-INT32_SPAN = 1 << 31
-INT64_SPAN = 1 << 63
 ESTIMATE_SPAN = 1 << 30  # terms below it keep the core's double estimates far from doubt
 
 
 def bind_call(call: Any, isa: str) -> Any:
     """The op of a call, or the reason why no kernel serves it."""
     return _BINDERS[type(call)](call, isa)
-
-
-def constant(array: Array | None) -> Any:
-    """A copy of an array that an op owns."""
-    if array is None:
-        return None
-    return _core.Constant(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-
-
-def op(
-    isa: str,
-    family: str,
-    numbers: list[int],
-    cast: list[int],
-    constants: tuple[Any, ...],
-    inputs: Sequence[tuple[int, str]],
-    output: tuple[int, str],
-) -> Any:
-    """An op of the compiled core; inputs and output are (elements of one sample, storage type)."""
-    sizes = tuple(count * np.dtype(dtype).itemsize for count, dtype in (*inputs, output))
-    none = np.zeros(1, np.int64)
-    return _core.Op(
-        isa,
-        family,
-        np.array(numbers, dtype=np.int64),
-        np.array(cast, dtype=np.int64) if cast else none,
-        tuple(constant(c) for c in constants),
-        sizes[:-1],
-        sizes[-1],
-    )
 
 
 def bind_conv(call: ConvCall, isa: str) -> Any:
@@ -76,18 +47,19 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
     if call.bound >= INT64_SPAN:
         return f"sums of up to {call.bound} leave 64 bits"
     wide = call.bound >= INT32_SPAN
-    cast = cast_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound)
-    if isinstance(cast, str):
-        return cast
+    ends = ends_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound, call.bias,
+                   call.tail, call.tail_start)  # fmt: skip
+    if isinstance(ends, str):
+        return ends
     depthwise = call.groups > 1 and call.channels == call.groups
     made = depthwise_layout(call) if depthwise else layout_of(call)
     panels = pack_depthwise(call) if depthwise else pack_panels(call, made)
     flush = flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
     numbers = conv_numbers(call, made, wide, flush, depthwise)
-    constants = (*bias_constants(call.bias, call.out_channels), *cast.arrays, panels, made.offsets)
+    constants = (*ends.arrays, panels, made.offsets)
     x = (call.height * call.width * call.channels, call.x_dtype)
     y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
-    return op(isa, "depthwise" if depthwise else "conv", numbers, cast.numbers, constants, [x], y)
+    return op(isa, "depthwise" if depthwise else "conv", numbers, ends.numbers, constants, [x], y)
 
 
 def conv_numbers(call: ConvCall, made: Layout, wide: bool, flush: int, depthwise: bool) -> list[int]:
@@ -128,9 +100,9 @@ def bind_matmul(call: MatmulCall, isa: str) -> Any:
         reach.append(max(-low, high))
     if call.bound >= INT64_SPAN:
         return f"sums of up to {call.bound} leave 64 bits"
-    cast = cast_of(call.epilogue, call.out_dtype, call.n, call.accumulator_bits, call.bound)
-    if isinstance(cast, str):
-        return cast
+    ends = ends_of(call.epilogue, call.out_dtype, call.n, call.accumulator_bits, call.bound)
+    if isinstance(ends, str):
+        return ends
     numbers = [
         code_of_dtype(call.a_dtype),
         call.a_zero,
@@ -147,7 +119,7 @@ def bind_matmul(call: MatmulCall, isa: str) -> Any:
     a = (call.batch * call.m * call.k, call.a_dtype)
     b = (call.b_batch * call.k * call.n, call.b_dtype)
     y = (call.batch * call.m * call.n, call.out_dtype)
-    return op(isa, "matmul", numbers, cast.numbers, (*bias_constants(None, call.n), *cast.arrays), [a, b], y)
+    return op(isa, "matmul", numbers, ends.numbers, ends.arrays, [a, b], y)
 
 
 def bind_table(call: TableCall, isa: str) -> Any:
@@ -212,6 +184,18 @@ def bind_avgpool(call: AvgPoolCall, isa: str) -> Any:
     return op(isa, "avgpool", numbers, [], (call.divisors.ravel(), words([call.ratio_num, call.ratio_den])), [x], y)
 
 
+def bind_float_pool(call: FloatPoolCall, isa: str) -> Any:
+    """Average pooling in float32."""
+    numbers = [*window_numbers(call, call.x_dtype), *end_of(call), dtype_range(call.x_dtype)[0]]
+    constants = (
+        np.asarray(call.divisors, np.float32).ravel(),
+        np.asarray(call.reals, np.float32),
+        np.array([call.y_scale, call.zero_point], np.float32),
+    )
+    x, y = pool_sizes(call, call.x_dtype, call.out_dtype)
+    return op(isa, "float_pool", numbers, [], constants, [x], y)
+
+
 def bind_rational(call: RationalCall, isa: str) -> Any:
     """Element-wise exact rational arithmetic."""
     a_peak = max(abs(limit - call.a_zero) for limit in dtype_range(call.a_dtype))
@@ -265,4 +249,9 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     AvgPoolCall: bind_avgpool,
     RationalCall: bind_rational,
     SoftmaxCall: bind_softmax,
+    RuntimeSoftmaxCall: bind_runtime_softmax,
+    ElementsCall: bind_elements,
+    FloatSumCall: bind_float_sum,
+    ReduceCall: bind_reduce,
+    FloatPoolCall: bind_float_pool,
 }

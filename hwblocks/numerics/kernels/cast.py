@@ -28,6 +28,7 @@ SCHEMES = {
 }
 EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 MASK = (1 << 64) - 1
+NO_TAIL = (1 << 63) - 1  # tail_start of hwb_ends without a tail
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,35 @@ def cast_of(epilogue: Epilogue | None, out_dtype: str, channels: int, bits: int,
     return BoundCast([*_numbers(epilogue), bits, code_of_dtype(out_dtype), vector], arrays)
 
 
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """numbers: the fields of hwb_ends, in order. arrays: bias in 64 and 32 bits and the arrays of both casts."""
+
+    numbers: list[int]
+    arrays: tuple[Array | None, ...]
+
+
+def ends_of(
+    epilogue: Epilogue | None,
+    out_dtype: str,
+    channels: int,
+    bits: int,
+    bound: int,
+    bias: Array | None = None,
+    tail: Epilogue | None = None,
+    tail_start: int = 0,
+) -> Ends | str:
+    """How sums of `channels` channels end: by `epilogue`, those from tail_start on by `tail` where there is one."""
+    casts = [cast_of(e, out_dtype, channels, bits, bound) for e in (epilogue, tail or epilogue)]
+    for cast in casts:
+        if isinstance(cast, str):
+            return cast
+    constants = bias_constants(bias, channels)
+    first, second = (c for c in casts if isinstance(c, BoundCast))
+    start = NO_TAIL if tail is None else tail_start
+    return Ends([start, *first.numbers, *second.numbers], (*constants, *first.arrays, *constants, *second.arrays))
+
+
 def _numbers(e: Epilogue) -> list[int]:
     return [
         SCHEMES[e.scheme],
@@ -98,8 +128,8 @@ def _numbers(e: Epilogue) -> list[int]:
 def _unsupported(e: Epilogue, bound: int) -> str:
     if e.overflow.mode != "saturate" and not e.overflow.is_plain_wrap:
         return f"output overflow {e.overflow}"
-    if e.zero_inside and e.scheme in ("float32", "float64"):
-        return "a float requantization with the zero point inside"
+    if e.zero_inside and e.fma and e.scheme in ("float32", "float64"):
+        return "a fused multiply and add of the zero point"
     if e.shift.size and (int(e.shift.max()) > 100 or int(e.shift.min()) < -31):
         return "shifts beyond 100 bits"
     if e.scheme == "exact":
@@ -112,7 +142,11 @@ def _unsupported(e: Epilogue, bound: int) -> str:
 
 def _suits_vectors(e: Epilogue, out_dtype: str, bound: int) -> bool:
     """True when every channel's constants are those that cast_s32__avx2.c is exact for."""
-    if e.zero_inside or e.overflow.mode != "saturate" or out_dtype not in ("int8", "uint8", "int16"):
+    if (
+        (e.zero_inside and e.scheme != "float32")
+        or e.overflow.mode != "saturate"
+        or out_dtype not in ("int8", "uint8", "int16")
+    ):
         return False
     if bound + abs(e.zero_point) >= 1 << 31:
         return False
@@ -124,16 +158,18 @@ def _suits_vectors(e: Epilogue, out_dtype: str, bound: int) -> bool:
         return known and low >= 0 and high <= 31
     if e.scheme == "shift":
         return e.rounding is Rounding.HALF_UP and low >= 0 and high <= 31
+    if e.scheme == "float64":
+        return e.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY)
     return e.scheme == "float32" and e.rounding is Rounding.HALF_EVEN
 
 
 def end_of(call: Any) -> list[int]:
-    """The fields of hwb_cast_numbers that the end of an exact rational op reads; it saturates."""
+    """The fields of hwb_cast_numbers that the end of an op without multipliers reads; it saturates."""
     return [
         0,
-        ROUNDINGS.index(call.rounding),
+        ROUNDINGS.index(getattr(call, "rounding", Rounding.HALF_EVEN)),
         0,
-        call.zero_point,
+        getattr(call, "zero_point", 0),
         0,
         64,
         1,

@@ -19,6 +19,7 @@ class ConvCall:
     weights [O, kh, kw, channels / groups] are centred integers, |w| ≤ 32768; bias [O] int64 or None.
     bound: largest absolute partial sum, bias included. accumulator_bits: plain wrap of the exact sum.
     epilogue None stores the sums themselves (int32 or int64). A linear layer is a 1×1 kernel with height = rows.
+    tail: the epilogue of the channels from tail_start on, where a runtime's remainder loop has one of its own.
     """
 
     x_dtype: str
@@ -40,3 +41,5 @@ class ConvCall:
     accumulator_bits: int
     out_dtype: str
     epilogue: Epilogue | None
+    tail: Epilogue | None = None
+    tail_start: int = 0

@@ -1,4 +1,4 @@
-"""Pooling as one call: maximum and exact average over windows."""
+"""Pooling as one call: maximum, exact average and average in float32 over windows."""
 
 from __future__ import annotations
 
@@ -54,6 +54,36 @@ class AvgPoolCall:
     ratio_num: int
     ratio_den: int
     rounding: Rounding
+    zero_point: int
+    lo: int
+    hi: int
+    clamp_lo: int
+    clamp_hi: int
+    counts: tuple[bool, bool] = (True, True)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FloatPoolCall:
+    """Average over windows in float32: y = half_even(Σ / divisor / y_scale + zero_point), limited.
+
+    reals: what each code of x_dtype is worth, from its lowest value on. Σ rounds at every tap, in window order.
+    divisors [out_height, out_width]: what the sum of each window is divided by.
+    """
+
+    x_dtype: str
+    out_dtype: str
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pad: tuple[int, int]
+    divisors: np.ndarray[Any, Any]
+    reals: np.ndarray[Any, Any]
+    y_scale: float
     zero_point: int
     lo: int
     hi: int

@@ -1,4 +1,4 @@
-"""Table softmax over the last axis as one call."""
+"""Softmax over the last axis as one call: by one exact table, or as runtimes compute it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,33 @@ class SoftmaxCall:
     ratio_num: int
     ratio_den: int
     rounding: Rounding
+    zero_point: int
+    lo: int
+    hi: int
+    clamp_lo: int
+    clamp_hi: int
+    counts: tuple[bool, bool] = (True, True)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RuntimeSoftmaxCall:
+    """For each of `rows` rows of `length`: y = t + zero_point, limited, with d = max − x and t by `method`.
+
+    fixed: T = table[d] in Q0.31, Σ of second[d] in Q12.19, t = T times gemmlowp's reciprocal of Σ, to `bits` bits.
+    midpoint: T = table[d] in 16 bits, t = T times the interpolated 1 / Σ of the 513 entries of `second`.
+    float32: p = table[d], t = half_away(p · (1 / (Σ p · constant))), all in float32, Σ in index order.
+    float64: p = table[d], t = half_even(p · constant / Σ p), Σ in float32 in index order.
+    """
+
+    method: str
+    x_dtype: str
+    out_dtype: str
+    rows: int
+    length: int
+    table: np.ndarray[Any, Any]
+    second: np.ndarray[Any, Any] | None = None
+    constant: float = 0.0
+    bits: int = 0
     zero_point: int
     lo: int
     hi: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,10 +76,27 @@ def test_sides_that_do_not_count(assert_applied, epilogue_of, rng, scheme, count
 
 
 @pytest.mark.parametrize("mode", ["half_up", "half_even", "half_away", "to_zero"])
-@pytest.mark.parametrize("scheme", ["shift", "single_round", "double_round", "exact"])
+@pytest.mark.parametrize("scheme", ["shift", "single_round", "double_round", "exact", "float32", "float64"])
 def test_zero_point_inside(assert_applied, epilogue_of, rng, scheme, mode):
     text = f"{scheme} rounding={mode} zero_point=inside"
     assert_applied(rng, epilogue_of(rng, text, "int8", CHANNELS, zero_point=-37), "int8")
+
+
+@pytest.mark.parametrize("start", [1, 8, 16, 24, 34])
+@pytest.mark.parametrize("groups", [1, 5, 35])
+def test_a_remainder_of_channels_has_its_own_cast(
+    run_call, conv_sums, conv_call, epilogue_of, random_codes, rng, groups, start
+):
+    first, last = (epilogue_of(rng, text, "int8", CHANNELS, zero_point=3) for text in ("double_round_up", "float64"))
+    call = conv_call(rng, channels=groups, outputs=CHANNELS, groups=groups, out_dtype="int8", epilogue=first)
+    call = replace(call, tail=last, tail_start=start)
+    codes = random_codes(rng, "int8", (3, call.height, call.width, call.channels))
+    pairs = [e.apply(conv_sums(codes, call)) for e in (first, last)]
+    late = np.arange(CHANNELS) >= start
+    wanted, outside = (np.where(late, b, a) for a, b in zip(*pairs, strict=True))
+    got = run_call(call, [codes], wanted[0].size, "int8")
+    np.testing.assert_array_equal(got.codes, wanted.reshape(3, -1))
+    assert got.saturated == np.count_nonzero(outside)
 
 
 @pytest.mark.parametrize("scale", [2.0**-20, 2.0**-12, 2.0**-5, 1.0, 2.0**3])

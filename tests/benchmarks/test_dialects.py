@@ -1,0 +1,66 @@
+"""Cost of a dialect on a whole model: resnet8, 128 samples, one thread, beside the graph's own arithmetic.
+
+Rounds of all simulators alternate, so that a change of the machine's clock meets each of them; `ratio` is the median
+over rounds of dialect / own, printed and noted beside the result. Own arithmetic is what an affine recipe writes:
+layers by single_round, additions and softmax exact. No test asserts a time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+
+import hwblocks as hb
+from hwblocks.numerics.arithmetic import Arithmetic
+
+pytest.importorskip("pytest_benchmark")
+
+DIALECTS = ("tflm", "litert-ref", "litert-opt", "xnnpack")
+SAMPLES, ROUNDS = 128, 15
+AFFINE = Arithmetic(requantize=hb.Requantize.preset("single_round"), accumulator=hb.Accumulator("int32 wrap"))
+
+
+@pytest.fixture(scope="module")
+def resnet8(shared):
+    return hb.load(shared / "models" / "tflite" / "mlperf_resnet8_int8.tflite")
+
+
+@pytest.fixture(scope="module")
+def samples(resnet8):
+    shape = resnet8.tensors[resnet8.inputs[0]].shape
+    return np.random.default_rng(0).integers(-128, 128, (SAMPLES, *shape[1:])).astype(np.int8)
+
+
+@pytest.fixture(scope="module")
+def own(resnet8):
+    """The graph in its own arithmetic."""
+    layers = ("Conv2d", "Linear")
+    nodes = tuple(n.replace(arithmetic=AFFINE) if n.type_name in layers else n for n in resnet8.nodes)
+    return hb.Simulator(resnet8.replace(dialect="", nodes=nodes), threads=1)
+
+
+def seconds(simulator, x):
+    start = time.perf_counter()
+    simulator.run(x)
+    return time.perf_counter() - start
+
+
+def median_ratio(simulator, own, x):
+    """Median over interleaved rounds of the time beside that of the graph's own arithmetic."""
+    for one in (simulator, own):
+        one.run(x)
+    return statistics.median(seconds(simulator, x) / seconds(own, x) for _ in range(ROUNDS))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_resnet8(benchmark, resnet8, own, samples, dialect):
+    simulator = hb.Simulator(resnet8, dialect, threads=1)
+    assert not simulator.plan.unserved
+    benchmark.pedantic(simulator.run, args=(samples,), rounds=ROUNDS, iterations=1, warmup_rounds=1)
+    if benchmark.stats is not None:  # None with --benchmark-disable
+        ratio = median_ratio(simulator, own, samples)
+        benchmark.extra_info["ratio"] = round(ratio, 3)
+        print(f"\nresnet8 {dialect}: {ratio:.3f} of its own arithmetic's time")
