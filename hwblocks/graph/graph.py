@@ -116,6 +116,7 @@ class Graph:
         declared = tuple(self.tensors[name].shape for name in node.outputs)
         if tuple(shapes[: len(declared)]) != declared:
             raise ShapeError(f"{node.where}: makes shapes {shapes} but its outputs are declared {declared}")
+        node.block.check_site(self.site(node))
 
     def site(self, node: Node) -> Site:
         """The node with its tensors."""
