@@ -18,7 +18,8 @@ def stub() -> str:
     """The stub's text."""
     homes = {name: module for module, names in hwblocks._HOMES.items() for name in names}
     homes |= {name: cls.__module__ for name, cls in block_classes().items() if cls.__module__.startswith("hwblocks.")}
-    lines = [f"from {homes[name]} import {name} as {name}" for name in sorted(homes, key=lambda n: (homes[n], order(n)))]
+    names = sorted(homes, key=lambda name: (homes[name], order(name)))
+    lines = [f"from {homes[name]} import {name} as {name}" for name in names]
     head = '"""Public names of hwblocks; written by .ci/write_stubs.py."""\n\n'
     return head + "\n".join(lines) + "\n\n__version__: str\n"
 

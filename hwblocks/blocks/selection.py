@@ -141,7 +141,8 @@ class GatherND(Move):
 class DynamicSlice(Move):
     """sizes[i] elements of each axis i, every steps[i]-th, from begin[i], which is known at run time only.
 
-    x, begin [rank] → [*sizes]. A negative begin counts from the end. starts[i] replaces begin[i] where it is not None.
+    x, begin [m ≤ rank] → [*sizes]. A negative begin counts from the end; axes after the m-th begin at 0. starts[i]
+    replaces begin[i] where it is not None.
     Errors: SimulationError when the slice leaves x. Source: TFLite SLICE, STRIDED_SLICE.
 
     >>> DynamicSlice((2,))(np.array([5, 6, 7]), np.array([1]))
@@ -162,7 +163,8 @@ class DynamicSlice(Move):
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, rank = shapes[0], len(shapes[0])
         lists = [v for v in (self.sizes, self.steps, self.starts) if v is not None]
-        if any(len(v) != rank for v in lists) or shapes[1] != (rank,) or 0 in (self.steps or (1,)):
+        named = len(shapes[1]) == 1 and shapes[1][0] <= rank
+        if any(len(v) != rank for v in lists) or not named or 0 in (self.steps or (1,)):
             raise self.fail(f"begin, sizes={self.sizes}, steps and starts need one entry per axis", *shapes)
         if any(not 0 <= s <= n for s, n in zip(self.sizes, x, strict=True)):
             raise self.fail(f"sizes={self.sizes} are more than there is", *shapes)
@@ -175,7 +177,8 @@ class DynamicSlice(Move):
         x, begin = arrays
         steps, fixed = self.steps or (1,) * x.ndim, self.starts or (None,) * x.ndim
         for axis in range(x.ndim):
-            given, own, length = int(begin[axis]), fixed[axis], x.shape[axis]
+            given = int(begin[axis]) if axis < len(begin) else 0
+            own, length = fixed[axis], x.shape[axis]
             start = own if own is not None else given + (length if given < 0 else 0)
             picked = start + steps[axis] * np.arange(self.sizes[axis])
             x = np.take(x, checked_indices(self, picked, length), axis=axis)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ class NamedAlgorithm:
 
 _algorithms: dict[tuple[str, str], NamedAlgorithm] = {}
 _discovered: list[bool] = []
+_discovering = threading.Lock()
 
 
 def algorithm(name: str, *blocks: str, kernel: Kernel | None = None) -> Callable[[Compute], Compute]:
@@ -59,12 +61,13 @@ def algorithm(name: str, *blocks: str, kernel: Kernel | None = None) -> Callable
 
 
 def algorithms() -> dict[tuple[str, str], NamedAlgorithm]:
-    """All algorithms by (name, block)."""
+    """All algorithms by (name, block); the threads of a run wait until all are there."""
     if not _discovered:
-        _discovered.append(True)
-        package = importlib.import_module(PACKAGE)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{PACKAGE}.{module.name}")
+        with _discovering:
+            package = importlib.import_module(PACKAGE)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{PACKAGE}.{module.name}")
+            _discovered.append(True)
     return _algorithms
 
 

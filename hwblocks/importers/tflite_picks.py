@@ -47,6 +47,8 @@ def axis_specs(op: TfliteOperator, count: int, rank: int) -> list[tuple[str, int
         if i == first:
             rest = sum(1 for j in range(i + 1, count) if not masked[j])
             covered = range(axis, max(rank - rest, axis))
+            if not covered:
+                raise UnsupportedOperatorError(f"{where(op)}: its ellipsis covers no axis, which has two readings")
             specs += [("whole", i, a) for a in covered]
             axis = covered.stop
         elif masked[i]:
@@ -92,7 +94,10 @@ def constant_slice(
     if any(step == 0 for _, _, step in bounds.values()):
         raise UnsupportedOperatorError(f"{where(op)}: a stride is 0")
     starts, stops, strides = zip(*bounds.values(), strict=True) if bounds else ((), (), ())
-    return build.add(op, slicing.Slice(starts, stops, strides, tuple(bounds)), [x], part="slice")
+    masks = op.options.get("ellipsis_mask", 0) | op.options.get("new_axis_mask", 0)
+    attributes = {"unread_masks": "1"} if masks else {}  # by TFLite-Micro
+    block = slicing.Slice(starts, stops, strides, tuple(bounds))
+    return build.add(op, block, [x], part="slice", attributes=attributes)
 
 
 def run_time_slice(
@@ -100,15 +105,16 @@ def run_time_slice(
 ) -> Value:
     """A slice that begins where the data say; how much it takes is known from the output's shape."""
     o, declared = op.options, list(build.output_tensor(op).shape)
-    if begin.shape != (len(x.shape),) or any(kind == "new" for kind, _, _ in specs):
-        raise UnsupportedOperatorError(f"{where(op)}: begin is made at run time and does not name every axis")
+    if any(kind == "new" or (kind == "slice" and i != axis) for kind, i, axis in specs):
+        raise UnsupportedOperatorError(f"{where(op)}: begin is made at run time, behind new axes or an ellipsis")
     sizes: list[int] = []
     starts: list[int | None] = []
     for kind, i, axis in specs:
         shrink = kind == "slice" and bool(o.get("shrink_axis_mask", 0) >> i & 1)
         sizes.append(1 if shrink else declared.pop(0) if declared else -1)
         free = kind == "whole" or (bool(o.get("begin_mask", 0) >> i & 1) and not shrink)
-        starts.append((0 if steps[i] > 0 else x.shape[axis] - 1) if free else None)
+        backwards = kind == "slice" and steps[i] < 0
+        starts.append((x.shape[axis] - 1 if backwards else 0) if free else None)
     strides = tuple(1 if kind == "whole" else int(steps[i]) for kind, i, _ in specs)
     block = selection.DynamicSlice(tuple(sizes), strides, tuple(starts))
     return build.add(op, block, [x, begin], part="slice")
