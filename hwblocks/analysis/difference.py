@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.graph.block import Pointwise
+from hwblocks.graph.control import Control
 from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
@@ -200,9 +201,8 @@ class _Pair:
         if mine is None or mine.type_name != node.type_name or mine.inputs != node.inputs:
             layer.cause, layer.explained = "fusion", {"fusion": 1.0}
             return
-        ours, theirs = mine.arithmetic or Arithmetic(), node.arithmetic or Arithmetic()
-        for mechanism, swap in mechanisms(mine, ours, theirs):
-            swapped = alone(self.first.graph, mine.replace(arithmetic=swap(ours, theirs)), fed, name)
+        for mechanism, changed in swapped_nodes(mine, node):
+            swapped = alone(self.first.graph, changed, fed, name)
             layer.explained[mechanism] = float(np.mean(swapped[fresh] == made[fresh]))
         if layer.explained:
             best = max(layer.explained, key=lambda key: layer.explained[key])
@@ -220,6 +220,26 @@ def alone(graph: Graph, node: Node, fed: dict[str, Array], output: str) -> Array
         node.outputs,
     )
     return Simulator(single).run(fed, trace="full").trace[output]
+
+
+def swapped_nodes(mine: Node, theirs: Node) -> Iterator[tuple[str, Node]]:
+    """The mechanisms in which two nodes differ, each with my node when that one alone is the other's; of a control
+    block those of the nodes in its bodies.
+    """
+    if not isinstance(mine.block, Control) or not isinstance(theirs.block, Control):
+        ours, others = mine.arithmetic or Arithmetic(), theirs.arithmetic or Arithmetic()
+        for mechanism, swap in mechanisms(mine, ours, others):
+            yield mechanism, mine.replace(arithmetic=swap(ours, others))
+        return
+    for part, body in mine.block.bodies.items():
+        for inner in body.nodes:
+            other = theirs.block.bodies[part].producer.get(inner.outputs[0])
+            if other is None or other.type_name != inner.type_name or other.inputs != inner.inputs:
+                continue
+            for mechanism, changed in swapped_nodes(inner, other):
+                nodes = tuple(changed if node is inner else node for node in body.nodes)
+                swapped = mine.block.with_body(part, body.replace(nodes=nodes))
+                yield f"{mechanism} in {part}/{inner.name}", mine.replace(block=swapped)
 
 
 def mechanisms(node: Node, ours: Arithmetic, theirs: Arithmetic) -> Iterator[tuple[str, Swap]]:

@@ -105,6 +105,11 @@ class Block:
         """True when the leading axis of every run-time input is a sample axis that the block never mixes."""
         return True
 
+    @property
+    def computes_codes(self) -> bool:
+        """True for a control block with integer nodes in its bodies."""
+        return False
+
     def check_site(self, site: Site) -> None:
         """What shapes alone do not show; raises GraphError where the formats do not fit the block."""
 

@@ -34,9 +34,17 @@ class Control(Block, abstract=True):
         named = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {name: value for name, value in named.items() if isinstance(value, Graph)}
 
+    @property
+    def computes_codes(self) -> bool:
+        return any(body.is_integer for body in self.bodies.values())
+
     def with_bodies(self, change: Callable[[str, Graph], Graph]) -> Control:
         """The block with every body changed; `change` gets the attribute's name and the graph."""
         return replace(self, **{n: change(n, g) for n, g in self.bodies.items()})  # type: ignore[type-var]
+
+    def with_body(self, name: str, body: Graph) -> Control:
+        """The block with one body changed."""
+        return self.with_bodies(lambda part, graph: body if part == name else graph)
 
     def carried(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
         """Pairs that must be alike: a tensor outside, the body's name, and the tensor that stands for it inside."""

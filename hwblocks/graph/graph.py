@@ -217,7 +217,7 @@ class Graph:
     @property
     def is_integer(self) -> bool:
         """True when any node computes on stored codes."""
-        return any(self.site(node).is_integer for node in self.nodes)
+        return any(self.site(node).is_integer or node.block.computes_codes for node in self.nodes)
 
     def replace(self, **changes: Any) -> Graph:
         """A copy with some fields changed, checked again."""
