@@ -117,7 +117,8 @@ def decoded_table(site: Site, x: Array) -> Array:
     if name == "LeakyReLU":
         values = np.where(reals >= 0, reals, F32(block.negative_slope) * reals)  # type: ignore[attr-defined]
     else:
-        values = reals if name == "Rescale" else float_function(block)(reals)
+        with np.errstate(over="ignore"):  # e^−x of large −x is infinite, and 1 / (1 + e^−x) then 0
+            values = reals if name == "Rescale" else float_function(block)(reals)
     return nearest(values / F32(scalar_scale(y))) + scalar_zero_point(y)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.analysis.mechanisms import mechanisms
+from hwblocks.analysis.mechanisms import swapped_nodes
 from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
-from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.simulate.inputs import read_samples
 from hwblocks.simulate.simulator import Run, Simulator
 from hwblocks.table import Column, Result, Section, Table
@@ -202,10 +201,8 @@ class _Pair:
         if mine is None or mine.type_name != node.type_name or mine.inputs != node.inputs:
             layer.cause, layer.examined = "fusion", ENOUGH
             return
-        ours, theirs = mine.arithmetic or Arithmetic(), node.arithmetic or Arithmetic()
-        found = {mechanism.name: mechanism for mechanism in mechanisms(mine, ours, theirs)}
-        for title, mechanism in found.items():
-            changed = mine.replace(arithmetic=mechanism.swap(ours, theirs))
+        found = {title: (detail, changed) for title, detail, changed in swapped_nodes(mine, node)}
+        for title, (_, changed) in found.items():
             swapped = alone(self.first.graph, changed, fed, name)
             same = int(np.count_nonzero(swapped[fresh] == made[fresh]))
             layer.explained[title] = layer.explained.get(title, 0) + same
@@ -213,7 +210,7 @@ class _Pair:
         if layer.explained:
             best = max(layer.explained, key=lambda key: layer.explained[key])
             layer.cause = f"{best} ({100 * layer.explained[best] / layer.examined:.0f} % of {layer.examined} elements)"
-            layer.detail = found[best].detail
+            layer.detail = found[best][0]
 
 
 def alone(graph: Graph, node: Node, fed: dict[str, Array], output: str) -> Array:

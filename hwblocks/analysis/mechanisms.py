@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hwblocks.graph.block import Pointwise
+from hwblocks.graph.control import Control
 from hwblocks.graph.node import Node
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.requantize import Requantize
@@ -14,6 +15,27 @@ from hwblocks.numerics.requantize import Requantize
 Swap = Callable[[Arithmetic, Arithmetic], Arithmetic]
 
 NARROW = ("q16", "fixed")  # schemes whose multipliers are short
+
+
+def swapped_nodes(mine: Node, theirs: Node) -> Iterator[tuple[str, str, Node]]:
+    """For each mechanism in which two nodes differ its name, its detail, and my node with that one alone swapped.
+
+    Of a control block the mechanisms of the nodes in its bodies.
+    """
+    if not isinstance(mine.block, Control) or not isinstance(theirs.block, Control):
+        ours, others = mine.arithmetic or Arithmetic(), theirs.arithmetic or Arithmetic()
+        for mechanism in mechanisms(mine, ours, others):
+            yield mechanism.name, mechanism.detail, mine.replace(arithmetic=mechanism.swap(ours, others))
+        return
+    for part, body in mine.block.bodies.items():
+        for inner in body.nodes:
+            other = theirs.block.bodies[part].producer.get(inner.outputs[0])
+            if other is None or other.type_name != inner.type_name or other.inputs != inner.inputs:
+                continue
+            for name, detail, changed in swapped_nodes(inner, other):
+                nodes = tuple(changed if node is inner else node for node in body.nodes)
+                swapped = mine.block.with_body(part, body.replace(nodes=nodes))
+                yield f"{name} in {part}/{inner.name}", detail, mine.replace(block=swapped)
 
 
 @dataclass(frozen=True)

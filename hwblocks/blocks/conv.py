@@ -1,4 +1,4 @@
-"""Convolutions: Conv1d and Conv2d, grouped and depthwise included, over any number of spatial axes."""
+"""Convolutions: Conv1d, Conv2d and Conv3d, grouped and depthwise included, over any number of spatial axes."""
 
 from __future__ import annotations
 
@@ -138,6 +138,8 @@ class Convolution(Weighted, Accumulate, abstract=True):
         x, w = site.input(0).shape, site.input(1).shape
         if self.pad_code is not None:
             return "a stored pad code"
+        if self.axes > 2:
+            return "three axes"
         if x[0] != 1:
             return "the leading axis is not the sample axis"
         codes = site.constant(1)
@@ -210,3 +212,16 @@ class Conv2d(Convolution):
     """
 
     axes: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class Conv3d(Convolution):
+    """Convolution over three axes: x [N, D, H, W, C], w [O, kD, kH, kW, C / groups], b [O] → [N, D', H', W', O].
+
+    Source: the definition of torch.nn.Conv3d, channels last; see Convolution. No kernel serves it.
+
+    >>> Conv3d()(np.ones((1, 2, 2, 2, 1)), w=np.ones((1, 2, 2, 2, 1))).ravel()
+    array([8.])
+    """
+
+    axes: ClassVar[int] = 3

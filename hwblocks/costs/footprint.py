@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwblocks.costs.ops import Layer
+from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.memory import live_ranges, plan_memory
+from hwblocks.graph.memory import Buffer, live_ranges, plan_memory
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,12 @@ def weight_bytes(layer: Layer) -> tuple[int, int]:
 
 
 def arena(graph: Graph) -> Arena:
-    """The arena of one sample."""
+    """The arena of one sample; while a control block runs, the largest of its bodies' arenas is alive too."""
     buffers = live_ranges(graph)
+    for step, node in enumerate(graph.nodes):
+        if isinstance(node.block, Control):
+            inner = max(arena(body).bytes for body in node.block.bodies.values())
+            buffers.append(Buffer(f"{node.name}/bodies", step, step + 1, inner))
     plan = plan_memory(buffers)
     alive = [sum(b.size for b in buffers if b.lower <= step < b.upper) for step in range(max(len(graph.nodes), 1))]
     peak = graph.nodes[alive.index(max(alive))].name if graph.nodes else ""

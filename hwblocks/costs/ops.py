@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwblocks.graph.block import Accumulate
+from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
 from hwblocks.graph.node import Node
@@ -16,7 +17,7 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True)
 class Layer:
-    """A node with its work and widths. `free` marks layout changes and views, which cost nothing."""
+    """A node with its work and widths. `free` marks layout changes, views and control blocks, which cost nothing."""
 
     node: Node
     site: Site
@@ -40,13 +41,23 @@ class Layer:
         return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants
 
 
-def layers(graph: Graph) -> list[Layer]:
-    """All nodes in execution order."""
-    return [_layer(graph, node) for node in graph.nodes]
+def layers(graph: Graph, inside: str = "") -> list[Layer]:
+    """All nodes in execution order. The nodes of bodies stand once after the block that holds them, "while0/body/add":
+    how often a loop runs depends on the data, and of two branches one runs.
+    """
+    made = []
+    for node in graph.nodes:
+        made.append(_layer(graph, node, inside))
+        if isinstance(node.block, Control):
+            for part, body in node.block.bodies.items():
+                made += layers(body, f"{inside}{node.name}/{part}/")
+    return made
 
 
-def _layer(graph: Graph, node: Node) -> Layer:
+def _layer(graph: Graph, node: Node, inside: str) -> Layer:
     site = graph.site(node)
+    if isinstance(node.block, Control):
+        return Layer(node.replace(name=inside + node.name), site, Work(), 0, 0, 0, True)
     x = site.present[0].format
     w = site.present[1].format if len(site.present) > 1 else x
     accumulator = node.arithmetic.accumulator if node.arithmetic else None
@@ -56,4 +67,4 @@ def _layer(graph: Graph, node: Node) -> Layer:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)
     weight_bits = w.bits if isinstance(node.block, Accumulate) else x.bits
-    return Layer(node, site, work, x.bits, weight_bits, bits, free)
+    return Layer(node.replace(name=inside + node.name), site, work, x.bits, weight_bits, bits, free)

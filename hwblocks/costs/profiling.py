@@ -1,4 +1,4 @@
-"""Profiling: operations and memory of one sample, layer by layer."""
+"""Profiling: operations and memory of one sample, layer by layer; the body of a loop is counted once."""
 
 from __future__ import annotations
 

@@ -136,6 +136,7 @@ def rescale(site: Site) -> Arithmetic | str | None:
 
 
 RESCALE_32 = "double_round scale_precision=float32"
+COMPARISON = fixed("double_round", algorithm="scaled_comparison")
 RULES: dict[str, Rule] = {
     "Quantize": fixed(),
     "Dequantize": fixed(),
@@ -174,6 +175,8 @@ RULES: dict[str, Rule] = {
     "ReduceSum": fixed("double_round", algorithm="unsigned_sum"),
     "ArgMax": fixed(),
     "ArgMin": fixed(),
+    "ConvertType": fixed(),
+    **dict.fromkeys(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"), COMPARISON),
     "L2Norm": fixed("double_round", algorithm="integer_root"),
     "ResizeBilinear": fixed(algorithm="ten_bit_weights"),
     "LSTM": fixed("double_round", algorithm="integer_gates"),

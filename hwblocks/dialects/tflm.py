@@ -47,6 +47,17 @@ def missing(site: Site) -> Arithmetic | str | None:
     return f"{site.node.type_name} is not among its kernels"
 
 
+def space_to_batch(site: Site) -> Arithmetic | str | None:
+    """Moves codes; its padding is a parameter of the kernel that nothing sets (`space_to_batch_nd.cc`)."""
+    padded = any(map(any, getattr(site.node.block, "pads", ())))
+    return "pads with memory that it never sets" if padded else None
+
+
+def sliced(site: Site) -> Arithmetic | str | None:
+    """Moves codes; two masks of STRIDED_SLICE are not looked at (`strided_slice_common.cc`)."""
+    return "ignores ellipsis_mask and new_axis_mask" if "unread_masks" in site.node.attributes else None
+
+
 RULES: dict[str, Rule] = {
     "Conv1d": convolution,
     "Conv2d": convolution,
@@ -58,6 +69,8 @@ RULES: dict[str, Rule] = {
     "LeakyReLU": fixed("double_round", algorithm="two_slopes"),
     "PReLU": fixed("double_round", algorithm="two_slopes"),
     "Sigmoid": logistic,
+    "Slice": sliced,
+    "SpaceToBatch": space_to_batch,
     "Tanh": logistic,
     "ELU": fixed(algorithm="float_table"),
     "GELU": missing,

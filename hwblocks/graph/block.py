@@ -105,6 +105,14 @@ class Block:
         """True when the leading axis of every run-time input is a sample axis that the block never mixes."""
         return True
 
+    @property
+    def computes_codes(self) -> bool:
+        """True for a control block with integer nodes in its bodies."""
+        return False
+
+    def check_site(self, site: Site) -> None:
+        """What shapes alone do not show; raises GraphError where the formats do not fit the block."""
+
     def kernel(self, site: Site) -> Call | str:
         """The kernel call that serves this block at a site, or the reason why none does.
 
@@ -167,6 +175,7 @@ class Move(Block, abstract=True):
 
     kind = "move"
     changes_values = False
+    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that say which elements move, and are not moved
     is_view: ClassVar[bool] = False  # True when the elements keep their order, so that nothing is copied
 
     @property

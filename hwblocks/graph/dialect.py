@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hwblocks.errors import DialectError
 from hwblocks.graph.block import Move
+from hwblocks.graph.control import Control, with_changed_bodies
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
@@ -60,15 +61,26 @@ class Dialect:
 
         Errors: DialectError lists all nodes that the runtime refuses.
         """
-        graph = self.prepared(graph)
         refused: list[str] = []
-        nodes = tuple(self._node(graph.site(node), keep_stated, refused) for node in graph.nodes)
+        made = self._applied(graph, keep_stated, refused, "")
         if refused:
             shown = "\n  ".join(refused)
             raise DialectError(f"dialect {self.name!r} does not take {len(refused)} nodes:\n  {shown}")
-        return graph.replace(nodes=nodes)
+        return made
 
-    def _node(self, site: Site, keep_stated: bool, refused: list[str]) -> Node:
+    def _applied(self, graph: Graph, keep_stated: bool, refused: list[str], inside: str) -> Graph:
+        """One graph and the bodies in it; `inside` leads to it in messages."""
+        graph = self.prepared(graph)
+        nodes = tuple(self._node(graph.site(node), keep_stated, refused, inside) for node in graph.nodes)
+
+        def body(name: str, graph: Graph) -> Graph:
+            return self._applied(graph, keep_stated, refused, f"{inside}{name} {graph.name!r}, ")
+
+        return with_changed_bodies(graph.replace(nodes=nodes), body)
+
+    def _node(self, site: Site, keep_stated: bool, refused: list[str], inside: str) -> Node:
+        if isinstance(site.node.block, Control):
+            return site.node  # only copies codes; its bodies are seen to by themselves
         stated = site.node.arithmetic is not None
         tensors = (*site.present, *site.outputs)
         if (keep_stated and stated) or all(t.format.is_float for t in tensors):
@@ -77,6 +89,6 @@ class Dialect:
             return site.node  # raw integers: indices, sizes
         made = self.arithmetic(site)
         if isinstance(made, str):
-            refused.append(f"{site.where}: {made}")
+            refused.append(f"{inside}{site.where}: {made}")
             return site.node
         return site.node.replace(arithmetic=made)

@@ -19,6 +19,8 @@ def gather_call(block: Move, site: Site) -> GatherCall | str:
     """The gather that moves one sample's codes, or the reason why there is none."""
     if len(site.outputs) > 1:
         return "several outputs"
+    if block.steering:
+        return "the data say which elements move"
     dtypes = {t.format.dtype for t in (*site.present, site.output)}
     if any(t.is_constant for t in site.present):
         return "an input is a constant"

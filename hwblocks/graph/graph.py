@@ -116,6 +116,7 @@ class Graph:
         declared = tuple(self.tensors[name].shape for name in node.outputs)
         if tuple(shapes[: len(declared)]) != declared:
             raise ShapeError(f"{node.where}: makes shapes {shapes} but its outputs are declared {declared}")
+        node.block.check_site(self.site(node))
 
     def site(self, node: Node) -> Site:
         """The node with its tensors."""
@@ -216,7 +217,7 @@ class Graph:
     @property
     def is_integer(self) -> bool:
         """True when any node computes on stored codes."""
-        return any(self.site(node).is_integer for node in self.nodes)
+        return any(self.site(node).is_integer or node.block.computes_codes for node in self.nodes)
 
     def replace(self, **changes: Any) -> Graph:
         """A copy with some fields changed, checked again."""

@@ -7,7 +7,9 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 from hwblocks.errors import FileFormatError, HwblocksError
 from hwblocks.files import write_atomically
 from hwblocks.graph.block import Block
+from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.registry import block_class
@@ -55,7 +58,7 @@ def content_hash(graph: Graph) -> str:
 def to_bytes(graph: Graph) -> bytes:
     """The bytes of the graph's .hwb file."""
     arrays = io.BytesIO()
-    _write_arrays(arrays, _arrays(graph))
+    _write_arrays(arrays, _all_arrays(graph))
     text = json.dumps(_graph_record(graph), indent=1, sort_keys=True, ensure_ascii=False)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -71,11 +74,11 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(entry, data)
 
 
-def _write_arrays(out: io.BytesIO, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+def _write_arrays(out: io.BytesIO, arrays: list[np.ndarray[Any, Any]]) -> None:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for number, name in enumerate(sorted(arrays)):
+        for number, array in enumerate(arrays):
             data = io.BytesIO()
-            np.lib.format.write_array(data, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            np.lib.format.write_array(data, np.asarray(array, order="C"), allow_pickle=False)
             _add(archive, f"{number}.npy", data.getvalue())
 
 
@@ -83,6 +86,16 @@ def _arrays(graph: Graph) -> dict[str, np.ndarray[Any, Any]]:
     """Constants by tensor name, and what states start from by the name of their tensor."""
     constants = {t.name: t.value for t in graph.constants if t.value is not None}
     return {**constants, **{state.tensor: state.initial for state in graph.states}}
+
+
+def _all_arrays(graph: Graph) -> list[np.ndarray[Any, Any]]:
+    """The arrays of a graph in the order of their names, then those of each body, by nodes and attribute names."""
+    own = _arrays(graph)
+    made = [own[name] for name in sorted(own)]
+    for node in graph.nodes:
+        if isinstance(node.block, Control):
+            made += [array for _, body in sorted(node.block.bodies.items()) for array in _all_arrays(body)]
+    return made
 
 
 def _graph_record(graph: Graph) -> dict[str, Any]:
@@ -132,6 +145,8 @@ def _node_record(node: Node) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Graph):
+        return {"graph": _graph_record(value)}
     if isinstance(value, float):
         return {"float": value.hex()}
     if isinstance(value, (tuple, list)):
@@ -141,11 +156,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restored(value: Any) -> Any:
+def _restored(value: Any, values: Iterator[np.ndarray[Any, Any]], where: str) -> Any:
     if isinstance(value, dict) and set(value) == {"float"}:
         return float.fromhex(value["float"])
+    if isinstance(value, dict) and set(value) == {"graph"}:
+        return _graph(value["graph"], values, where)
     if isinstance(value, list):
-        return tuple(_restored(v) for v in value)
+        return tuple(_restored(v, values, where) for v in value)
     return value
 
 
@@ -157,7 +174,11 @@ def from_bytes(data: bytes, where: str = "bytes") -> Graph:
                 raise FileFormatError(f"{where}: holds {archive.namelist()[:4]}, not {GRAPH} and {ARRAYS}")
             record = json.loads(_read(archive, GRAPH, where))
             values = _read_arrays(_read(archive, ARRAYS, where), where)
-        return _graph(record, values, where)
+        left = iter(values)
+        graph = _graph(record, left, where)
+        if next(left, None) is not None:
+            raise FileFormatError(f"{where}: holds more arrays than its graph names; make it again")
+        return graph
     except HwblocksError as error:
         if isinstance(error, FileFormatError):
             raise
@@ -202,18 +223,19 @@ def _read_arrays(data: bytes, where: str) -> list[np.ndarray[Any, Any]]:
     return arrays
 
 
-def _graph(record: dict[str, Any], values: list[np.ndarray[Any, Any]], where: str) -> Graph:
+def _graph(record: dict[str, Any], values: Iterator[np.ndarray[Any, Any]], where: str) -> Graph:
     if record.get("hwblocks") != VERSION:
         raise FileFormatError(
             f"{where}: file version {record.get('hwblocks')!r}, this package reads {VERSION}; update hwblocks"
         )
-    arrays = dict(zip(record["arrays"], values, strict=True))
+    own = list(islice(values, len(record["arrays"])))
+    arrays = dict(zip(record["arrays"], own, strict=True))
     initial = {item["tensor"]: arrays.pop(item["tensor"]) for item in record.get("states", ())}
     tensors = [_tensor(item, arrays) for item in record["tensors"]]
     return Graph(
         record["name"],
         {t.name: t for t in tensors},
-        tuple(_node(item) for item in record["nodes"]),
+        tuple(_node(item, values, where) for item in record["nodes"]),
         tuple(record["inputs"]),
         tuple(record["outputs"]),
         record["metadata"],
@@ -236,12 +258,12 @@ def _tensor(item: dict[str, Any], constants: dict[str, np.ndarray[Any, Any]]) ->
     return Tensor(item["name"], shape, format, value, made, item.get("layout", ""), item.get("source_name", ""))
 
 
-def _node(item: dict[str, Any]) -> Node:
+def _node(item: dict[str, Any], values: Iterator[np.ndarray[Any, Any]], where: str) -> Node:
     clamp = item.get("clamp")
     arithmetic = item.get("arithmetic")
     return Node(
         item["name"],
-        _block(item["block"], item["set"]),
+        _block(item["block"], {k: _restored(v, values, where) for k, v in sorted(item["set"].items())}),
         tuple(item["inputs"]),
         tuple(item["outputs"]),
         tuple(float.fromhex(bound) for bound in clamp) if clamp else None,  # type: ignore[arg-type]
@@ -258,4 +280,4 @@ def _block(name: str, attributes: dict[str, Any]) -> Block:
     unknown = sorted(set(attributes) - known)
     if unknown:
         raise FileFormatError(f"block {name} has no attribute {unknown[0]!r}; the file is of a newer version")
-    return cls(**{k: _restored(v) for k, v in attributes.items()})
+    return cls(**attributes)

@@ -14,15 +14,21 @@ from hwblocks.errors import (
     UnsupportedOperatorError,
 )
 from hwblocks.graph.builder import Value
+from hwblocks.graph.control import every_graph
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
+from hwblocks.importers.tflite_bodies import BODIES, check_calls
 from hwblocks.importers.tflite_control import CONTROL
+from hwblocks.importers.tflite_elements import ELEMENTS
 from hwblocks.importers.tflite_file import TfliteModel, TfliteOperator, read_tflite
 from hwblocks.importers.tflite_graph import TfliteImporter, format_of, name_of, where
-from hwblocks.importers.tflite_operators import OPERATORS
+from hwblocks.importers.tflite_layers import LAYERS
+from hwblocks.importers.tflite_moves import MOVES
+from hwblocks.importers.tflite_picks import PICKS
 from hwblocks.importers.tflite_recurrent import RECURRENT
+from hwblocks.importers.tflite_versions import check_versions
 
-RULES = {**OPERATORS, **RECURRENT, **CONTROL}
+RULES = {**LAYERS, **MOVES, **PICKS, **ELEMENTS, **RECURRENT, **CONTROL, **BODIES}
 DIALECTS = ("tflm", "litert-ref", "litert-opt")  # the default: the first that takes every node
 
 
@@ -43,6 +49,8 @@ def load_tflite(path: str | Path) -> Graph:
 def import_tflite(model: TfliteModel, name: str) -> Graph:
     """The graph of a parsed model."""
     check_supported(model)
+    check_versions(model)
+    check_calls(model)
     build = TfliteImporter(name, model)
     main = model.subgraphs[0]
     for index in main.inputs:
@@ -88,7 +96,7 @@ def own_name(build: TfliteImporter, index: int) -> Value:
 
 def with_default_dialect(graph: Graph) -> Graph:
     """The graph with the first dialect that takes every node; float graphs have none."""
-    if not any(t.format.is_quantized for t in graph.tensors.values()):
+    if not any(t.format.is_quantized for part in every_graph(graph) for t in part.tensors.values()):
         return graph
     reasons: list[str] = []
     for name in DIALECTS:

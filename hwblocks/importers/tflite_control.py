@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
 from hwblocks.errors import UnsupportedOperatorError
 from hwblocks.graph.builder import Value
 from hwblocks.importers.tflite_file import TfliteOperator
-from hwblocks.importers.tflite_graph import TfliteImporter, Variable, format_of, where
-
-Build = Callable[[TfliteImporter, TfliteOperator], None]
+from hwblocks.importers.tflite_graph import Build, TfliteImporter, Variable, format_of, where
 
 
 def var_handle(build: TfliteImporter, op: TfliteOperator) -> None:
@@ -30,13 +24,8 @@ def handle(build: TfliteImporter, op: TfliteOperator) -> Variable:
 def read_variable(build: TfliteImporter, op: TfliteOperator) -> None:
     variable, tensor = handle(build, op), build.output_tensor(op)
     if variable.current is None:
-        format = format_of(tensor)
-        if variable.initial is None:
-            zero = format.zero_point if format.is_quantized else 0
-            variable.initial = np.full(tensor.shape, zero, format.dtype)
-        name = build.builder.fresh(variable.name)
-        variable.state = build.builder.state(name, variable.initial, format, source_name=tensor.name)
-        variable.current = variable.state
+        build.started(variable, tensor.shape, format_of(tensor), tensor.name)
+    assert variable.current is not None
     build.alias(op, variable.current)
 
 
@@ -47,7 +36,7 @@ def assign_variable(build: TfliteImporter, op: TfliteOperator) -> None:
         return
     if value.tensor.value is None:
         raise UnsupportedOperatorError(f"{where(op)}: a variable starts from a value that is not a constant")
-    variable.initial = value.tensor.value
+    variable.initial, variable.initialised = value.tensor.value, True
 
 
 def call_once(build: TfliteImporter, op: TfliteOperator) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.errors import UnsupportedOperatorError
 from hwblocks.graph.block import Block
 from hwblocks.graph.builder import GraphBuilder, Value
+from hwblocks.graph.control import Control
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Tensor
 from hwblocks.importers.tflite_file import TfliteModel, TfliteOperator, TfliteSubgraph, TfliteTensor
@@ -19,6 +20,7 @@ from hwblocks.simulate.execute import run_node
 
 Array = np.ndarray[Any, Any]
 
+DEEPEST = 16  # calls of subgraphs within each other
 LARGEST_FOLDED = 1 << 26  # elements; nodes of constants that make more are left for run time
 ACTIVATIONS: dict[str, tuple[float, float]] = {
     "RELU": (0.0, np.inf),
@@ -31,10 +33,13 @@ INTEGER_BITS |= {"int64": 64, "uint64": 64}
 
 @dataclass(eq=False)
 class Variable:
-    """A resource variable: what it starts from, its state in the graph, and its value at this point of the file."""
+    """A resource variable, or a tensor that keeps its value: what it starts from, its state in the graph, and its
+    value at this point of the file.
+    """
 
     name: str
     initial: Array | None = None
+    initialised: bool = False  # by CALL_ONCE
     state: Value | None = None
     current: Value | None = None
 
@@ -51,12 +56,22 @@ class Scope:
 class TfliteImporter:
     """Collects the graph; operators call `value`, `constant`, `add` and `alias`."""
 
-    def __init__(self, name: str, model: TfliteModel) -> None:
+    def __init__(self, name: str, model: TfliteModel, index: int = 0) -> None:
         self.model = model
         self.builder = GraphBuilder(name)
         self.variables: dict[str, Variable] = {}
-        self.scopes = [Scope(model.subgraphs[0])]
+        self.scopes = [Scope(model.subgraphs[index])]
         self.initialising = False
+        self.depth = 0
+
+    def nested(self, index: int) -> TfliteImporter:
+        """An importer of a subgraph as a graph of its own, with variables of its own."""
+        subgraph = self.model.subgraphs[index]
+        made = TfliteImporter(subgraph.name or f"subgraph{index}", self.model, index)
+        made.depth = self.depth + 1
+        if made.depth > DEEPEST:
+            raise UnsupportedOperatorError(f"subgraph {index}: calls are nested more than {DEEPEST} deep")
+        return made
 
     @property
     def scope(self) -> Scope:
@@ -80,6 +95,8 @@ class TfliteImporter:
     def value(self, index: int) -> Value:
         """The value of a tensor; constants and state tensors are made when they are first used."""
         values = self.scope.values
+        if index < 0:
+            raise UnsupportedOperatorError("a tensor that must be there is absent (index -1)")
         if index not in values:
             tensor = self.tensor(index)
             if tensor.value is not None:
@@ -94,9 +111,24 @@ class TfliteImporter:
 
     def state(self, tensor: TfliteTensor) -> Value:
         """A state tensor, starting from its zero point."""
-        format = format_of(tensor)
-        zero = format.zero_point if format.is_quantized else 0
-        return self.builder.state(name_of(tensor), np.full(tensor.shape, zero), format, source_name=tensor.name)
+        variable = Variable(name_of(tensor))
+        self.variables[f"tensor {self.scope.subgraph.name}/{tensor.index}/{tensor.name}"] = variable
+        return self.started(variable, tensor.shape, format_of(tensor), tensor.name)
+
+    def started(self, variable: Variable, shape: Sequence[int], format: Format, source_name: str) -> Value:
+        """The state of a variable, made now; it starts from its zero point unless the file initialises it."""
+        if variable.initial is None:
+            zero = format.zero_point if format.is_quantized else 0
+            variable.initial = np.full(shape, zero, format.dtype)
+        name = self.builder.fresh(variable.name)
+        variable.state = variable.current = self.builder.state(name, variable.initial, format, source_name=source_name)
+        return variable.state
+
+    def current(self, variable: Variable, like: Tensor) -> Value:
+        """The variable's value at this point; its state is made, shaped like a tensor, when nothing came before."""
+        if variable.current is None:
+            return self.started(variable, like.shape, like.format, like.source_name)
+        return variable.current
 
     def constant(self, op: TfliteOperator, position: int) -> Array:
         """The stored value of a constant input. Errors: UnsupportedOperatorError when it is made at run time."""
@@ -150,7 +182,7 @@ class TfliteImporter:
         node = self.builder.nodes[-1]
         inputs = [self.builder.tensors[n] if n else None for n in node.inputs]
         outputs = tuple(self.builder.tensors[n] for n in node.outputs)
-        if not inputs or not all(t is None or t.is_constant for t in inputs):
+        if not inputs or isinstance(node.block, Control) or not all(t is None or t.is_constant for t in inputs):
             return made
         if sum(t.elements for t in outputs) > LARGEST_FOLDED:
             return made
@@ -167,12 +199,34 @@ class TfliteImporter:
 
     def variable(self, container: str, shared_name: str) -> Variable:
         """The resource variable of a name."""
-        return self.variables.setdefault(f"{container}/{shared_name}", Variable(shared_name or container or "variable"))
+        return self.variable_of(f"{container}/{shared_name}", Variable(shared_name or container or "variable"))
+
+    def variable_of(self, key: str, like: Variable | None = None) -> Variable:
+        """The variable of a key; a new one takes the name, and what it starts from, of `like`."""
+        if key not in self.variables:
+            name = like.name if like else key.rpartition("/")[2] or "variable"
+            self.variables[key] = Variable(name)
+        found = self.variables[key]
+        if like is not None and like.initialised and not found.initialised and found.state is None:
+            found.initial, found.initialised = like.initial, True
+        return found
+
+    def key_of(self, variable: Variable) -> str:
+        """The key of one of the importer's variables."""
+        return next(key for key, found in self.variables.items() if found is variable)
+
+    def complete_variables(self) -> None:
+        """In a body every variable that is assigned also has a value at its start."""
+        for variable in self.variables.values():
+            if variable.state is None and variable.current is not None:
+                end, tensor = variable.current, variable.current.tensor
+                self.started(variable, tensor.shape, tensor.format, tensor.source_name)
+                variable.current = end
 
     def enter(self, index: int, values: dict[int, Value]) -> Scope:
         """Start importing another subgraph with these values of its inputs."""
-        if len(self.scopes) > 16:
-            raise UnsupportedOperatorError(f"subgraph {index}: calls are nested more than 16 deep")
+        if len(self.scopes) > DEEPEST:
+            raise UnsupportedOperatorError(f"subgraph {index}: calls are nested more than {DEEPEST} deep")
         self.scopes.append(Scope(self.model.subgraphs[index], values))
         return self.scope
 
@@ -185,6 +239,11 @@ class TfliteImporter:
         for variable in self.variables.values():
             if variable.state is not None and variable.current is not None:
                 self.builder.becomes(variable.state, variable.current)
+
+
+def fused(op: TfliteOperator) -> str:
+    """The fused activation function."""
+    return str(op.options.get("fused_activation_function", "NONE"))
 
 
 def where(op: TfliteOperator) -> str:
@@ -222,3 +281,15 @@ def format_of(tensor: TfliteTensor) -> Format:
 def as_tensor(value: Value) -> Tensor:
     """The tensor behind a value."""
     return value.tensor
+
+
+Build = Callable[[TfliteImporter, TfliteOperator], None]
+
+
+def unary(make: Callable[[TfliteOperator], Block]) -> Build:
+    """The rule of an operator that is one block of its first input."""
+
+    def build_unary(build: TfliteImporter, op: TfliteOperator) -> None:
+        build.add(op, make(op), [build.input(op, 0)])
+
+    return build_unary

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hwblocks.blocks.svdf import SVDF
 from hwblocks.composites.recurrent import LSTM
 from hwblocks.errors import UnsupportedOperatorError
 from hwblocks.graph.builder import Value
 from hwblocks.importers.tflite_file import TfliteOperator
-from hwblocks.importers.tflite_graph import TfliteImporter, format_of, name_of, where
-
-Build = Callable[[TfliteImporter, TfliteOperator], None]
+from hwblocks.importers.tflite_graph import Build, TfliteImporter, format_of, name_of, where
 
 LSTM_HIDDEN, LSTM_CELL = 18, 19
 
@@ -32,8 +28,9 @@ def with_states(
         names=names,
     )
     for value, name in zip(kept, names[1:], strict=True):
-        if value.name in build.builder.states:
-            build.builder.becomes(value, Value(build.builder, name))
+        for variable in build.variables.values():
+            if variable.state is not None and variable.state.name == value.name:
+                variable.current = Value(build.builder, name)
 
 
 def lstm(build: TfliteImporter, op: TfliteOperator) -> None:

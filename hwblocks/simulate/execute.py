@@ -40,14 +40,18 @@ def run_node(site: Site, inputs: Sequence[Array | None], follow: bool = False) -
 
 
 def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
-    """The formula in float64, rounded once to the output's float format; a fused clamp comes before rounding."""
+    """The formula in float64, rounded once to the output's float format; a fused clamp comes before rounding.
+
+    Between raw integers and bools it runs in int64, which wraps as C does.
+    """
     block = site.node.block
-    wide = inputs if isinstance(block, Move) else [a.astype(np.float64) for a in inputs]
+    wide_type = np.float64 if any(t.format.is_float for t in (*site.present, *site.outputs)) else np.int64
+    wide = inputs if isinstance(block, Move) else [a.astype(wide_type) for a in inputs]
     result = block.compute(*wide)
     results = result if isinstance(result, tuple) else (result,)
     if site.node.clamp is not None:
         results = tuple(np.clip(r, *site.node.clamp) for r in results)
-    return tuple(np.ascontiguousarray(r, dtype=t.format.dtype) for r, t in zip(results, site.outputs, strict=False))
+    return tuple(np.asarray(r, dtype=t.format.dtype, order="C") for r, t in zip(results, site.outputs, strict=False))
 
 
 def run_integer(
@@ -65,8 +69,8 @@ def run_integer(
     if isinstance(block, Accumulate):
         return run_accumulate(site, inputs, follow)
     if isinstance(block, Move):
-        moved = run_move(block, site, present)
-        return tuple(stored(site, codes) for codes in moved), NodeEvents()
+        moved = run_move(block, site, inputs)
+        return tuple(stored_as(t, codes) for t, codes in zip(site.outputs, moved, strict=True)), NodeEvents()
     if isinstance(block, Algorithm):
         codes, outside = block.int_compute(present, site)
         return (stored(site, codes),), NodeEvents(saturated=int(np.count_nonzero(outside)))
@@ -80,22 +84,22 @@ def stored(site: Site, codes: Array) -> Array:
 
 def stored_as(tensor: Tensor, codes: Array) -> Array:
     """Codes in the storage type and shape of a tensor of one sample or more."""
-    return np.ascontiguousarray(codes).astype(tensor.format.dtype)
+    return np.asarray(codes, dtype=tensor.format.dtype, order="C")
 
 
-def run_move(block: Move, site: Site, inputs: Sequence[Array]) -> tuple[Array, ...]:
+def run_move(block: Move, site: Site, inputs: Sequence[Array | None]) -> tuple[Array, ...]:
     """A move on codes: the fill value is its nearest code; the lowest code stands for less than every value.
 
     Errors: SimulationError when the inputs and the output do not share one format.
     """
     format = site.output.format
-    for tensor in site.present:
-        if tensor.format != format:
+    for position, tensor in enumerate(site.inputs):
+        if tensor is not None and position not in block.steering and tensor.format != format:
             raise SimulationError(
                 f"{site.where}: moves codes, but input {tensor.name!r} is {tensor.format!r} and the output {format!r}; "
                 "put a Rescale between them"
             )
-    moved = block.move(*inputs, zero=format.code_of(block.fill), lowest=format.lo)
+    moved = block.move(*(a for a in inputs if a is not None), zero=format.code_of(block.fill), lowest=format.lo)
     results = moved if isinstance(moved, tuple) else (moved,)
     return tuple(np.clip(r, *site.clamp_codes) for r in results) if site.node.clamp else results
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hwblocks.graph.algorithm import chosen
 from hwblocks.graph.block import Move, Pointwise
+from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
 from hwblocks.graph.site import Site
@@ -17,11 +18,12 @@ from hwblocks.simulate.stages import Compiled, compile_stages
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One node of a plan: its kernel, or None with the reason why its definition runs."""
+    """One node of a plan: its kernel, or None with the reason why its definition runs; a control block's bodies."""
 
     site: Site
     kernel: Any = None
     reason: str = ""
+    bodies: Mapping[str, Plan] = field(default_factory=dict)
 
     @property
     def is_view(self) -> bool:
@@ -48,7 +50,12 @@ class Plan:
     @property
     def unserved(self) -> dict[str, str]:
         """The nodes that run by their definition, with the reason."""
-        return {s.site.node.name: s.reason for s in self.steps if s.kernel is None and not s.is_view}
+        own = [s for s in self.steps if s.kernel is None and not s.is_view and not s.bodies]
+        found = {s.site.node.name: s.reason for s in own}
+        for step in self.steps:
+            for part, plan in step.bodies.items():
+                found |= {f"{step.site.node.name}/{part}/{name}": reason for name, reason in plan.unserved.items()}
+        return found
 
 
 def make_plan(graph: Graph, isa: str | None = None, definition: bool = False) -> Plan:
@@ -67,7 +74,11 @@ def kernel_call(site: Site) -> Any:
 
 
 def bind_step(site: Site, isa: str, definition: bool) -> Step:
-    """The node's kernel on an instruction set, or its definition with the reason."""
+    """The node's kernel on an instruction set, or its definition with the reason; the plans of its bodies."""
+    block = site.node.block
+    if isinstance(block, Control):
+        bodies = {name: make_plan(body, isa, definition) for name, body in block.bodies.items()}
+        return Step(site, None, "its bodies run", bodies)
     if definition:
         return Step(site, None, "the definition was asked for")
     if not site.is_integer:

@@ -16,6 +16,7 @@ import numpy as np
 from hwblocks.dialects import dialect as dialect_of
 from hwblocks.errors import InputError, SimulationError, TrapError
 from hwblocks.graph.block import Accumulate
+from hwblocks.graph.control import named_nodes, with_changed_bodies
 from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
@@ -263,9 +264,9 @@ class _Work:
     def _check_traps(self) -> None:
         """Raise TrapError with the first event of all nodes whose accumulator traps."""
         found = []
-        for position, node in enumerate(self.simulator.graph.nodes):
+        for position, (name, node) in enumerate(named_nodes(self.simulator.graph)):
             accumulator = node.arithmetic.accumulator if node.arithmetic else None
-            first = self.events[node.name].first if node.name in self.events else None
+            first = self.events[name].first if name in self.events else None
             if accumulator is not None and accumulator.overflow.mode == "trap" and first is not None:
                 found.append((first[0], position, first[1:], f"{node.where}: accumulator {accumulator}"))
         if found:
@@ -273,7 +274,7 @@ class _Work:
             raise TrapError(f"{what} left its range first at sample {sample}, element {element}, step {step}")
 
     def _ordered_events(self) -> dict[str, NodeEvents]:
-        return {n.name: self.events[n.name] for n in self.simulator.graph.nodes if n.name in self.events}
+        return {n: self.events[n] for n, _ in named_nodes(self.simulator.graph) if n in self.events}
 
     def _shaped(self, name: str) -> Array:
         array = self.kept[name]
@@ -335,28 +336,29 @@ def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, st
     if accumulator is None:
         return {}
     specs = accumulator if isinstance(accumulator, Mapping) else {"*": accumulator}
-    sums = [n for n in graph.nodes if isinstance(n.block, Accumulate)]
+    sums = [name for name, node in named_nodes(graph) if isinstance(node.block, Accumulate)]
     chosen: dict[str, tuple[Accumulator, str]] = {}
     for pattern, spec in specs.items():
         record = spec if isinstance(spec, Accumulator) else Accumulator(spec)
-        hit = [n.name for n in sums if fnmatchcase(n.name, pattern)]
+        hit = [name for name in sums if fnmatchcase(name, pattern)]
         if not hit:
-            raise SimulationError(
-                f"accumulator: no sum of products matches {pattern!r}; there are {', '.join(n.name for n in sums)}"
-            )
+            raise SimulationError(f"accumulator: no sum of products matches {pattern!r}; there are {', '.join(sums)}")
         chosen.update(dict.fromkeys(hit, (record, f"argument {pattern!r}")))
     return chosen
 
 
-def with_accumulators(graph: Graph, decided: Mapping[str, tuple[Accumulator, str]]) -> Graph:
-    """The graph with the decided accumulators in its nodes."""
+def with_accumulators(graph: Graph, decided: Mapping[str, tuple[Accumulator, str]], inside: str = "") -> Graph:
+    """The graph with the decided accumulators in its nodes and those of bodies; `inside` leads to their names."""
     if not decided:
         return graph
 
     def changed(node: Node) -> Node:
-        if node.name not in decided:
+        if inside + node.name not in decided:
             return node
         arithmetic = node.arithmetic or Arithmetic()
-        return node.replace(arithmetic=arithmetic.replace(accumulator=decided[node.name][0]))
+        return node.replace(arithmetic=arithmetic.replace(accumulator=decided[inside + node.name][0]))
 
-    return graph.replace(nodes=tuple(changed(node) for node in graph.nodes))
+    def body(name: str, graph: Graph) -> Graph:
+        return with_accumulators(graph, decided, f"{inside}{name}/")
+
+    return with_changed_bodies(graph.replace(nodes=tuple(changed(node) for node in graph.nodes)), body)

@@ -12,6 +12,7 @@ from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, plan_memory
 from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
+from hwblocks.simulate.control import Body, ControlStage
 from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.trace import NodeEvents
 
@@ -107,8 +108,8 @@ class Compiled:
 
     @property
     def uses_blas(self) -> bool:
-        """True when some node runs by its definition, which may multiply matrices in floating point."""
-        return any(isinstance(stage, DefinitionStage) for stage in self.stages)
+        """True when some node, or one of a body, may run by its definition, with float products of matrices."""
+        return any(not isinstance(stage, ProgramStage) for stage in self.stages)
 
 
 def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> Compiled:
@@ -118,6 +119,9 @@ def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> 
     stages: list[Stage] = []
     needed = [max((t.stored_bytes for t in graph.runtime_tensors), default=1), 1]
     for run in _runs(steps):
+        if run[0].bodies:
+            stages.append(control_stage(run[0]))
+            continue
         if run[0].kernel is None:
             stages.append(DefinitionStage(run[0].site))
             continue
@@ -126,6 +130,13 @@ def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> 
         stages.append(stage)
         needed.append(size)
     return Compiled(tuple(stages), owners, max(needed))
+
+
+def control_stage(step: Step) -> ControlStage:
+    """The stage of a control block with the stages of its bodies."""
+    name = step.site.node.name
+    bodies = {part: Body(f"{name}/{part}", plan.graph, plan.compiled(())) for part, plan in step.bodies.items()}
+    return ControlStage(step.site, bodies)
 
 
 def view_owners(steps: Sequence[Step]) -> dict[str, str]:

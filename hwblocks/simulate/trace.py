@@ -21,6 +21,7 @@ class NodeEvents:
     final: accumulators whose exact total left their width. steps: additions that did, with trace="steps".
     lowest, highest: the accumulator's observed extremes before the cast (None where not recorded).
     outputs: elements made. decided_by: what chose the node's accumulator.
+    iterations: passes through the body of a loop, or through a branch.
     first: (sample, element, step) of the first addition that left the register, where additions were followed.
     """
 
@@ -30,6 +31,7 @@ class NodeEvents:
     lowest: int | None = None
     highest: int | None = None
     outputs: int = 0
+    iterations: int = 0
     decided_by: str = "node"
     first: tuple[int, int, int] | None = None
 
@@ -38,6 +40,7 @@ class NodeEvents:
         self.saturated += other.saturated
         self.final += other.final
         self.outputs += other.outputs
+        self.iterations += other.iterations
         self.steps = _both(self.steps, other.steps, lambda a, b: a + b)
         self.first = min((f for f in (self.first, other.first) if f is not None), default=None)
         self.lowest = _both(self.lowest, other.lowest, min)
@@ -52,7 +55,8 @@ def _both(a: int | None, b: int | None, join: Any) -> int | None:
 
 @dataclass
 class Trace(Mapping[str, Array]):
-    """Kept tensors by name (stored codes, or floats), and `events` by node name.
+    """Kept tensors by name (stored codes, or floats), and `events` by node name; nodes of bodies after their own
+    as "while0/body/add".
 
     `layout` and `source_name` of a tensor are those of the graph: `trace.layout("conv1")`.
     """

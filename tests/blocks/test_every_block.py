@@ -25,8 +25,8 @@ def loaded(name):
     return module
 
 
-tables, more = loaded("tables"), loaded("tables_of_moves_and_sums")
-CASES = {**tables.CASES, **more.CASES}
+tables, more, picks = (loaded(name) for name in ("tables", "tables_of_moves_and_sums", "tables_of_logic_and_picks"))
+CASES = {**tables.CASES, **more.CASES, **picks.CASES}
 BLOCKS = {name: cls for name, cls in block_classes().items() if cls.__module__.startswith("hwblocks.")}
 ALL = [(name, i) for name, cases in CASES.items() for i in range(len(cases))]
 
@@ -81,7 +81,7 @@ def test_macs_are_the_products(name, i):
     assert contraction.macs == work.macs
 
 
-@pytest.mark.parametrize(("block", "shapes", "words"), [*tables.BAD, *more.BAD])
+@pytest.mark.parametrize(("block", "shapes", "words"), [*tables.BAD, *more.BAD, *picks.BAD])
 def test_promised_errors(block, shapes, words):
     with pytest.raises(ShapeError) as error:
         block.shape(*shapes)

@@ -37,11 +37,16 @@ TABLES = [
 ]
 
 
-@pytest.mark.parametrize(("block", "x", "y", "wanted"), TABLES)
-@pytest.mark.parametrize("dialect", TFLITE)
+@pytest.mark.parametrize(
+    ("block", "x", "y", "wanted", "dialect"),
+    [
+        (*row, dialect)
+        for row in TABLES
+        for dialect in TFLITE
+        if (type(row[0]), dialect) != (hb.ELU, "litert-ref")  # the reference kernels have no ELU
+    ],
+)
 def test_tables_of_tflite(block, x, y, wanted, dialect):
-    if isinstance(block, hb.ELU) and dialect == "litert-ref":
-        pytest.skip("the reference kernels have no ELU")
     formats = (Format("int8", scale=f32(s), zero_point=z) for s, z in (x, y))
     assert result(block, *formats, STEPS, dialect) == wanted
 

@@ -1,0 +1,64 @@
+"""ConvertType: numbers in another storage type, as C and the interpreters convert them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwblocks.errors import ShapeError
+from hwblocks.graph.block import Algorithm
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
+from hwblocks.graph.tensor import Shape
+
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+TYPES = ("bool", *INTEGERS, "float16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class ConvertType(Algorithm):
+    """x as the type `to`. Source: ONNX Cast; LiteRT CAST.
+
+    Floats to integers: towards zero, limited to the type's range, NaN to its largest number. Integers to smaller
+    integers: the low bits. Anything to bool: whether it is not 0. Codes are converted as plain integers: their scale
+    is not looked at.
+
+    >>> ConvertType("int8")(np.array([-1.9, 300.0, np.nan]))
+    array([ -1, 127, 127], dtype=int8)
+    """
+
+    to: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.to not in TYPES:
+            raise ShapeError(f"ConvertType: to={self.to!r} is not one of {', '.join(TYPES)}")
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(output="float")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        return (shapes[0],)
+
+    def compute(self, x: Array) -> Array:
+        if self.to == "bool":
+            return np.asarray(x != 0)
+        if x.dtype.kind != "f" or self.to.startswith("float"):
+            return np.asarray(x.astype(self.to))
+        return truncated(x, np.dtype(self.to))
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        return self.compute(inputs[0]), np.zeros(inputs[0].shape, bool)
+
+
+def truncated(x: Array, to: np.dtype[np.generic]) -> Array:
+    """Floats towards zero, limited to an integer type; NaN becomes its largest number."""
+    limits = np.iinfo(to)  # type: ignore[type-var]
+    wide = np.trunc(x.astype(np.float64))
+    above = ~(wide < 2.0 ** (limits.bits - (limits.min < 0)))  # true for NaN as well
+    below = wide < limits.min
+    inside = np.where(above | below, 0.0, wide).astype(to)
+    return np.where(above, to.type(limits.max), np.where(below, to.type(limits.min), inside))

@@ -1,0 +1,144 @@
+"""Elementary functions: Floor, Ceil, Round, Sin, Cos, Pow, FloorDiv, FloorMod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.block import Algorithm, Pointwise, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+
+
+@dataclass(frozen=True)
+class Floor(Pointwise):
+    """y = ⌊x⌋. Source: ONNX Floor.
+
+    >>> Floor()(np.array([-0.5, 1.5]))
+    array([-1.,  1.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(np.floor(x))
+
+
+@dataclass(frozen=True)
+class Ceil(Pointwise):
+    """y = ⌈x⌉. Source: ONNX Ceil.
+
+    >>> Ceil()(np.array([-1.5, 1.5]))
+    array([-1.,  2.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(np.ceil(x))
+
+
+@dataclass(frozen=True)
+class Round(Pointwise):
+    """The nearest integer; ties to the even one. Source: ONNX Round.
+
+    >>> Round()(np.array([0.5, 1.5]))
+    array([0., 2.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(np.rint(x))
+
+
+@dataclass(frozen=True)
+class Sin(Pointwise):
+    """y = sin x. Source: ONNX Sin.
+
+    >>> Sin()(np.array([0.0]))
+    array([0.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(np.sin(x))
+
+
+@dataclass(frozen=True)
+class Cos(Pointwise):
+    """y = cos x. Source: ONNX Cos.
+
+    >>> Cos()(np.array([0.0]))
+    array([1.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(np.cos(x))
+
+
+class Pair(Algorithm, abstract=True):
+    """A function of two operands that broadcast as in NumPy."""
+
+    input_names: ClassVar[tuple[str, ...]] = ("a", "b")
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "activation"))
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        try:
+            return (tuple(np.broadcast_shapes(*shapes)),)
+        except ValueError:
+            raise self.fail("the shapes do not broadcast", *shapes) from None
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(divisions=made, requants=made)
+
+    def no_zero(self, b: Array) -> None:
+        """Errors: SimulationError when an integer divisor is 0."""
+        if b.dtype.kind != "f" and (b == 0).any():
+            raise SimulationError(f"{type(self).__name__}: a divisor is 0")
+
+
+@dataclass(frozen=True)
+class Pow(Pair):
+    """y = a ** b. Source: ONNX Pow. Integers: products that wrap; SimulationError for a negative exponent.
+
+    >>> Pow()(np.array([2.0, 3.0]), np.array(2.0))
+    array([4., 9.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        if a.dtype.kind in "iu" and (b < 0).any():
+            raise SimulationError("Pow: an integer has a negative exponent")
+        return np.asarray(a**b)
+
+    def work(self, *shapes: Shape) -> Work:
+        made = size(self.shape(*shapes)[0])
+        return Work(lookups=made, requants=made)
+
+
+@dataclass(frozen=True)
+class FloorDiv(Pair):
+    """y = ⌊a / b⌋, the quotient of floats rounded to float64 first. Source: TFLite FLOOR_DIV.
+
+    >>> FloorDiv()(np.array([7.0, -7.0]), np.array(2.0))
+    array([ 3., -4.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        self.no_zero(b)
+        return np.asarray(np.floor(a / b) if a.dtype.kind == "f" else a // b)
+
+
+@dataclass(frozen=True)
+class FloorMod(Pair):
+    """y = a − ⌊a / b⌋ · b, which has the sign of b. Source: TFLite FLOOR_MOD.
+
+    >>> FloorMod()(np.array([7.0, -7.0]), np.array(4.0))
+    array([3., 1.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        self.no_zero(b)
+        return np.asarray(a % b)

@@ -1,0 +1,161 @@
+"""Comparisons of two tensors, and logic on truth values; the results are bools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.rational import real_fractions
+from hwblocks.graph.site import Site
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+
+
+class Truth(Algorithm, abstract=True):
+    """Truth values of inputs that broadcast as in NumPy."""
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "activation"), output="float")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        try:
+            return (tuple(np.broadcast_shapes(*shapes)),)
+        except ValueError:
+            raise self.fail("the shapes do not broadcast", *shapes) from None
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=size(self.shape(*shapes)[0]))
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        """The formula on the exact real values of codes.
+
+        Errors: SimulationError when an input is not quantized.
+        """
+        for tensor in site.present:
+            if not tensor.format.is_quantized:
+                raise SimulationError(f"{site.where}: compares codes with {tensor.name!r}, which is not quantized")
+        reals = [real_fractions(codes, t.format) for codes, t in zip(inputs, site.present, strict=True)]
+        found = np.asarray(self.compute(*reals)).astype(bool)
+        return found, np.zeros(found.shape, bool)
+
+
+class Comparison(Truth, abstract=True):
+    """a compared with b; codes are compared as the real values that they stand for."""
+
+    input_names: ClassVar[tuple[str, ...]] = ("a", "b")
+
+
+@dataclass(frozen=True)
+class Equal(Comparison):
+    """y = (a = b). Source: ONNX Equal.
+
+    >>> Equal()(np.array([1.0, 2.0]), np.array(2.0))
+    array([False,  True])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a == b)
+
+
+@dataclass(frozen=True)
+class NotEqual(Comparison):
+    """y = (a ≠ b). Source: TFLite NOT_EQUAL.
+
+    >>> NotEqual()(np.array([1.0, 2.0]), np.array(2.0))
+    array([ True, False])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a != b)
+
+
+@dataclass(frozen=True)
+class Less(Comparison):
+    """y = (a < b). Source: ONNX Less.
+
+    >>> Less()(np.array([1.0, 2.0]), np.array(2.0))
+    array([ True, False])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a < b)
+
+
+@dataclass(frozen=True)
+class LessEqual(Comparison):
+    """y = (a ≤ b). Source: ONNX LessOrEqual.
+
+    >>> LessEqual()(np.array([1.0, 3.0]), np.array(2.0))
+    array([ True, False])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a <= b)
+
+
+@dataclass(frozen=True)
+class Greater(Comparison):
+    """y = (a > b). Source: ONNX Greater.
+
+    >>> Greater()(np.array([1.0, 3.0]), np.array(2.0))
+    array([False,  True])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a > b)
+
+
+@dataclass(frozen=True)
+class GreaterEqual(Comparison):
+    """y = (a ≥ b). Source: ONNX GreaterOrEqual.
+
+    >>> GreaterEqual()(np.array([1.0, 2.0]), np.array(2.0))
+    array([False,  True])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray(a >= b)
+
+
+@dataclass(frozen=True)
+class LogicalAnd(Comparison):
+    """y = a ∧ b; what is not 0 is true. Source: ONNX And.
+
+    >>> LogicalAnd()(np.array([True, False]), np.array(True))
+    array([ True, False])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray((a != 0) & (b != 0))
+
+
+@dataclass(frozen=True)
+class LogicalOr(Comparison):
+    """y = a ∨ b; what is not 0 is true. Source: ONNX Or.
+
+    >>> LogicalOr()(np.array([True, False]), np.array(False))
+    array([ True, False])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray((a != 0) | (b != 0))
+
+
+@dataclass(frozen=True)
+class LogicalNot(Truth):
+    """y = ¬x; what is not 0 is true. Source: ONNX Not.
+
+    >>> LogicalNot()(np.array([True, False]))
+    array([False,  True])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(x == 0)

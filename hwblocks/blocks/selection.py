@@ -1,0 +1,250 @@
+"""Moves steered by data: Select, Take, GatherND, DynamicSlice, DynamicUpdateSlice, TopK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hwblocks.errors import SimulationError
+from hwblocks.graph.block import Block, Move, size
+from hwblocks.graph.contraction import Array
+from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
+
+
+def checked_indices(block: Block, indices: Array, limit: Any, floor: Any = 0) -> Array:
+    """Indices as int64. Errors: SimulationError when one lies outside [floor, limit)."""
+    wide = np.asarray(indices).astype(np.int64)
+    outside = (wide < floor) | (wide >= limit)
+    if outside.any():
+        wrong = tuple(np.argwhere(outside)[0])
+        raise SimulationError(f"{type(block).__name__}: index {wide[wrong]} reaches outside the axis of {limit}")
+    return wide
+
+
+@dataclass(frozen=True)
+class Select(Move):
+    """a where the condition is true, else b; all three broadcast as in NumPy. Source: ONNX Where, TFLite SELECT_V2.
+
+    >>> Select()(np.array([True, False]), np.array([1, 2]), np.array([8, 9]))
+    array([1, 9])
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("condition", "a", "b")
+    steering: ClassVar[frozenset[int]] = frozenset({0})
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("parameter", "activation", "activation"), output="same")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        try:
+            return (tuple(int(s) for s in np.broadcast_shapes(*shapes)),)
+        except ValueError:
+            raise self.fail("the shapes do not broadcast", *shapes) from None
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        condition, a, b = arrays
+        return np.where(condition != 0, a, b)
+
+
+@dataclass(frozen=True)
+class Take(Move):
+    """Slices picked along `dim` by indices that are known at run time only. Source: TFLite GATHER, ONNX Gather.
+
+    x [B…, P…, D, S…], indices [B…, I…] → [B…, P…, I…, S…], where B are the first `batch_dims` axes of both.
+    Errors: SimulationError for an index outside [0, D).
+
+    >>> Take(1, 1)(np.array([[5, 6], [7, 8]]), np.array([[1], [0]]))
+    array([[6],
+           [7]])
+    """
+
+    dim: int = 0
+    batch_dims: int = 0
+
+    input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
+    steering: ClassVar[frozenset[int]] = frozenset({1})
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "parameter"), output="same")
+
+    def axis(self, *shapes: Shape) -> int:
+        """The axis from the start. Errors: ShapeError when there is none, or the batch axes do not fit."""
+        x, indices = shapes[0], shapes[1]
+        batch = self.batch_dims
+        if not -len(x) <= self.dim < len(x) or not 0 <= batch <= min(self.dim % len(x), len(indices)):
+            raise self.fail(f"dim={self.dim}, batch_dims={batch} do not fit", *shapes)
+        if x[:batch] != indices[:batch]:
+            raise self.fail(f"the first {batch} axes must agree", *shapes)
+        return self.dim % len(x)
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, indices = shapes[0], shapes[1]
+        axis = self.axis(*shapes)
+        return ((*x[:axis], *indices[self.batch_dims :], *x[axis + 1 :]),)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return self.batch_dims > 0
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        x, given = arrays
+        axis = self.axis(x.shape, given.shape)
+        indices, batch = checked_indices(self, given, x.shape[axis]), self.batch_dims
+        made = np.empty(self.shape(x.shape, given.shape)[0], x.dtype)
+        for at in np.ndindex(x.shape[:batch]):
+            made[at] = np.take(x[at], indices[at], axis=axis - batch)
+        return made
+
+
+@dataclass(frozen=True)
+class GatherND(Move):
+    """Slices picked by index vectors: x [D…, S…], indices [I…, K] → [I…, S…] for K axes D. Source: ONNX GatherND.
+
+    Errors: SimulationError for an index outside its axis.
+
+    >>> GatherND()(np.array([[5, 6], [7, 8]]), np.array([[1, 0], [0, 1]]))
+    array([7, 6])
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
+    steering: ClassVar[frozenset[int]] = frozenset({1})
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "parameter"), output="same")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, indices = shapes[0], shapes[1]
+        if not indices or indices[-1] > len(x):
+            raise self.fail("the last axis of indices counts at most the axes of x", *shapes)
+        return ((*indices[:-1], *x[indices[-1] :]),)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return False
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        x, given = arrays
+        indices = checked_indices(self, given, np.array(x.shape[: given.shape[-1]], dtype=np.int64))
+        return (
+            np.asarray(x[tuple(np.moveaxis(indices, -1, 0))])
+            if given.shape[-1]
+            else np.broadcast_to(x, (*given.shape[:-1], *x.shape))
+        )
+
+
+@dataclass(frozen=True)
+class DynamicSlice(Move):
+    """sizes[i] elements of each axis i, every steps[i]-th, from begin[i], which is known at run time only.
+
+    x, begin [m ≤ rank] → [*sizes]. A negative begin counts from the end; axes after the m-th begin at 0. starts[i]
+    replaces begin[i] where it is not None.
+    Errors: SimulationError when the slice leaves x. Source: TFLite SLICE, STRIDED_SLICE.
+
+    >>> DynamicSlice((2,))(np.array([5, 6, 7]), np.array([1]))
+    array([6, 7])
+    """
+
+    sizes: tuple[int, ...] = (1,)
+    steps: tuple[int, ...] | None = None
+    starts: tuple[int | None, ...] | None = None
+
+    input_names: ClassVar[tuple[str, ...]] = ("x", "begin")
+    steering: ClassVar[frozenset[int]] = frozenset({1})
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "parameter"), output="same")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, rank = shapes[0], len(shapes[0])
+        lists = [v for v in (self.sizes, self.steps, self.starts) if v is not None]
+        named = len(shapes[1]) == 1 and shapes[1][0] <= rank
+        if any(len(v) != rank for v in lists) or not named or 0 in (self.steps or (1,)):
+            raise self.fail(f"begin, sizes={self.sizes}, steps and starts need one entry per axis", *shapes)
+        if any(not 0 <= s <= n for s, n in zip(self.sizes, x, strict=True)):
+            raise self.fail(f"sizes={self.sizes} are more than there is", *shapes)
+        return (tuple(self.sizes),)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return False
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        x, begin = arrays
+        steps, fixed = self.steps or (1,) * x.ndim, self.starts or (None,) * x.ndim
+        for axis in range(x.ndim):
+            given = int(begin[axis]) if axis < len(begin) else 0
+            own, length = fixed[axis], x.shape[axis]
+            start = own if own is not None else given + (length if given < 0 else 0)
+            picked = start + steps[axis] * np.arange(self.sizes[axis])
+            x = np.take(x, checked_indices(self, picked, length), axis=axis)
+        return x
+
+
+@dataclass(frozen=True)
+class DynamicUpdateSlice(Move):
+    """x with `update` in the place that begins at `start`, which is moved inside x where it would reach outside.
+
+    x, update of the same rank, start [rank] → x's shape. Source: TFLite DYNAMIC_UPDATE_SLICE, StableHLO.
+
+    >>> DynamicUpdateSlice()(np.array([5, 6, 7]), np.array([0, 1]), np.array([9]))
+    array([5, 0, 1])
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("x", "update", "start")
+    steering: ClassVar[frozenset[int]] = frozenset({2})
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("activation", "activation", "parameter"), output="same")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x, update, start = shapes
+        if len(update) != len(x) or start != (len(x),) or any(u > n for u, n in zip(update, x, strict=True)):
+            raise self.fail("update must fit into x, start needs one entry per axis", *shapes)
+        return (x,)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return False
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
+        x, update, start = arrays
+        made = x.copy()
+        first = [min(max(int(s), 0), n - u) for s, n, u in zip(start, x.shape, update.shape, strict=True)]
+        made[tuple(slice(f, f + u) for f, u in zip(first, update.shape, strict=True))] = update
+        return made
+
+
+@dataclass(frozen=True)
+class TopK(Move):
+    """The k largest elements along the last axis in falling order, and their positions; of equal ones the first.
+
+    x [..., D] → values [..., k], indices [..., k]. Source: ONNX TopK, TFLite TOPK_V2.
+
+    >>> [part.tolist() for part in TopK(2)(np.array([3, 7, 7, 1]))]
+    [[7, 7], [1, 2]]
+    """
+
+    k: int = 1
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x = shapes[0]
+        if not x or not 0 <= self.k <= x[-1]:
+            raise self.fail(f"k={self.k} is more than the last axis has", *shapes)
+        return ((*x[:-1], self.k),) * 2
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return len(shapes[0]) > 1
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=size(shapes[0]) * self.k)
+
+    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Any:
+        x = arrays[0]
+        rising = np.argsort(np.flip(x, -1), axis=-1, kind="stable")  # of equal elements the last one first
+        indices = x.shape[-1] - 1 - np.flip(rising, -1)[..., : self.k]
+        return np.take_along_axis(x, indices, -1), indices
