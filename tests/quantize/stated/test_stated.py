@@ -288,6 +288,34 @@ def test_sums_of_one_scale_are_exact(op):
     np.testing.assert_array_equal(output(converted, x), output(graph, x))
 
 
+def test_two_run_time_operands_and_a_bias_made_at_run_time():
+    """A product of two activations is summed exactly; a layer whose bias is no constant stays in float, with a note."""
+    file = File(1, 2, 8)
+    a = file.round_trip(0.25, np.int8(4))
+    b = file.add("Transpose", inputs=[a], perm=[0, 2, 1])
+    file.add("MatMul", inputs=[a, b])
+    file.round_trip(2.0, np.int8(-3))
+    graph = file.graph()
+    converted = qz.convert(graph)
+    assert integer_nodes(converted) == ["Transpose", "MatMul"]
+    x = np.random.default_rng(0).normal(scale=20, size=(50, 1, 2, 8)).astype(np.float32)
+    np.testing.assert_array_equal(output(converted, x), output(graph, x))
+    build = hb.GraphBuilder("late")
+    x = build.input("x", (1, 4))
+    int8 = hb.Format("int8", scale=0.5)
+    codes = build.add(hb.Quantize(), x, formats=(int8,))
+    real = build.add(hb.Dequantize(), codes, formats=(hb.Format("float32"),))
+    late = build.add(hb.Reshape((4,)), x)
+    w = build.add(hb.Dequantize(), build.constant("w", np.eye(4, dtype=np.int8), int8), formats=(hb.Format("float32"),))
+    y = build.add(hb.Linear(), real, w, late, name="layer")
+    graph = build.build(build.add(hb.Quantize(), y, name="end", outputs=("y",), formats=(int8,)))
+    converted = qz.convert(graph)
+    assert float_sums(converted) == ["Linear 'layer'"]
+    assert "Quantize 'end' stays in float: Linear 'layer' computes in float" in converted.metadata["notes"]
+    x = np.arange(8, dtype=np.float32).reshape(2, 1, 4)
+    np.testing.assert_array_equal(output(converted, x), output(graph, x))
+
+
 def test_other_quantizers_end_chains():
     """BipolarQuant, MultiThreshold and Trunc state grids too."""
     rng = np.random.default_rng(5)
