@@ -199,7 +199,7 @@ static void check_program(const hwb_kernels *k) {
   uint8_t *middle = exact(3 * COUNT), *y = exact(3 * COUNT);
   hwb_table p = {{HWB_U8, HWB_U8, COUNT}, first}, q = {{HWB_U8, HWB_U8, COUNT}, second};
   hwb_op one = {hwb_table_run, k, &p, 0}, two = {hwb_table_run, k, &q, 0};
-  hwb_step steps[2] = {{&one, 1, {0}, 1}, {&two, 1, {1}, 2}};
+  hwb_step steps[2] = {{&one, 1, {0}, 1, 0, {0}}, {&two, 1, {1}, 2, 0, {0}}};
   void *slots[3] = {x, middle, y};
   hwb_stats stats[2] = {fresh(1), fresh(1)};
   expect_equal(hwb_program_run(steps, 2, slots, 3, NULL, stats), HWB_OK, "program status", k->name);

@@ -24,6 +24,8 @@ from hwblocks.numerics.kernels.packing import (
 )
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
+from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
+from hwblocks.numerics.kernels.recurrent_binding import bind_lstm, bind_svdf
 from hwblocks.numerics.kernels.reduce import ReduceCall
 from hwblocks.numerics.kernels.runtime_binding import bind_elements, bind_float_sum, bind_reduce, bind_runtime_softmax
 from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall, SoftmaxCall
@@ -254,4 +256,6 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     FloatSumCall: bind_float_sum,
     ReduceCall: bind_reduce,
     FloatPoolCall: bind_float_pool,
+    SvdfCall: bind_svdf,
+    LstmCall: bind_lstm,
 }
