@@ -63,6 +63,14 @@ cdef extern from "hwblocks/ops.h" nogil:
         const int64_t *counts
         const int32_t *which
         const int32_t *element
+    ctypedef struct hwb_split_numbers:
+        pass
+    ctypedef struct hwb_split:
+        hwb_split_numbers n
+        const int64_t *counts
+        const int64_t *out_counts
+        const int32_t *which
+        const int32_t *element
     ctypedef struct hwb_maxpool:
         pass
     ctypedef struct hwb_avgpool_numbers:
@@ -162,6 +170,7 @@ cdef extern from "hwblocks/ops.h" nogil:
     size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul)
     size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf)
     size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm)
+    int hwb_split_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_svdf_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_lstm_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
@@ -240,6 +249,8 @@ cdef class Op:
             self._table(numbers, constants)
         elif family == "gather":
             self._gather(numbers, constants)
+        elif family == "split":
+            self._split(numbers, constants)
         elif family == "maxpool":
             self._maxpool(numbers)
         elif family == "avgpool":
@@ -339,6 +350,16 @@ cdef class Op:
         p.which = <const int32_t *>address_of(constants[1])
         p.element = <const int32_t *>address_of(constants[2])
         self.op.run = hwb_gather_run
+        return 0
+
+    cdef int _split(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_split *p = <hwb_split *>self._new(sizeof(hwb_split))
+        self._numbers(&p.n, sizeof(hwb_split_numbers), numbers)
+        p.counts = <const int64_t *>address_of(constants[0])
+        p.out_counts = <const int64_t *>address_of(constants[1])
+        p.which = <const int32_t *>address_of(constants[2])
+        p.element = <const int32_t *>address_of(constants[3])
+        self.op.run = hwb_split_run
         return 0
 
     cdef int _maxpool(self, const int64_t[::1] numbers) except -1:

@@ -80,6 +80,19 @@ typedef struct {
 
 int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* The same to several outputs: those of output o follow those of output o − 1 in `which` and `element`. */
+typedef struct {
+  int64_t dtype, outputs, fill;
+} hwb_split_numbers;
+
+typedef struct {
+  hwb_split_numbers n;
+  const int64_t *counts, *out_counts; /* elements of each input and output in one sample */
+  const int32_t *which, *element;
+} hwb_split;
+
+int hwb_split_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
 /* Windows of poolings. */
 typedef struct {
   int64_t x_dtype, height, width, channels, out_height, out_width;
@@ -180,9 +193,9 @@ typedef struct {
 } hwb_operand;
 
 /* y = cast(a), cast(a + b), cast(a · b) or cast((a + b)²), element by element; elements of a sample from ends.tail_start on by the
-   tail. Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
+   tail. Slopes: cast(a) for a >= 0, else tail(a · b). Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
    Run-time operands are in[0], in[1] in order; a is one. */
-enum hwb_combination { HWB_ALONE = 0, HWB_SUM, HWB_PRODUCT, HWB_SQUARE };
+enum hwb_combination { HWB_ALONE = 0, HWB_SUM, HWB_PRODUCT, HWB_SQUARE, HWB_SLOPES };
 
 typedef struct {
   int64_t combination, count, wide;
