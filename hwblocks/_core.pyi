@@ -12,7 +12,7 @@ class Constant:
 
 class Op:
     in_bytes: tuple[int, ...]
-    out_bytes: int
+    out_bytes: tuple[int, ...]
     def __init__(
         self,
         isa: str,
@@ -21,7 +21,7 @@ class Op:
         cast: Any,
         constants: tuple[Constant | None, ...],
         in_bytes: tuple[int, ...],
-        out_bytes: int,
+        out_bytes: tuple[int, ...],
     ) -> None: ...
 
 class Program:

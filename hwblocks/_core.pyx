@@ -63,6 +63,14 @@ cdef extern from "hwblocks/ops.h" nogil:
         const int64_t *counts
         const int32_t *which
         const int32_t *element
+    ctypedef struct hwb_split_numbers:
+        pass
+    ctypedef struct hwb_split:
+        hwb_split_numbers n
+        const int64_t *counts
+        const int64_t *out_counts
+        const int32_t *which
+        const int32_t *element
     ctypedef struct hwb_maxpool:
         pass
     ctypedef struct hwb_avgpool_numbers:
@@ -126,18 +134,45 @@ cdef extern from "hwblocks/ops.h" nogil:
         const float *divisors
         const float *reals
         const float *constant
+    ctypedef struct hwb_svdf_numbers:
+        pass
+    ctypedef struct hwb_svdf:
+        hwb_svdf_numbers n
+        hwb_ends newest
+        hwb_ends units
+        const int16_t *panels
+        const int64_t *time
+    ctypedef struct hwb_lstm_numbers:
+        pass
+    ctypedef struct hwb_lstm:
+        hwb_lstm_numbers n
+        hwb_ends fed
+        hwb_ends back
+        const int16_t *x_panels
+        const int16_t *h_panels
+        const int16_t *sigmoid
+        const int16_t *tanh
+        const int16_t *cell_tanh
     enum:
         HWB_MOST_INPUTS
+        HWB_MOST_OUTPUTS
         HWB_OK
     ctypedef struct hwb_step:
         const hwb_op *op
         int32_t inputs
         int32_t *in_ "in"
         int32_t out
+        int32_t others
+        int32_t *other
     const hwb_kernels *hwb_kernels_of(const char *isa)
     const char *hwb_isa_name(int i)
     size_t hwb_conv_scratch_bytes(const hwb_conv *conv)
     size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul)
+    size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf)
+    size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm)
+    int hwb_split_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_svdf_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_lstm_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
@@ -197,10 +232,10 @@ cdef class Op:
     cdef void *parameters
     cdef object keep
     cdef readonly tuple in_bytes
-    cdef readonly int64_t out_bytes
+    cdef readonly tuple out_bytes
 
     def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants,
-                  tuple in_bytes, int64_t out_bytes):
+                  tuple in_bytes, tuple out_bytes):
         cdef bytes name = isa.encode()
         self.op.kernels = hwb_kernels_of(name)
         if self.op.kernels == NULL:
@@ -214,6 +249,8 @@ cdef class Op:
             self._table(numbers, constants)
         elif family == "gather":
             self._gather(numbers, constants)
+        elif family == "split":
+            self._split(numbers, constants)
         elif family == "maxpool":
             self._maxpool(numbers)
         elif family == "avgpool":
@@ -232,6 +269,10 @@ cdef class Op:
             self._reduce(numbers, cast, constants)
         elif family == "float_pool":
             self._float_pool(numbers, constants)
+        elif family == "svdf":
+            self._svdf(numbers, cast, constants)
+        elif family == "lstm":
+            self._lstm(numbers, cast, constants)
         else:
             raise ValueError(f"no family {family!r}")
 
@@ -257,6 +298,12 @@ cdef class Op:
         target.tail_start = numbers[0]
         self._cast(&target.cast, numbers[1 : 1 + fields], constants[:8])
         self._cast(&target.tail, numbers[1 + fields :], constants[8:16])
+        return 0
+
+    cdef int _two_ends(self, hwb_ends *first, hwb_ends *second, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef Py_ssize_t half = numbers.shape[0] // 2
+        self._ends(first, numbers[:half], constants[:16])
+        self._ends(second, numbers[half:], constants[16:32])
         return 0
 
     cdef int _cast(self, hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
@@ -303,6 +350,16 @@ cdef class Op:
         p.which = <const int32_t *>address_of(constants[1])
         p.element = <const int32_t *>address_of(constants[2])
         self.op.run = hwb_gather_run
+        return 0
+
+    cdef int _split(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_split *p = <hwb_split *>self._new(sizeof(hwb_split))
+        self._numbers(&p.n, sizeof(hwb_split_numbers), numbers)
+        p.counts = <const int64_t *>address_of(constants[0])
+        p.out_counts = <const int64_t *>address_of(constants[1])
+        p.which = <const int32_t *>address_of(constants[2])
+        p.element = <const int32_t *>address_of(constants[3])
+        self.op.run = hwb_split_run
         return 0
 
     cdef int _maxpool(self, const int64_t[::1] numbers) except -1:
@@ -402,6 +459,29 @@ cdef class Op:
         self.op.run = hwb_float_pool_run
         return 0
 
+    cdef int _svdf(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_svdf *p = <hwb_svdf *>self._new(sizeof(hwb_svdf))
+        self._numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
+        self._two_ends(&p.newest, &p.units, cast, constants)
+        p.panels = <const int16_t *>address_of(constants[32])
+        p.time = <const int64_t *>address_of(constants[33])
+        self.op.run = hwb_svdf_run
+        self.op.scratch_bytes = hwb_svdf_scratch_bytes(p)
+        return 0
+
+    cdef int _lstm(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_lstm *p = <hwb_lstm *>self._new(sizeof(hwb_lstm))
+        self._numbers(&p.n, sizeof(hwb_lstm_numbers), numbers)
+        self._two_ends(&p.fed, &p.back, cast, constants)
+        p.x_panels = <const int16_t *>address_of(constants[32])
+        p.h_panels = <const int16_t *>address_of(constants[33])
+        p.sigmoid = <const int16_t *>address_of(constants[34])
+        p.tanh = <const int16_t *>address_of(constants[35])
+        p.cell_tanh = <const int16_t *>address_of(constants[36])
+        self.op.run = hwb_lstm_run
+        self.op.scratch_bytes = hwb_lstm_scratch_bytes(p)
+        return 0
+
 
 cdef class Workspace:
     """Arena and scratch of one run at a time."""
@@ -424,7 +504,7 @@ cdef class Workspace:
 
 
 cdef class Program:
-    """Ops one after the other: steps (op, input slots, output slot), bytes of a sample and arena offset of each slot.
+    """Ops one after the other: steps (op, input slots, output slot or slots), bytes and arena offset of each slot.
 
     An offset of −1 marks a tensor that the caller passes to `run`. One program may run in several threads at once.
     """
@@ -437,28 +517,34 @@ cdef class Program:
 
     def __cinit__(self, list steps, list slot_bytes, list arena_offsets):
         self.ops = [step[0] for step in steps]
-        self.written = {step[2] for step in steps}
+        steps = [(op, inputs, out if isinstance(out, tuple) else (out,)) for op, inputs, out in steps]
+        self.written = {slot for step in steps for slot in step[2]}
         self.slot_bytes, self.offsets, self.idle = slot_bytes, arena_offsets, []
         self.count = len(steps)
         self.steps = <hwb_step *>calloc(max(self.count, 1), sizeof(hwb_step))
         if self.steps == NULL:
             raise MemoryError("steps of a program")
         cdef Op op
-        for i, (op, inputs, output) in enumerate(steps):
+        for i, (op, inputs, outputs) in enumerate(steps):
             if len(inputs) != len(op.in_bytes) or len(inputs) > HWB_MOST_INPUTS:
                 raise ValueError(
                     f"step {i}: {len(inputs)} inputs given, {len(op.in_bytes)} needed, at most {HWB_MOST_INPUTS}"
                 )
-            if not all(0 <= slot < len(slot_bytes) for slot in (*inputs, output)):
+            if len(outputs) != len(op.out_bytes) or len(outputs) > HWB_MOST_OUTPUTS:
+                raise ValueError(f"step {i}: {len(outputs)} outputs given, {len(op.out_bytes)} made")
+            if not all(0 <= slot < len(slot_bytes) for slot in (*inputs, *outputs)):
                 raise ValueError(f"step {i}: a slot is out of range")
-            for slot, size in (*zip(inputs, op.in_bytes), (output, op.out_bytes)):
+            for slot, size in (*zip(inputs, op.in_bytes), *zip(outputs, op.out_bytes)):
                 if slot_bytes[slot] != size:
                     raise ValueError(f"step {i}: slot {slot} holds {slot_bytes[slot]} bytes a sample, the op needs {size}")
             self.steps[i].op = &op.op
             self.steps[i].inputs = len(inputs)
             for j, slot in enumerate(inputs):
                 self.steps[i].in_[j] = slot
-            self.steps[i].out = output
+            self.steps[i].out = outputs[0]
+            self.steps[i].others = len(outputs) - 1
+            for j, slot in enumerate(outputs[1:]):
+                self.steps[i].other[j] = slot
             self.scratch = max(self.scratch, op.op.scratch_bytes)
         ends = [o + b for o, b in zip(arena_offsets, slot_bytes) if o >= 0]
         self.arena = max(ends, default=0)

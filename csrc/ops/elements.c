@@ -75,6 +75,17 @@ static void block_out(const hwb_op *op, int64_t first, int32_t *a, const int32_t
   }
 }
 
+/* Each element by the sign of a. */
+static void slopes_out(const hwb_elements *e, const int32_t *a, const int32_t *b, int64_t width, char *y,
+                       hwb_stats *stats) {
+  int64_t dtype = e->ends.cast.n.out_dtype;
+  for (int64_t i = 0; i < width; i++) {
+    int64_t code = a[i] >= 0 ? hwb_cast_one(&e->ends.cast, a[i], 0, stats)
+                             : hwb_cast_one(&e->ends.tail, (int64_t)a[i] * b[i], 0, stats);
+    hwb_store(y, dtype, i, code);
+  }
+}
+
 int hwb_elements_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_elements *e = op->parameters;
   int64_t count = e->n.count, element = (int64_t)hwb_size_of(e->ends.cast.n.out_dtype), width;
@@ -85,7 +96,9 @@ int hwb_elements_run(const hwb_op *op, const void *const *in, void *y, int64_t n
       width = hwb_min(BLOCK, (i < e->ends.tail_start ? hwb_min(count, e->ends.tail_start) : count) - i);
       values_of(&e->a, in[0], s, i, width, a);
       if (e->n.combination != HWB_ALONE) values_of(&e->b, e->b.n.is_constant ? NULL : in[1], s, i, width, b);
-      block_out(op, i, a, b, width, (char *)y + (s * count + i) * element, stats);
+      char *at = (char *)y + (s * count + i) * element;
+      if (e->n.combination == HWB_SLOPES) slopes_out(e, a, b, width, at, stats);
+      else block_out(op, i, a, b, width, at, stats);
     }
   return HWB_OK;
 }

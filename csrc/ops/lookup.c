@@ -1,4 +1,4 @@
-/* Table look-up and gather. */
+/* Table look-up, gather and split. */
 #include <hwblocks/ops.h>
 
 /* A loop for one pair of types; `low` is the lowest value of the input type. */
@@ -54,5 +54,25 @@ int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, 
     else if (bytes == 4) GATHER(int32_t);
     else GATHER(int64_t);
   }
+  return HWB_OK;
+}
+
+/* Output o of one sample, from its part of the maps. */
+static void split_one(const hwb_split *p, const void *const *in, int64_t s, int64_t first, int64_t count, void *y) {
+  for (int64_t i = 0; i < count; i++) {
+    int32_t w = p->which[first + i];
+    int64_t code = w < 0 ? p->n.fill : hwb_load(in[w], p->n.dtype, s * p->counts[w] + p->element[first + i]);
+    hwb_store(y, p->n.dtype, s * count + i, code);
+  }
+}
+
+int hwb_split_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
+  const hwb_split *p = op->parameters;
+  void *const *out = y;
+  (void)scratch;
+  (void)stats;
+  for (int64_t s = 0; s < n; s++)
+    for (int64_t o = 0, first = 0; o < p->n.outputs; first += p->out_counts[o], o++)
+      split_one(p, in, s, first, p->out_counts[o], out[o]);
   return HWB_OK;
 }

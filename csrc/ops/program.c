@@ -6,7 +6,10 @@ int hwb_program_run(const hwb_step *steps, int64_t count, void *const *slots, in
   for (int64_t i = 0; i < count; i++) {
     const void *in[HWB_MOST_INPUTS];
     for (int32_t j = 0; j < steps[i].inputs; j++) in[j] = slots[steps[i].in[j]];
-    int status = steps[i].op->run(steps[i].op, in, slots[steps[i].out], n, scratch, &stats[i]);
+    void *outputs[HWB_MOST_OUTPUTS] = {slots[steps[i].out]};
+    for (int32_t j = 0; j < steps[i].others; j++) outputs[j + 1] = slots[steps[i].other[j]];
+    void *y = steps[i].others ? (void *)outputs : outputs[0];
+    int status = steps[i].op->run(steps[i].op, in, y, n, scratch, &stats[i]);
     if (status != HWB_OK) return status;
   }
   return HWB_OK;

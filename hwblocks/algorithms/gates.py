@@ -6,21 +6,27 @@ Sources: LiteRT `lstm_eval.cc` and `unidirectional_sequence_lstm.cc`, TFLite-Mic
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.recurrent_calls import constant_but, gate_part
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.numerics import gemmlowp, interpolation
 from hwblocks.numerics.formats import Format
+from hwblocks.numerics.kernels.recurrent import GateStep, LstmCall
 from hwblocks.numerics.multiplier import quantize_multiplier
 from hwblocks.numerics.requantize import Requantize
 
 DOUBLE_ROUND = Requantize.preset("double_round")
 GATE_SCALE = 2.0**-12
+GATE_ORDER = "fico"  # of the kernel's sums
+EVERY_CODE = np.arange(-32768, 32768)
+NO_CLIP, LARGEST_SHIFT = 32768, 62
+SIXTEEN_BITS, THIRTY_TWO_BITS = Format("int16", scale=1.0), Format("int32", scale=1.0)
 Arrays = dict[str, Array]
 
 
@@ -76,15 +82,85 @@ def run_cell(site: Site, inputs: tuple[Array | None, ...], step: Any) -> tuple[A
     return cell.block.joined(outputs, v["x"]), h, c
 
 
+def cell_bound(cell: Cell) -> int:
+    """The bound of cell_clip as a code; 32768 where there is none."""
+    if cell.block.cell_clip <= 0:
+        return NO_CLIP
+    return int(min(max(cell.block.cell_clip / cell.scale("c"), -32768), 32767))
+
+
 def clipped(cell: Cell, c: Array) -> Array:
     """The cell limited by cell_clip."""
-    if cell.block.cell_clip <= 0:
-        return c
-    bound = int(min(max(cell.block.cell_clip / cell.scale("c"), -32768), 32767))
+    bound = cell_bound(cell)
     return np.clip(c, -bound, bound)
 
 
-@algorithm("integer_gates", "LSTM")
+def gate_step(ratio: float) -> GateStep:
+    """A product times a ratio, in two roundings."""
+    m, shift = DOUBLE_ROUND.multiplier(ratio)
+    return GateStep(multiplier=m, shift=shift)
+
+
+def lstm_call(site: Site, product_ratio: Any, hidden: float, second: Format, **steps: Any) -> LstmCall | str:
+    """The call of plain gates. product_ratio: of two scales and that of a gate; second: of the recurrent parts."""
+    cell = Cell.of(site)
+    block, tensors = cell.block, dict(zip(cell.block.present, site.present, strict=True))
+    if block.coupled or block.peephole or block.projection or block.layer_norm:
+        return "coupled gates, peepholes, layer norm or a projection"
+    if reason := constant_but(site, {"x", "h", "c"}, block.present):
+        return reason
+    widths = {name: (tensors[name].format.bits, tensors[name].format.signed) for name in ("h", "c")}
+    x = tensors["x"]
+    if widths != {"h": (8, True), "c": (16, True)} or x.format.bits > 8 or tensors["h"].shape[0] != 1:
+        return "several samples in one, or codes of other widths"
+    made = {part: [tensors[f"{part}_{g}"].value for g in GATE_ORDER] for part in ("w", "r", "b")}
+    ratios = {
+        part: [product_ratio(cell.scale(f"{part}_{g}"), cell.scale(name), GATE_SCALE) for g in GATE_ORDER]
+        for part, name in (("w", "x"), ("r", "h"))
+    }
+    fed = gate_part(x.format, made["w"], made["b"], ratios["w"], SIXTEEN_BITS)
+    back = gate_part(tensors["h"].format, made["r"], None, ratios["r"], second)
+    return LstmCall(
+        x_dtype=x.format.dtype.name,
+        x_zero=scalar_zero_point(x.format),
+        h_zero=scalar_zero_point(cell.formats["h"]),
+        steps=x.elements // x.shape[-1],
+        fed=fed,
+        back=replace(back, out_dtype="int32"),
+        clip=cell_bound(cell),
+        hidden=gate_step(hidden),
+        **steps,
+    )
+
+
+def desktop_call(site: Site) -> Any:
+    """Shifts of the cell's parts, which wrap; gemmlowp's functions by tables of every code."""
+    cell = Cell.of(site)
+    power = cell.cell_power
+    if not 0 <= 30 + power <= LARGEST_SHIFT or not 0 <= 15 + power < 15:
+        return f"a cell of scale 2**{power}"
+    if cell.block.hidden_zero != scalar_zero_point(cell.formats["h"]):
+        return "hidden values whose zero point is not that of h"
+    scale = cell.block.hidden_scale or cell.scale("h")
+    return lstm_call(
+        site,
+        ratio32,
+        hidden_ratio(scale),
+        THIRTY_TWO_BITS,
+        kept=GateStep(multiplier=0, shift=15),
+        added=GateStep(multiplier=0, shift=30 + power),
+        sigmoid=gemmlowp.logistic(EVERY_CODE, 3, 16),
+        tanh=gemmlowp.tanh(EVERY_CODE, 3, 16),
+        cell_tanh=gemmlowp.tanh(EVERY_CODE, 15 + power, 16),
+    )
+
+
+def hidden_ratio(scale: float) -> float:
+    """Of the product of two Q0.15 numbers to codes of a scale."""
+    return ratio32(2.0**-15, 1.0, scale) * 2.0**-15
+
+
+@algorithm("integer_gates", "LSTM", kernel=desktop_call)
 def desktop_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
     """Gates in 16 bits, gemmlowp's 16-bit logistic and tanh; coupled gates, peepholes, layer norm and projection."""
     return run_cell(site, inputs, desktop_step)
@@ -143,7 +219,7 @@ def desktop_step(cell: Cell, v: Arrays, x: Array, h: Array, c: Array) -> tuple[A
     output = gate("o", c)
     bent = gemmlowp.tanh(c, 15 + power, 16)
     scale = block.hidden_scale or cell.scale("h")
-    hidden = DOUBLE_ROUND.multiply(output * bent, ratio32(2.0**-15, 1.0, scale * 1.0) * 2.0**-15)
+    hidden = DOUBLE_ROUND.multiply(output * bent, hidden_ratio(scale))
     return projected(cell, v, hidden), c
 
 
@@ -165,7 +241,32 @@ def projected(cell: Cell, v: Arrays, hidden: Array) -> Array:
     return made
 
 
-@algorithm("table_gates", "LSTM")
+def cell_steps(cell: Cell) -> tuple[int, int]:
+    """(multiplier, shift) that bring the cell's codes to the steps of the sigmoid table."""
+    power = 15 + cell.cell_power - 3
+    return 3 << max(power, 0), max(-power, 0)
+
+
+def micro_call(site: Site) -> Any:
+    """Two roundings of the cell's parts, each limited; interpolated functions by tables of every code."""
+    cell = Cell.of(site)
+    kept, added = gate_step(2.0**-15), gate_step(2.0**-30 / cell.scale("c"))
+    if not added.multiplier:
+        return "a cell of so large a scale that nothing is added"
+    return lstm_call(
+        site,
+        product32,
+        2.0**-30 / cell.scale("h"),
+        SIXTEEN_BITS,
+        kept=kept,
+        added=added,
+        sigmoid=interpolation.table_logistic(EVERY_CODE, 3, 0),
+        tanh=interpolation.table_tanh(EVERY_CODE, 3, 0),
+        cell_tanh=interpolation.table_tanh(EVERY_CODE, *cell_steps(cell)),
+    )
+
+
+@algorithm("table_gates", "LSTM", kernel=micro_call)
 def micro_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
     """Both products of a gate to 16 bits each, then added; interpolated sigmoid tables."""
     return run_cell(site, inputs, micro_step)
@@ -194,7 +295,6 @@ def micro_step(cell: Cell, v: Arrays, x: Array, h: Array, c: Array) -> tuple[Arr
     added = sixteen(DOUBLE_ROUND.multiply(enter * candidate, 2.0**-30 / scale))
     c = clipped(cell, sixteen(kept + added))
     output = interpolation.table_logistic(micro_gate(cell, v, "o", x, h), 3, 0)
-    power = 15 + cell.cell_power - 3
-    bent = interpolation.table_tanh(c, 3 << max(power, 0), max(-power, 0))
+    bent = interpolation.table_tanh(c, *cell_steps(cell))
     hidden = DOUBLE_ROUND.multiply(bent * output, 2.0**-30 / cell.scale("h"))
     return gemmlowp.saturate(hidden + scalar_zero_point(cell.formats["h"]), 8), c

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,11 @@ import numpy as np
 from hwblocks.algorithms.rescaling import centred, requantization, scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.recurrent_calls import constant_but, sum_part
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.numerics.kernels.recurrent import SvdfCall
+
+SVDF_INPUTS = ("x", "w_feature", "w_time", "b", "memory")
 
 
 def svdf(site: Site, inputs: tuple[Array | None, ...], state_zero: int) -> tuple[Array, Array]:
@@ -29,13 +34,47 @@ def svdf(site: Site, inputs: tuple[Array | None, ...], state_zero: int) -> tuple
     return record.multiply(total, ratio) + scalar_zero_point(y), kept.reshape(memory.shape)
 
 
-@algorithm("int16_state", "SVDF")
+def svdf_call(site: Site, state_zero: int) -> Any:
+    """Features and units as sums with casts of their own."""
+    block: Any = site.node.block
+    names = [name for name, tensor in zip(SVDF_INPUTS, site.inputs, strict=True) if tensor is not None]
+    if reason := constant_but(site, {"x", "memory"}, names):
+        return reason
+    x, state, y = site.input(0), site.input(4).format, site.output.format
+    if x.shape[0] != 1 or x.format.bits > 8 or state.bits > 16:
+        return "several samples in one, or codes of more bits"
+    record, feature, time = requantization(site), site.constant(1), site.constant(2)
+    assert feature is not None and time is not None
+    first = record.epilogue(scale_of(site, 0), scale_of(site, 1), state.replace(zero_point=state_zero), len(feature))
+    newest = sum_part(x.format, feature.astype(np.int64), None, state, first)
+    last = record.epilogue(
+        scalar_scale(state), scale_of(site, 2), y, site.output.shape[-1], clamp=site.clamp_codes, counts=site.counts
+    )
+    by_unit = time.astype(np.int64).reshape(site.output.shape[-1], -1)
+    units = sum_part(state.replace(zero_point=state_zero), by_unit, site.constant(3), y, last)
+    return SvdfCall(
+        x_dtype=x.format.dtype.name,
+        x_zero=scalar_zero_point(x.format),
+        newest=newest,
+        units=replace(units, weights=time.astype(np.int64)),
+        rank=block.rank,
+        memory_zero=state_zero,
+    )
+
+
+def memory_zero(site: Site) -> int:
+    """What is taken off the memory's codes where they may have 8 bits: their zero point."""
+    state = site.input(4).format
+    return scalar_zero_point(state) if state.bits == 8 else 0
+
+
+@algorithm("int16_state", "SVDF", kernel=lambda site: svdf_call(site, 0))
 def svdf_int16(site: Site, *inputs: Array | None) -> tuple[Array, Array]:
     """16-bit memory; its zero point is not looked at."""
     return svdf(site, inputs, 0)
 
 
-@algorithm("any_state", "SVDF")
+@algorithm("any_state", "SVDF", kernel=lambda site: svdf_call(site, memory_zero(site)))
 def svdf_any(site: Site, *inputs: Array | None) -> tuple[Array, Array]:
     """8- or 16-bit memory with its zero point."""
-    return svdf(site, inputs, scalar_zero_point(site.input(4).format) if site.input(4).format.bits == 8 else 0)
+    return svdf(site, inputs, memory_zero(site))

@@ -5,6 +5,7 @@ Source: LiteRT `internal/reference/{quantize,activations,leaky_relu,prelu}.h`, r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,18 @@ def leaky_relu(site: Site, x: Array) -> Array:
     return np.where(v >= 0, positive, negative) + scalar_zero_point(y)
 
 
-@algorithm("two_slopes", "PReLU")
+def prelu_call(site: Site) -> Any:
+    """The centred codes, or their product with the slope, each with a cast of its own."""
+    record, scale = requantization(site), scale_of(site, 0)
+    if reason := unserved(site):
+        return reason
+    if site.input(0).is_constant:
+        return "the input is a constant"
+    call = elements_call(site, "slopes", [operand(site, 0), operand(site, 1)], step_epilogue(site, record, scale))
+    return replace(call, tail=step_epilogue(site, record, scale, scale_of(site, 1)), tail_start=site.output.elements)
+
+
+@algorithm("two_slopes", "PReLU", kernel=prelu_call)
 def prelu(site: Site, x: Array, slope: Array) -> Array:
     """y = requantize(v; sx / sy) + zy for v = x − zx ≥ 0, else requantize(v · a; sx · sa / sy) + zy, a = slope − za."""
     y, record = site.output.format, requantization(site)

@@ -17,11 +17,9 @@ FILL = -1
 
 def gather_call(block: Move, site: Site) -> GatherCall | str:
     """The gather that moves one sample's codes, or the reason why there is none."""
-    if len(site.outputs) > 1:
-        return "several outputs"
     if block.steering:
         return "the data say which elements move"
-    dtypes = {t.format.dtype for t in (*site.present, site.output)}
+    dtypes = {t.format.dtype for t in (*site.present, *site.outputs)}
     if any(t.is_constant for t in site.present):
         return "an input is a constant"
     if len(dtypes) != 1:
@@ -32,6 +30,8 @@ def gather_call(block: Move, site: Site) -> GatherCall | str:
         (np.arange(t.elements, dtype=np.int64) + start).reshape(t.shape)
         for t, start in zip(site.present, starts, strict=True)
     ]
-    index = block.move(*numbers, zero=FILL, lowest=FILL)
+    moved = block.move(*numbers, zero=FILL, lowest=FILL)
+    index = np.concatenate([m.ravel() for m in moved]) if isinstance(moved, tuple) else moved.ravel()
     fill = site.output.format.code_of(block.fill)
-    return GatherCall(dtypes.pop().name, counts, np.ascontiguousarray(index).ravel(), fill)
+    made = tuple(t.elements for t in site.outputs) if len(site.outputs) > 1 else ()
+    return GatherCall(dtypes.pop().name, counts, np.ascontiguousarray(index), fill, made)

@@ -62,7 +62,7 @@ def run_time_first(operands: list[Operand]) -> tuple[Operand, ...]:
 
 def elements_call(
     site: Site, combination: str, operands: list[Operand], epilogue: Epilogue, tail: Epilogue | None = None
-) -> ElementsCall | str:
+) -> ElementsCall:
     """The call that combines operands and casts; the elements after the last whole group of lanes end by the tail."""
     count, lanes = site.output.elements, site.arithmetic.lanes or 1
     return ElementsCall(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, plan_memory
 from hwblocks.graph.site import Site
@@ -92,8 +93,8 @@ class ProgramStage:
 
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
     saturated, outside, lowest, highest = (int(v) for v in row)
-    made = NodeEvents(saturated=saturated, final=outside, outputs=site.output.elements * count)
-    if statistics >= RECORDED and lowest <= highest:
+    made = NodeEvents(saturated=saturated, final=outside, outputs=sum(t.elements for t in site.outputs) * count)
+    if statistics >= RECORDED and lowest <= highest and isinstance(site.node.block, Accumulate):
         made.lowest, made.highest = lowest, highest
     return made
 
@@ -178,7 +179,7 @@ def program_stage(
     graph: Graph, run: tuple[Step, ...], owners: Mapping[str, str], outside: set[str]
 ) -> tuple[ProgramStage, int]:
     """The program of a run of kernels, and the bytes of one sample that it touches."""
-    outputs = [s.site.output.name for s in run]
+    outputs = [t.name for s in run for t in s.site.outputs]
     made = tuple(name for name in outputs if name in outside)
     read = dict.fromkeys(name for s in run for name in _operands(s, owners) if name not in outputs)
     external = {name: slot for slot, name in enumerate((*read, *made))}
@@ -186,7 +187,10 @@ def program_stage(
     slots = {**external, **{name: slot for slot, name in enumerate(inner, len(external))}}
     memory = plan_memory(_lifetimes(run, owners, inner), align=ALIGN)
     program = kernels.Program(
-        [(s.kernel, tuple(slots[n] for n in _operands(s, owners)), slots[s.site.output.name]) for s in run],
+        [
+            (s.kernel, tuple(slots[n] for n in _operands(s, owners)), tuple(slots[t.name] for t in s.site.outputs))
+            for s in run
+        ],
         [graph.tensors[name].stored_bytes for name in slots],
         [-1] * len(external) + list(memory.offsets),
     )
@@ -196,10 +200,10 @@ def program_stage(
 
 def _lifetimes(run: tuple[Step, ...], owners: Mapping[str, str], names: Sequence[str]) -> list[Buffer]:
     """Buffers of the tensors that live only inside a program, in bytes of one sample."""
-    first = {s.site.output.name: position for position, s in enumerate(run)}
+    first = {t.name: position for position, s in enumerate(run) for t in s.site.outputs}
     last = {name: position + 1 for name, position in first.items()}
     for position, step in enumerate(run):
         for name in _operands(step, owners):
             last[name] = position + 1
-    sizes = {s.site.output.name: s.site.output.stored_bytes for s in run}
+    sizes = {t.name: t.stored_bytes for s in run for t in s.site.outputs}
     return [Buffer(name, first[name], last[name], sizes[name]) for name in names]

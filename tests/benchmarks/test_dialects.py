@@ -8,6 +8,7 @@ layers by single_round, additions and softmax exact. No test asserts a time.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 
 import numpy as np
@@ -63,4 +64,4 @@ def test_resnet8(benchmark, resnet8, own, samples, dialect):
     if benchmark.stats is not None:  # None with --benchmark-disable
         ratio = median_ratio(simulator, own, samples)
         benchmark.extra_info["ratio"] = round(ratio, 3)
-        print(f"\nresnet8 {dialect}: {ratio:.3f} of its own arithmetic's time")
+        sys.stdout.write(f"\nresnet8 {dialect}: {ratio:.3f} of its own arithmetic's time\n")

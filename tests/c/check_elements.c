@@ -55,6 +55,33 @@ static void check_gather(const hwb_kernels *k, int64_t dtype) {
   free(y);
 }
 
+static void check_split(const hwb_kernels *k, int64_t dtype) {
+  enum { OUTPUTS = 3, MOST = 60 };
+  int64_t counts[2] = {draw(1, 9), draw(1, 9)}, sizes[OUTPUTS] = {draw(1, 20), draw(1, 20), draw(1, 20)}, n = draw(1, 4);
+  int32_t which[MOST], element[MOST];
+  for (int i = 0; i < MOST; i++) {
+    which[i] = (int32_t)draw(-1, 1);
+    element[i] = which[i] < 0 ? 0 : (int32_t)draw(0, counts[which[i]] - 1);
+  }
+  void *x[2] = {random_codes(dtype, counts[0] * n), random_codes(dtype, counts[1] * n)}, *out[OUTPUTS];
+  for (int o = 0; o < OUTPUTS; o++) out[o] = exact((size_t)(sizes[o] * n) * hwb_size_of(dtype));
+  hwb_split p = {{dtype, OUTPUTS, 7}, counts, sizes, which, element};
+  hwb_op op = {hwb_split_run, k, &p, 0};
+  hwb_step step = {&op, 2, {0, 1}, 2, 2, {3, 4}};
+  void *slots[5] = {x[0], x[1], out[0], out[1], out[2]};
+  hwb_stats stats = fresh(1);
+  expect_equal(hwb_program_run(&step, 1, slots, n, NULL, &stats), HWB_OK, "split status", k->name);
+  for (int64_t o = 0, first = 0; o < OUTPUTS; first += sizes[o], o++)
+    for (int64_t i = 0; i < n * sizes[o]; i++) {
+      int32_t at = (int32_t)(first + i % sizes[o]), w = which[at];
+      int64_t wanted = w < 0 ? 7 : hwb_load(x[w], dtype, i / sizes[o] * counts[w] + element[at]);
+      expect_equal(hwb_load(out[o], dtype, i), wanted, "split", k->name);
+    }
+  free(x[0]);
+  free(x[1]);
+  for (int o = 0; o < OUTPUTS; o++) free(out[o]);
+}
+
 static hwb_window draw_window(int64_t dtype) {
   hwb_window w = {dtype,      draw(1, 8), draw(1, 8), draw(1, 20), draw(1, 4), draw(1, 4), draw(1, 3),
                   draw(1, 3), draw(1, 3), draw(1, 3), draw(1, 2),  draw(1, 2), draw(0, 2), draw(0, 2)};
@@ -199,7 +226,7 @@ static void check_program(const hwb_kernels *k) {
   uint8_t *middle = exact(3 * COUNT), *y = exact(3 * COUNT);
   hwb_table p = {{HWB_U8, HWB_U8, COUNT}, first}, q = {{HWB_U8, HWB_U8, COUNT}, second};
   hwb_op one = {hwb_table_run, k, &p, 0}, two = {hwb_table_run, k, &q, 0};
-  hwb_step steps[2] = {{&one, 1, {0}, 1}, {&two, 1, {1}, 2}};
+  hwb_step steps[2] = {{&one, 1, {0}, 1, 0, {0}}, {&two, 1, {1}, 2, 0, {0}}};
   void *slots[3] = {x, middle, y};
   hwb_stats stats[2] = {fresh(1), fresh(1)};
   expect_equal(hwb_program_run(steps, 2, slots, 3, NULL, stats), HWB_OK, "program status", k->name);
@@ -216,6 +243,7 @@ static void check_elements(const hwb_kernels *k) {
     for (int64_t dtype = HWB_S8; dtype <= HWB_U16; dtype++) {
       if (round < 8) check_table(k, dtype, round % 4);
       check_gather(k, dtype);
+      check_split(k, dtype);
       check_maxpool(k, dtype);
       check_avgpool(k, dtype);
       check_rational(k, dtype);

@@ -26,7 +26,7 @@ TFLITE = ("tflm", "litert-ref", "litert-opt", "xnnpack")
 # Least share of the cases that a kernel serves. What stays: several images in one sample, axes that are not neighbours,
 # sums with one element on a side.
 SERVED = {
-    "add": 1, "sub": 1, "mul": 1, "squared_difference": 1, "softmax": 1, "mean": 0.8, "requantize": 1,
+    "add": 1, "sub": 1, "mul": 1, "squared_difference": 1, "prelu": 0.9, "softmax": 1, "mean": 0.8, "requantize": 1,
     "conv2d": 0.3, "depthwise_conv2d": 0.3, "fully_connected": 1, "average_pool2d": 0.3,
     "QLinearAdd": 0.7, "QLinearMul": 1, "QLinearSoftmax": 1, "QLinearGlobalAveragePool": 1, "QLinearConcat": 1,
     "QLinearAveragePool": 0.3, "QLinearConv": 0.3, "QLinearMatMul": 1,

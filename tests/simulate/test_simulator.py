@@ -9,6 +9,7 @@ import hwblocks as hb
 import quantize as qz
 from hwblocks.cli.demo_data import demo_graph, demo_samples
 from hwblocks.errors import InputError, SimulationError, TrapError
+from hwblocks.graph.builder import GraphBuilder
 
 RECIPES = ("int8", "int16x8", "w4a8", "fixed16")
 
@@ -175,3 +176,20 @@ def test_padding_with_a_value_stores_its_code(isa):
     for engine in ("fast", "definition"):
         run = hb.Simulator(graph, isa=isa, engine=engine).run(np.array([[5, 6]], np.int8))
         assert run.outputs["p"].tolist() == [[1, 5, 6, 1]]
+
+
+@pytest.mark.parametrize("used", ["inside and outside", "outside"])
+def test_a_split_is_one_step_of_a_program(used):
+    build, codes = GraphBuilder("g"), hb.Format("int8", scale=0.1)
+    x = build.input("x", (1, 4, 6), codes)
+    build.add(hb.Split((3, 1, 2)), x, name="s", formats=[codes] * 3)
+    first, middle, last = build.nodes[-1].outputs
+    relu = build.add(hb.ReLU(), middle, name="r", formats=[codes])
+    graph = build.build(first, last, relu if used.startswith("inside") else middle)
+    data = np.random.default_rng(0).integers(-128, 128, (9, 4, 6)).astype(np.int8)
+    simulator = hb.Simulator(graph)
+    assert not simulator.plan.unserved
+    made = list(simulator.run(data).outputs.values())
+    third = np.maximum(data[..., 3:4], 0) if used.startswith("inside") else data[..., 3:4]
+    for got, wanted in zip(made, (data[..., :3], data[..., 4:], third), strict=True):
+        np.testing.assert_array_equal(got, wanted)

@@ -1,7 +1,7 @@
 /* Ops: one bound node each, run on n samples at once; and the program that runs a list of them.
 
    Every op reads inputs [n, elements of one sample] and writes y [n, elements], contiguous, channels last. Inputs and
-   output must not overlap. Numbers come first in each struct, in the order that numerics/kernels/binding.py writes. */
+   output must not overlap. An op of several outputs takes the array of their addresses (void *const *) as y. Numbers come first in each struct, in the order that numerics/kernels/binding.py writes. */
 #ifndef HWBLOCKS_OPS_H
 #define HWBLOCKS_OPS_H
 
@@ -79,6 +79,19 @@ typedef struct {
 } hwb_gather;
 
 int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* The same to several outputs: those of output o follow those of output o − 1 in `which` and `element`. */
+typedef struct {
+  int64_t dtype, outputs, fill;
+} hwb_split_numbers;
+
+typedef struct {
+  hwb_split_numbers n;
+  const int64_t *counts, *out_counts; /* elements of each input and output in one sample */
+  const int32_t *which, *element;
+} hwb_split;
+
+int hwb_split_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
 /* Windows of poolings. */
 typedef struct {
@@ -180,9 +193,9 @@ typedef struct {
 } hwb_operand;
 
 /* y = cast(a), cast(a + b), cast(a · b) or cast((a + b)²), element by element; elements of a sample from ends.tail_start on by the
-   tail. Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
+   tail. Slopes: cast(a) for a >= 0, else tail(a · b). Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
    Run-time operands are in[0], in[1] in order; a is one. */
-enum hwb_combination { HWB_ALONE = 0, HWB_SUM, HWB_PRODUCT, HWB_SQUARE };
+enum hwb_combination { HWB_ALONE = 0, HWB_SUM, HWB_PRODUCT, HWB_SQUARE, HWB_SLOPES };
 
 typedef struct {
   int64_t combination, count, wide;
@@ -238,13 +251,58 @@ typedef struct {
 
 int hwb_float_pool_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
-/* One op of a program with the slots it reads and writes. */
-enum { HWB_MOST_INPUTS = 16 };
+/* Recurrent ops: a filter memory (SVDF) and gates (LSTM), weights packed as panels of 16 outputs, one tap, pairs of k. */
+typedef struct {
+  int64_t x_dtype, x_zero, inputs, pairs, filters, taps, rank; /* taps of memory per filter, filters per unit */
+  int64_t memory_dtype, memory_zero, wide;
+} hwb_svdf_numbers;
+
+typedef struct {
+  hwb_svdf_numbers n;
+  hwb_ends newest, units; /* to the newest memory codes; to output codes, bias included */
+  const int16_t *panels;  /* of w_feature [F, I] */
+  const int64_t *time;    /* [F, taps] */
+} hwb_svdf;
+
+/* in: x [n, I], memory [n, F · taps]; outputs: y [n, F / rank], memory moved on by one step.
+   newest[f] = cast(Σ x · w_feature), y[u] = cast(Σ over rank and taps of (memory − zero) · time). Sums of features must
+   fit 32 bits, of time too unless wide. Saturation counts are those of y. */
+int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf);
+
+/* One requantization by gemmlowp's two roundings (double), or a shift with ties away from zero to 16 bits, wrapping. */
+typedef struct {
+  int64_t multiplier, shift; /* multiplier 0: the shift alone */
+} hwb_gate_step;
+
+typedef struct {
+  int64_t x_dtype, x_zero, h_zero, steps, inputs, x_pairs, units, h_pairs;
+  int64_t clip; /* of the cell; 32768 for none */
+  hwb_gate_step kept, added, hidden;
+} hwb_lstm_numbers;
+
+typedef struct {
+  hwb_lstm_numbers n;
+  hwb_ends fed, back; /* gates f, i, c, o of every unit: from x, to s16; from h, to s32 */
+  const int16_t *x_panels, *h_panels;        /* of W [4·U, I] and R [4·U, U] */
+  const int16_t *sigmoid, *tanh, *cell_tanh; /* of every 16-bit code from −32768 on */
+} hwb_lstm;
+
+/* in: x [n, T, I], h [n, U] s8, c [n, U] s16; outputs: y [n, T, U] s8, h, c. A gate's pre-activation is the sum of both
+   parts limited to 16 bits; c = clip(s16(kept(f · c) + added(i · u))), h = s8(hidden(o · tanh(c)) + h_zero).
+   Sums must fit 32 bits. Counts nothing: every step limits. */
+int hwb_lstm_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm);
+
+/* One op of a program with the slots it reads and writes: out, and `others` more outputs. */
+enum { HWB_MOST_INPUTS = 16, HWB_MOST_OUTPUTS = 16 };
 typedef struct {
   const hwb_op *op;
   int32_t inputs;
   int32_t in[HWB_MOST_INPUTS];
   int32_t out;
+  int32_t others;
+  int32_t other[HWB_MOST_OUTPUTS - 1];
 } hwb_step;
 
 /* Run all steps on n samples. slots: the address of each tensor's n samples. stats: one per step, level set.

@@ -24,6 +24,8 @@ from hwblocks.numerics.kernels.packing import (
 )
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
+from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
+from hwblocks.numerics.kernels.recurrent_binding import bind_lstm, bind_svdf
 from hwblocks.numerics.kernels.reduce import ReduceCall
 from hwblocks.numerics.kernels.runtime_binding import bind_elements, bind_float_sum, bind_reduce, bind_runtime_softmax
 from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall, SoftmaxCall
@@ -133,15 +135,21 @@ def bind_table(call: TableCall, isa: str) -> Any:
 
 def bind_gather(call: GatherCall, isa: str) -> Any:
     """Moves of elements."""
-    if len(call.counts) > 16 or max(call.counts, default=0) >= INT32_SPAN:
-        return "a move of more than 16 inputs or 2**31 elements"
+    if max(len(call.counts), len(call.out_counts)) > 16 or max(call.counts, default=0) >= INT32_SPAN:
+        return "a move of more than 16 inputs or outputs, or 2**31 elements"
     ends = np.cumsum(call.counts)
     which = np.where(call.index < 0, -1, np.searchsorted(ends, call.index, side="right"))
     starts = np.concatenate([[0], ends])[np.maximum(which, 0)]
     element = np.where(call.index < 0, 0, call.index - starts)
-    numbers = [code_of_dtype(call.dtype), call.index.size, len(call.counts), call.fill]
-    constants = (np.array(call.counts, dtype=np.int64), which.astype(np.int32), element.astype(np.int32))
+    counts, maps = np.array(call.counts, dtype=np.int64), (which.astype(np.int32), element.astype(np.int32))
     inputs = [(count, call.dtype) for count in call.counts]
+    if call.out_counts:
+        numbers = [code_of_dtype(call.dtype), len(call.out_counts), call.fill]
+        sizes = np.array(call.out_counts, dtype=np.int64)
+        return op(
+            isa, "split", numbers, [], (counts, sizes, *maps), inputs, *((c, call.dtype) for c in call.out_counts)
+        )
+    numbers, constants = [code_of_dtype(call.dtype), call.index.size, len(call.counts), call.fill], (counts, *maps)
     return op(isa, "gather", numbers, [], constants, inputs, (call.index.size, call.dtype))
 
 
@@ -254,4 +262,6 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     FloatSumCall: bind_float_sum,
     ReduceCall: bind_reduce,
     FloatPoolCall: bind_float_pool,
+    SvdfCall: bind_svdf,
+    LstmCall: bind_lstm,
 }

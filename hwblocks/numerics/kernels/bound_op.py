@@ -26,10 +26,10 @@ def op(
     cast: list[int],
     constants: tuple[Any, ...],
     inputs: Sequence[tuple[int, str]],
-    output: tuple[int, str],
+    *outputs: tuple[int, str],
 ) -> Any:
-    """An op of the compiled core; inputs and output are (elements of one sample, storage type)."""
-    sizes = tuple(count * np.dtype(dtype).itemsize for count, dtype in (*inputs, output))
+    """An op of the compiled core; inputs and outputs are (elements of one sample, storage type)."""
+    sizes = tuple(count * np.dtype(dtype).itemsize for count, dtype in (*inputs, *outputs))
     none = np.zeros(1, np.int64)
     return _core.Op(
         isa,
@@ -37,6 +37,6 @@ def op(
         np.array(numbers, dtype=np.int64),
         np.array(cast, dtype=np.int64) if cast else none,
         tuple(constant(c) for c in constants),
-        sizes[:-1],
-        sizes[-1],
+        sizes[: len(inputs)],
+        sizes[len(inputs) :],
     )

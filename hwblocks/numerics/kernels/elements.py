@@ -33,7 +33,8 @@ class Operand:
 class ElementsCall:
     """y = cast(a), cast(a + b), cast(a · b) or cast((a + b)²) for `count` elements of a sample.
 
-    combination: "alone", "sum", "product" or "square"; a is a run-time operand.
+    combination: "alone", "sum", "product", "square" or "slopes" (cast(a) for a ≥ 0, else tail(a · b)); a is a run-time
+    operand.
     epilogue: constants of COLUMNS equal channels. tail: the epilogue of the elements from tail_start on.
     """
 

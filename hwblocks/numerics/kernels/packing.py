@@ -66,6 +66,15 @@ def pack_panels(call: ConvCall, layout: Layout) -> Array:
     return np.ascontiguousarray(split.transpose(0, 1, 3, 4, 2, 5))
 
 
+def pack_rows(weights: Array) -> Array:
+    """Weights [O, K] as panels of one tap: [panels][pairs][16][2] int16."""
+    outputs, inner = weights.shape
+    panels, pairs = -(-outputs // COLUMNS), (inner + 1) // 2
+    packed = np.zeros((panels * COLUMNS, pairs * 2), np.int16)
+    packed[:outputs, :inner] = weights
+    return np.ascontiguousarray(packed.reshape(panels, COLUMNS, pairs, 2).transpose(0, 2, 1, 3))
+
+
 def depthwise_layout(call: ConvCall) -> Layout:
     """One tap per kernel position over pixels of all output channels."""
     height, width = padded_size(call)

@@ -16,7 +16,7 @@ from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 
 Array = np.ndarray[Any, Any]
-COMBINATIONS = ("alone", "sum", "product", "square")  # the order of enum hwb_combination
+COMBINATIONS = ("alone", "sum", "product", "square", "slopes")  # the order of enum hwb_combination
 EXACT = 64  # bits of a register that is never reduced
 LONGEST = {"fixed": 1 << 12, "midpoint": 1 << 16}  # elements whose sum fits 32 bits
 
@@ -24,7 +24,8 @@ LONGEST = {"fixed": 1 << 12, "midpoint": 1 << 16}  # elements whose sum fits 32 
 def bind_elements(call: ElementsCall, isa: str) -> Any:
     """Element-wise change of scale, sum or product."""
     peaks = [_peak(o) for o in call.operands]
-    bound = {"product": prod(peaks), "square": sum(peaks) ** 2}.get(call.combination, sum(peaks))
+    largest = {"product": prod(peaks), "square": sum(peaks) ** 2, "slopes": prod(peaks) + peaks[0]}
+    bound = largest.get(call.combination, sum(peaks))
     if max(peaks) >= INT32_SPAN or bound >= INT64_SPAN:
         return f"operands of up to {max(peaks)} or results of up to {bound}"
     ends = ends_of(call.epilogue, call.out_dtype, COLUMNS, EXACT, bound, None, call.tail, call.tail_start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwblocks.numerics import kernels
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.pool import MaxPoolCall
 from hwblocks.numerics.kernels.table import TableCall
@@ -47,6 +48,27 @@ def test_gather_transposes(run_call, random_codes, rng):
     index = np.arange(42).reshape(6, 7).T.ravel()
     got = run_call(GatherCall("int8", (42,), index, 0), [x], 42, "int8")
     np.testing.assert_array_equal(got.codes, x.transpose(0, 2, 1).reshape(2, 42))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_split_into_several_outputs(isa, random_codes, rng, dtype):
+    counts, sizes, n = (5, 8), (3, 1, 9), 4
+    index = rng.integers(-1, sum(counts), sum(sizes))
+    op = kernels.bind(GatherCall(dtype, counts, index, 9, sizes), isa)
+    inputs = [random_codes(rng, dtype, (n, c)) for c in counts]
+    outputs = [np.empty((n, size), dtype) for size in sizes]
+    width = np.dtype(dtype).itemsize
+    program = kernels.Program([(op, (0, 1), (2, 3, 4))], [width * c for c in (*counts, *sizes)], [-1] * 5)
+    program.run(dict(enumerate([*inputs, *outputs])), n, n, 1)
+    joined = np.concatenate([*inputs, np.full((n, 1), 9, dtype)], axis=1)
+    for got, part in zip(outputs, np.split(index, np.cumsum(sizes)[:-1]), strict=True):
+        np.testing.assert_array_equal(got, joined[:, part])
+
+
+def test_a_program_refuses_the_wrong_number_of_outputs(isa):
+    op = kernels.bind(GatherCall("int8", (4,), np.arange(4), 0, (2, 2)), isa)
+    with pytest.raises(ValueError, match="1 outputs given, 2 made"):
+        kernels.Program([(op, (0,), 1)], [4, 2], [-1, -1])
 
 
 def test_gather_refuses_too_many_inputs(refusal):
