@@ -10,6 +10,7 @@ from hwblocks.algorithms.rescaling import centred, requantization, scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.numerics.gemmlowp import wrap
 
 
 def svdf(site: Site, inputs: tuple[Array | None, ...], state_zero: int) -> tuple[Array, Array]:
@@ -20,7 +21,7 @@ def svdf(site: Site, inputs: tuple[Array | None, ...], state_zero: int) -> tuple
     record, state, y = requantization(site), site.input(4).format, site.output.format
     products = centred(site, 0, x) @ feature.astype(np.int64).T
     newest = record.multiply(products, record.ratio(scale_of(site, 0), scale_of(site, 1), scalar_scale(state)))
-    newest = np.clip(newest + state_zero, state.lo, state.hi)
+    newest = wrap(np.clip(newest, state.lo, state.hi) + state_zero, state.bits)
     kept = block.remembered(memory.astype(np.int64), newest, time.shape)
     total = block.units(((kept - state_zero) * time.astype(np.int64)).sum(axis=-1))
     if bias is not None:

@@ -205,7 +205,9 @@ def rescaled(build: TfliteImporter, op: TfliteOperator, values: list[Value]) -> 
     return [
         v
         if v.tensor.format == wanted or not wanted.is_quantized
-        else build.add(op, edges.Rescale(), [v], part=f"rescaled{i}", formats=[wanted])
+        else build.add(
+            op, edges.Rescale(), [v], part=f"rescaled{i}", formats=[wanted], attributes={"operator": op.name}
+        )
         for i, v in enumerate(values)
     ]
 

@@ -46,7 +46,7 @@ def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
     result = block.compute(*wide)
     results = result if isinstance(result, tuple) else (result,)
     if site.node.clamp is not None:
-        results = tuple(np.clip(r, *site.node.clamp) for r in results)
+        results = (np.clip(results[0], *site.node.clamp), *results[1:])
     return tuple(np.ascontiguousarray(r, dtype=t.format.dtype) for r, t in zip(results, site.outputs, strict=False))
 
 

@@ -5,5 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-GENERATOR = ["operator_models.py", "operator_cases.py"]
+GENERATOR = [
+    "operator_models.py",
+    "operator_draws.py",
+    *(path.name for path in Path(__file__).parent.glob("*_cases.py")),
+]
 collect_ignore = [] if find_spec("ai_edge_litert") and find_spec("tflite_micro") else GENERATOR
