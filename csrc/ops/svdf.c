@@ -14,12 +14,13 @@ size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf) {
          aligned((TOGETHER + HWB_TILE_ROWS) * (int64_t)sizeof(int16_t *));
 }
 
-/* The memory of one sample moved on by one step, the newest codes last. */
+/* The memory of one sample moved on by one step, the newest codes last: the zero point is added to a code that was
+   limited before, and wraps. */
 static void moved_on(const hwb_svdf_numbers *n, const char *memory, const char *newest, char *kept) {
   size_t size = hwb_size_of(n->memory_dtype), row = (size_t)n->taps * size;
   for (int64_t f = 0; f < n->filters; f++) {
     memcpy(kept + (size_t)f * row, memory + (size_t)f * row + size, row - size);
-    memcpy(kept + ((size_t)f + 1) * row - size, newest + (size_t)f * size, size);
+    hwb_store(kept, n->memory_dtype, (f + 1) * n->taps - 1, hwb_load(newest, n->memory_dtype, f) + n->memory_zero);
   }
 }
 

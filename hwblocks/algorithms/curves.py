@@ -19,6 +19,7 @@ from hwblocks.numerics import gemmlowp, interpolation
 from hwblocks.numerics.multiplier import quantize_multiplier
 from hwblocks.numerics.requantize import Requantize
 
+ERFC = np.frompyfunc(math.erfc, 1, 1)
 CURVES = ("Sigmoid", "Tanh", "ELU", "GELU", "Exp", "Log", "Rsqrt", "SiLU")
 
 
@@ -31,8 +32,33 @@ def float_function(block: Any) -> Any:
         "Tanh": np.tanh,
         "ELU": lambda x: np.where(x < 0, np.expm1(x), x),
         "Exp": np.exp,
+        "GELU": tanh_gelu if getattr(block, "approximate", "") == "tanh" else erfc_gelu,
     }
     return known.get(name, lambda x: block.function(x.astype(np.float64)).astype(np.float32))
+
+
+def tanh_gelu(x: Array) -> Array:
+    """(x / 2) · (1 + tanh(√(2 / π) · (x + 0.044715 · x³))), every step in float32."""
+    half, cube = np.float32(0.5), np.float32(0.044715)
+    inner = np.float32(math.sqrt(2 / math.pi)) * (x + cube * x * x * x)
+    return np.asarray(half * x * (np.float32(1) + np.tanh(inner.astype(np.float64)).astype(np.float32)))
+
+
+def erfc_gelu(x: Array) -> Array:
+    """(x / 2) · erfc(−x · √½), every step in float32."""
+    powers = np.asarray(ERFC((x * np.float32(-math.sqrt(0.5))).astype(np.float64)), np.float64).astype(np.float32)
+    return np.asarray(np.float32(0.5) * x * powers)
+
+
+def bounded_function(site: Site) -> Any:
+    """The block's function in float32; without a value, logarithms give the output's least real, roots its most."""
+    function, y = float_function(site.node.block), site.output.format
+    ends = {"Log": y.lo, "Rsqrt": y.hi}
+    end = ends.get(site.node.type_name)
+    if end is None:
+        return function
+    bound = np.float32(end - scalar_zero_point(y)) * np.float32(scalar_scale(y))
+    return lambda x: np.where(x <= 0, bound, function(np.where(x <= 0, np.float32(1), x)))
 
 
 @algorithm("float_table", *CURVES)
@@ -41,7 +67,7 @@ def float_table(site: Site, x: Array) -> Array:
     y = site.output.format
     with np.errstate(all="ignore"):
         reals = np.float32(scale_of(site, 0)) * centred(site, 0, x).astype(np.float32)
-        values = float_function(site.node.block)(reals) * (np.float32(1) / np.float32(scalar_scale(y)))
+        values = bounded_function(site)(reals) * (np.float32(1) / np.float32(scalar_scale(y)))
     finite = np.nan_to_num(values.astype(np.float64), nan=float(y.lo), posinf=2.0**40, neginf=-(2.0**40))
     return interpolation.half_away(finite) + scalar_zero_point(y)
 
@@ -50,7 +76,7 @@ def float_table(site: Site, x: Array) -> Array:
 def midpoint_table(site: Site, x: Array) -> Array:
     """The 513-entry table of the function over 16-bit codes, interpolated; built in float32."""
     a, y = site.input(0).format, site.output.format
-    function = float_function(site.node.block)
+    function = bounded_function(site)
     table = interpolation.midpoint_table(
         lambda v: function(v.astype(np.float32)),
         scalar_scale(a),
@@ -144,10 +170,19 @@ def rsqrt(site: Site, x: Array) -> Array:
     """1 / √x by gemmlowp's Newton steps on the integer x − zx; 0 and negative codes give the highest code."""
     y = site.output.format
     v = centred(site, 0, x)
-    roots = [gemmlowp.inverse_root(max(int(code), 1)) for code in v.ravel()]
-    scale = np.float32(np.sqrt(np.float32(scale_of(site, 0)))) * np.float32(scalar_scale(y))
-    m, e = quantize_multiplier(1.0 / float(scale))
+    root, shift = gemmlowp.inverse_root(v)
     record = requantization(site)
-    inner = np.array([int(record.multiply_fixed(np.int64(1), root, -(shift + 20))) for root, shift in roots])
-    codes = record.multiply_fixed(inner, m, -(e - 20)).reshape(v.shape) + scalar_zero_point(y)
+    kind: Any = np.float32 if record.scale_precision == "float32" else np.float64
+    m, e = quantize_multiplier(1.0 / float(np.sqrt(kind(scale_of(site, 0))) * kind(scalar_scale(y))))
+    inner = record.multiply_fixed(1, root, -(shift + 20))
+    codes = record.multiply_fixed(inner, m, -(e - 20)) + scalar_zero_point(y)
     return np.where(v > 0, codes, y.hi)
+
+
+@algorithm("truncated_root", "Sqrt")
+def square_root(site: Site, x: Array) -> Array:
+    """y = trunc(√(sx · (x − zx)) / sy) + zy in float32; negative reals, which the runtimes refuse, count as 0."""
+    y = site.output.format
+    reals = np.float32(scale_of(site, 0)) * np.maximum(centred(site, 0, x), 0).astype(np.float32)
+    roots = np.asarray(np.sqrt(reals) / np.float32(scalar_scale(y)))
+    return np.asarray(np.trunc(roots).astype(np.int64) + scalar_zero_point(y))

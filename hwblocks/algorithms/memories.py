@@ -12,6 +12,7 @@ from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.recurrent_calls import constant_but, sum_part
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.numerics.gemmlowp import wrap
 from hwblocks.numerics.kernels.recurrent import SvdfCall
 
 SVDF_INPUTS = ("x", "w_feature", "w_time", "b", "memory")
@@ -25,7 +26,7 @@ def svdf(site: Site, inputs: tuple[Array | None, ...], state_zero: int) -> tuple
     record, state, y = requantization(site), site.input(4).format, site.output.format
     products = centred(site, 0, x) @ feature.astype(np.int64).T
     newest = record.multiply(products, record.ratio(scale_of(site, 0), scale_of(site, 1), scalar_scale(state)))
-    newest = np.clip(newest + state_zero, state.lo, state.hi)
+    newest = wrap(np.clip(newest, state.lo, state.hi) + state_zero, state.bits)
     kept = block.remembered(memory.astype(np.int64), newest, time.shape)
     total = block.units(((kept - state_zero) * time.astype(np.int64)).sum(axis=-1))
     if bias is not None:
@@ -45,7 +46,7 @@ def svdf_call(site: Site, state_zero: int) -> Any:
         return "several samples in one, or codes of more bits"
     record, feature, time = requantization(site), site.constant(1), site.constant(2)
     assert feature is not None and time is not None
-    first = record.epilogue(scale_of(site, 0), scale_of(site, 1), state.replace(zero_point=state_zero), len(feature))
+    first = record.epilogue(scale_of(site, 0), scale_of(site, 1), state.replace(zero_point=0), len(feature))
     newest = sum_part(x.format, feature.astype(np.int64), None, state, first)
     last = record.epilogue(
         scalar_scale(state), scale_of(site, 2), y, site.output.shape[-1], clamp=site.clamp_codes, counts=site.counts

@@ -162,6 +162,27 @@ def unsigned_sum(site: Site, x: Array) -> Array:
     return gemmlowp.wrap(np.clip(codes, 0, 255), 8) if y.bits == 8 and y.signed else codes
 
 
+@algorithm("rescaled_product", "ReduceProd")
+def rescaled_product(site: Site, x: Array) -> Array:
+    """Π (x − zx), each step and the last requantized by sx / sy**(1 / n), so that the whole is scaled by sx**n / sy."""
+    y, record, axes = site.output.format, requantization(site), reduced_axes(site, x)
+    count = int(np.prod([x.shape[a] for a in axes]))
+    ratio = scale_of(site, 0) / scalar_scale(y) ** (1.0 / count)
+    kept = [a for a in range(x.ndim) if a not in axes]
+    rows = centred(site, 0, x).transpose(*kept, *axes).reshape(*(x.shape[a] for a in kept), count)
+    total = rows[..., 0]
+    for position in range(1, count):
+        total = gemmlowp.wrap(record.multiply(total * rows[..., position], ratio))
+    codes = gemmlowp.wrap(record.multiply(total, ratio)) + scalar_zero_point(y)
+    return np.asarray(codes.reshape(site.output.shape if x.shape == site.input(0).shape else codes.shape))
+
+
+@algorithm("kept_codes", "ReduceProd")
+def kept_codes(site: Site, x: Array) -> Array:
+    """Stored codes of axes of one element: nothing is multiplied, and formats are not looked at."""
+    return sums(site, x)[0]
+
+
 @algorithm("float_sum", "ReduceSum")
 def float_sum(site: Site, x: Array) -> Array:
     """half_away(f32(Σ x) · c + (−zx · c) · n) + zy with c = f32(sx / sy), in float32."""
@@ -178,12 +199,12 @@ def l2_norm(site: Site, x: Array) -> Array:
     axis = site.node.block.dim % x.ndim  # type: ignore[attr-defined]
     v = centred(site, 0, x)
     rows = np.moveaxis(v, axis, -1)
-    squares = (rows * rows).sum(axis=-1)
-    roots = [gemmlowp.inverse_root(int(s)) for s in squares.ravel()]
-    record = requantization(site)
-    flat = rows.reshape(-1, rows.shape[-1])
-    made = [record.multiply_fixed(row, m, -(e + 7)) for row, (m, e) in zip(flat, roots, strict=True)]
-    return np.moveaxis(np.array(made).reshape(rows.shape), -1, axis) + scalar_zero_point(site.output.format)
+    m, e = gemmlowp.inverse_root((rows * rows).sum(axis=-1, keepdims=True))
+    if site.input(0).format.signed:
+        made = requantization(site).multiply_fixed(rows, m, -(e + 7))
+    else:  # the older kernel multiplies by 128 first and shifts right only
+        made = requantization(site).multiply_fixed(128 * rows, m, -e)
+    return np.moveaxis(made, -1, axis) + scalar_zero_point(site.output.format)
 
 
 def truncated_average_call(site: Site) -> Any:

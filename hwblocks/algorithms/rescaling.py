@@ -1,6 +1,6 @@
-"""Element-wise change of scale by an integer multiplier: Rescale, ReLU family, LeakyReLU, PReLU.
+"""Element-wise change of scale by a multiplier: Rescale, Abs, Neg, ReLU family, LeakyReLU, PReLU.
 
-Source: LiteRT `internal/reference/{quantize,activations,leaky_relu,prelu}.h`, restated.
+Source: LiteRT `elementwise.cc`, `internal/reference/{quantize,activations,concatenation,leaky_relu,prelu}.h`, restated.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, clamp_codes, in_tail, scalar_scale, scalar_zero_point
 from hwblocks.graph.step_calls import elements_call, operand, step_epilogue, unserved
+from hwblocks.numerics.gemmlowp import wrap
+from hwblocks.numerics.interpolation import half_away
 from hwblocks.numerics.requantize import Requantize
 
 
@@ -54,6 +56,31 @@ def rescale(site: Site, x: Array) -> Array:
         codes = np.where(in_tail(site, x.shape), tail.multiply(v, ratio) + scalar_zero_point(y), codes)
     bounds = getattr(site.node.block, "clamp", None)
     return codes if bounds is None else np.clip(codes, *clamp_codes(y, bounds, site.arithmetic.edge))
+
+
+@algorithm("float_affine", "Rescale")
+def affine(site: Site, x: Array) -> Array:
+    """y = half_away(x · c − zx · c) + zy with c = sx · (1 / sy), in float32."""
+    y = site.output.format
+    c = np.float32(scale_of(site, 0)) * (np.float32(1) / np.float32(scalar_scale(y)))
+    offset = np.float32(-scalar_zero_point(site.input(0).format)) * c
+    return half_away(x.astype(np.float32) * c + offset) + scalar_zero_point(y)
+
+
+@algorithm("rescaled_magnitude", "Abs")
+def magnitude(site: Site, x: Array) -> Array:
+    """y = requantize(|x − zx|; sx / sy) + zy."""
+    y, v, scale = site.output.format, np.abs(centred(site, 0, x)), scale_of(site, 0)
+    if scale != scalar_scale(y):
+        record = requantization(site)
+        v = record.multiply(v, record.ratio(scale, 1.0, scalar_scale(y)))
+    return v + scalar_zero_point(y)
+
+
+@algorithm("negated_codes", "Neg")
+def negated(site: Site, x: Array) -> Array:
+    """y = −x on stored codes, modulo their width; scales and zero points are not looked at."""
+    return wrap(-x.astype(np.int64), site.output.format.bits)
 
 
 @algorithm("clamp_codes", "ReLU", "ReLU6", "Clip")

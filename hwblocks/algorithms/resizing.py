@@ -72,3 +72,41 @@ def eleven_bits(site: Site, x: Array) -> Array:
 
     upper, lower = along(codes[:, top]), along(codes[:, bottom])
     return np.asarray(((upper << 11) + (lower - upper) * down + (1 << 21)) >> 22)
+
+
+def open_places(block: Any, axis: int, given: int) -> tuple[Array, Array, Array]:
+    """(lower, upper, position above the lower) in float32; positions are not limited to the input."""
+    made = block.size[axis]
+    corners = block.align_corners and made > 1
+    scale = np.float32(given - 1) / np.float32(made - 1) if corners else np.float32(given) / np.float32(made)
+    half = np.float32(0.5 if block.half_pixel_centers else 0)
+    at = (np.arange(made, dtype=np.float32) + half) * scale - half
+    lower = np.maximum(np.floor(at), 0).astype(np.int64)
+    upper = np.minimum(np.ceil(at), given - 1).astype(np.int64)
+    return lower, upper, at - lower.astype(np.float32)
+
+
+def float_corners(site: Site, x: Array) -> tuple[list[Array], list[Array]]:
+    """(the pixels at top left, bottom left, top right, bottom right; the four weights' factors) in float32."""
+    block, codes = site.node.block, x.astype(np.float32)
+    (top, bottom, down), (left, right, across) = (open_places(block, a, x.shape[1 + a]) for a in (0, 1))
+    down, across = down[None, :, None, None], across[None, None, :, None]
+    pixels = [codes[:, row][:, :, column] for column in (left, right) for row in (top, bottom)]
+    one = np.float32(1)
+    return pixels, [one - down, down, one - across, across]
+
+
+@algorithm("pixels_first", "ResizeBilinear")
+def pixels_first(site: Site, x: Array) -> Array:
+    """floor(Σ (pixel · vertical weight) · horizontal weight + 0.5) in float32: left column first, unsigned codes."""
+    (a, b, c, d), (up, down, near, far) = float_corners(site, x)
+    total = a * up * near + b * down * near + c * up * far + d * down * far
+    return np.asarray(total + np.float32(0.5)).astype(np.int64)
+
+
+@algorithm("weights_first", "ResizeBilinear")
+def weights_first(site: Site, x: Array) -> Array:
+    """floor(Σ pixel · (vertical weight · horizontal weight) + 0.5) in float32: upper row first, unsigned codes."""
+    (a, b, c, d), (up, down, near, far) = float_corners(site, x)
+    total = a * (up * near) + c * (up * far) + b * (down * near) + d * (down * far)
+    return np.asarray(total + np.float32(0.5)).astype(np.int64)

@@ -1,6 +1,6 @@
-"""Softmax in integers as LiteRT and TFLite-Micro compute it: fixed point, float table, 16-bit tables.
+"""Softmax and its logarithm in integers as LiteRT and TFLite-Micro compute them: fixed point, float and 16-bit tables.
 
-Sources: LiteRT `internal/reference/softmax.h`, `internal/optimized/optimized_ops.h`; restated.
+Sources: LiteRT `internal/reference/{softmax,log_softmax}.h`, `internal/optimized/optimized_ops.h`; restated.
 """
 
 from __future__ import annotations
@@ -158,3 +158,35 @@ def table_softmax(site: Site, x: Array) -> Array:
     factor = interpolation.interpolate(inverse, gemmlowp.saturate(rest - 98304, 16))
     half = np.int64(1) << (30 - room)
     return np.asarray(np.clip((terms * factor + half) >> (31 - room), 0, 32767))
+
+
+@algorithm("gemmlowp", "LogSoftmax")
+def fixed_log_softmax(site: Site, x: Array) -> Array:
+    """x − max in Q5.26 minus ln Σ e**(x − max), in units of 1/16; far below the maximum the lowest code."""
+    y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
+    m, left = quantize_multiplier(min(scale_of(site, 0) * 2.0**26, 2.0**31 - 1))
+    back, back_shift = quantize_multiplier((1 << (31 - left)) / m)
+    lowest = -math.floor(((1 << INPUT_BITS) - 1) * 2.0**26 / 2.0**left)
+    difference = rows_below(site, x)
+    scaled = DOUBLE_ROUND.multiply_fixed(difference, m, -left)
+    used = difference >= lowest
+    powers = gemmlowp.shift_away(gemmlowp.exp_negative(np.where(used, scaled, 0), INPUT_BITS), SUM_BITS)
+    total = np.where(used, powers, 0).sum(axis=axis, keepdims=True)
+    log = gemmlowp.log_of_at_least_one(total, SUM_BITS, INPUT_BITS)
+    bound = np.maximum(lowest - 1, DOUBLE_ROUND.multiply_fixed(log - (1 << 31), back, -back_shift))
+    codes = gemmlowp.shift_away(gemmlowp.wrap(scaled - log), 22) + y.hi
+    return np.where(difference > bound, codes, y.lo)
+
+
+@algorithm("float_table", "LogSoftmax")
+def float_log_softmax(site: Site, x: Array) -> Array:
+    """half_even(c · x − (sx · max + ln Σ e**(sx · (x − max))) / sy) + zy with c = sx / sy, all in float32."""
+    y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
+    scale, target = np.float32(scale_of(site, 0)), np.float32(scalar_scale(y))
+    codes = np.moveaxis(x.astype(np.int64), axis, -1)
+    top = codes.max(axis=-1, keepdims=True)
+    powers = np.exp(-scale * np.arange(256, dtype=np.float32))[top - codes]
+    log = np.log(np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:])
+    offset = (scale * top.astype(np.float32) + log) / target
+    made = np.rint(scale / target * codes.astype(np.float32) - offset).astype(np.int64) + scalar_zero_point(y)
+    return np.moveaxis(made, -1, axis)

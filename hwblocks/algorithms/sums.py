@@ -159,8 +159,15 @@ def quotient(site: Site, a: Array, b: Array) -> Array:
     high = gemmlowp.high_product(u << room, inverse)
     target = np.float32(scale_of(site, 1)) * np.float32(scalar_scale(y))
     m, shift = record.multiplier(float(np.float32(scale_of(site, 0)) / target))
-    right = shift + over + room
-    codes = gemmlowp.shift_away(
-        gemmlowp.high_product(gemmlowp.wrap(high << np.maximum(-right, 0)), m), np.maximum(right, 0)
-    )
+    codes = far_shift(gemmlowp.high_product(high, m), shift + over + room)
     return np.where(v == 0, 0, codes) + scalar_zero_point(y)
+
+
+def far_shift(v: Array, right: Array) -> Array:
+    """v / 2**right, ties away from zero, as the kernel does it on x86, whose shifts look at five bits of the count.
+
+    Quotients far below one code (0 / v among them) are shifted by 32 or more: the mask of the rest is then all ones,
+    and 1 is added where v ≥ 0.
+    """
+    near = gemmlowp.shift_away(v, np.clip(right, 0, 31))
+    return np.where(right > 31, (v >> (right & 31)) + (v >= 0), near)

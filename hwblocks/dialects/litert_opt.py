@@ -9,6 +9,7 @@ from typing import Any
 
 from hwblocks.dialects import litert_ref
 from hwblocks.dialects.litert_ref import (
+    ACCUMULATOR_32,
     bits,
     fixed,
     hybrid,
@@ -25,7 +26,7 @@ from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.interpolation import power_of_two
 from hwblocks.numerics.requantize import Requantize
 
-LAYER_LANES, RESCALE_LANES, EDGE_LANES = 8, 16, 8
+LAYER_LANES, FLAT_LANES, RESCALE_LANES, EDGE_LANES = 8, 16, 16, 8
 DOUBLE_ROUND = Requantize.preset("double_round")
 
 
@@ -36,6 +37,8 @@ def convolution(site: Site) -> Arithmetic | str | None:
     if is_grouped(site):
         return litert_ref.convolution(site)
     scheme = "double_round_up" + (product_precision(site) if is_uint8(site) else "")
+    if is_depthwise(site) and is_uint8(site):
+        return litert_ref.convolution(site)
     if is_depthwise(site):
         return sums(site, scheme, tail=DOUBLE_ROUND, lanes=LAYER_LANES)
     return sums(site, scheme)
@@ -53,15 +56,21 @@ def is_depthwise(site: Site) -> bool:
 
 
 def transposed(site: Site) -> Arithmetic | str | None:
-    """Ties up for whole groups of eight channels, away from zero for the rest."""
+    """Ties up for whole groups of eight channels (unsigned: of 16 outputs), away from zero for the rest."""
+    if is_hybrid(site):
+        return hybrid(site)
+    if is_uint8(site):
+        scheme = "double_round_up scale_precision=product32"
+        return record(scheme, algorithm="flat_lanes", tail=DOUBLE_ROUND, lanes=FLAT_LANES)
     return sums(site, "double_round_up", tail=DOUBLE_ROUND, lanes=LAYER_LANES)
 
 
 def linear(site: Site) -> Arithmetic | str | None:
-    """Ties up at 8 bits, one float64 multiplication at 16."""
+    """Ties up at 8 bits and without a 64-bit bias, else one float64 multiplication."""
     if is_hybrid(site):
         return hybrid(site)
-    return sums(site, "double_round_up" + product_precision(site), "float64")
+    scheme = "double_round_up" + product_precision(site)
+    return sums(site, scheme, "float64") if site.has(2) else record(scheme, accumulator=ACCUMULATOR_32)
 
 
 def logistic(accepted: tuple[int, ...]) -> Rule:
@@ -95,11 +104,27 @@ def mean(site: Site) -> Arithmetic | str | None:
     return record("double_round", algorithm="folded_mean")
 
 
+def product(site: Site) -> Arithmetic | str | None:
+    """Axes of one element are copied, the rest multiplied as by the reference."""
+    block: Any = site.node.block
+    shape = site.input(0).shape
+    if all(shape[d] == 1 for d in block.dims):
+        return record(algorithm="kept_codes")
+    return litert_ref.RULES["ReduceProd"](site)
+
+
 def rescale(site: Site) -> Arithmetic | str | None:
-    """8 bits to 8 bits in vectors of 16, ties up; the rest, and other widths, as the reference."""
+    """8 bits to 8 bits in vectors of 16, ties up; the rest, other widths, and concatenations as the reference."""
+    if site.node.attributes.get("operator") == "CONCATENATION":
+        return litert_ref.rescale(site)
     if bits(site) == 8 and site.output.format.bits == 8:
         return record("double_round_up", algorithm="rescale", tail=DOUBLE_ROUND, lanes=RESCALE_LANES)
     return litert_ref.rescale(site)
+
+
+def resized(site: Site) -> Arithmetic | str | None:
+    """Weights of ten bits; unsigned codes in float32, products of weights first."""
+    return record(algorithm="weights_first") if is_uint8(site) else litert_ref.resized(site)
 
 
 def quantize(site: Site) -> Arithmetic | str | None:
@@ -128,7 +153,10 @@ RULES: dict[str, Rule] = {
     "ELU": fixed(algorithm="float_table"),
     "Softmax": softmax,
     "ReduceMean": mean,
+    "LogSoftmax": fixed(algorithm="float_table"),
     "ReduceSum": fixed(algorithm="float_sum"),
+    "ReduceProd": product,
+    "ResizeBilinear": resized,
 }
 
 DIALECT = Dialect(

@@ -77,8 +77,6 @@ def linear(site: Site) -> Arithmetic | str | None:
     """One float64 multiplication, ties away from zero, for every width."""
     if is_hybrid(site):
         return hybrid(site)
-    if is_uint8(site):
-        return sums(site, "double_round scale_precision=product32")
     return sums(site, "float64", "float64")
 
 
@@ -131,8 +129,27 @@ def not_in_reference(site: Site) -> Arithmetic | str | None:
 
 
 def rescale(site: Site) -> Arithmetic | str | None:
-    """Changes of format, exact where only the zero point moves."""
+    """Changes of format, exact where only the zero point moves; parts of a concatenation in float32."""
+    if site.node.attributes.get("operator") == "CONCATENATION":
+        return record(algorithm="float_affine")
     return record("double_round", algorithm="rescale")
+
+
+def rsqrt(site: Site) -> Arithmetic | str | None:
+    """Newton steps on integers at 8 bits, 513 entries at 16."""
+    return record(RESCALE_32, algorithm="newton") if bits(site) == 8 else record(algorithm="midpoint_table")
+
+
+def total(site: Site) -> Arithmetic | str | None:
+    """Bytes are summed, whatever the width: 16-bit sums are left half unwritten."""
+    if bits(site) > 8:
+        return "16-bit sums are read and written as bytes, half of them not at all"
+    return record("double_round", algorithm="unsigned_sum")
+
+
+def resized(site: Site) -> Arithmetic | str | None:
+    """Weights of ten bits; unsigned codes in float32."""
+    return record(algorithm="pixels_first" if is_uint8(site) else "ten_bit_weights")
 
 
 RESCALE_32 = "double_round scale_precision=float32"
@@ -166,19 +183,24 @@ RULES: dict[str, Rule] = {
     "GELU": curve,
     "Exp": curve,
     "Log": curve,
-    "Rsqrt": fixed("double_round", algorithm="newton"),
+    "Rsqrt": rsqrt,
+    "Sqrt": fixed(algorithm="truncated_root"),
+    "Abs": fixed(RESCALE_32, algorithm="rescaled_magnitude"),
+    "Neg": fixed(algorithm="negated_codes"),
     "Softmax": softmax,
+    "LogSoftmax": fixed(algorithm="gemmlowp"),
     "AvgPool1d": fixed(algorithm="truncated_average"),
     "AvgPool2d": fixed(algorithm="truncated_average"),
     "ReduceMean": mean,
     "GlobalAvgPool": mean,
-    "ReduceSum": fixed("double_round", algorithm="unsigned_sum"),
+    "ReduceSum": total,
+    "ReduceProd": fixed("q16", algorithm="rescaled_product"),
     "ArgMax": fixed(),
     "ArgMin": fixed(),
     "ConvertType": fixed(),
     **dict.fromkeys(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"), COMPARISON),
     "L2Norm": fixed("double_round", algorithm="integer_root"),
-    "ResizeBilinear": fixed(algorithm="ten_bit_weights"),
+    "ResizeBilinear": resized,
     "LSTM": fixed("double_round", algorithm="integer_gates"),
     "SVDF": fixed("double_round scale_precision=float32", algorithm="int16_state"),
 }

@@ -5,8 +5,19 @@ Source: tensorflow/tflite-micro @90b983c, `tensorflow/lite/micro/kernels`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hwblocks.dialects import litert_ref
-from hwblocks.dialects.litert_ref import bits, fixed, is_hybrid, is_uint8, product_precision, record, sums
+from hwblocks.dialects.litert_ref import (
+    bits,
+    fixed,
+    has_narrow_bias,
+    is_hybrid,
+    is_uint8,
+    product_precision,
+    record,
+    sums,
+)
 from hwblocks.graph.dialect import Dialect, Rule
 from hwblocks.graph.site import Site
 from hwblocks.numerics.arithmetic import Arithmetic
@@ -15,6 +26,13 @@ from hwblocks.numerics.arithmetic import Arithmetic
 def convolution(site: Site) -> Arithmetic | str | None:
     """Double rounding; neither uint8 nor hybrid layers."""
     return refused(site) or sums(site, "double_round")
+
+
+def transposed(site: Site) -> Arithmetic | str | None:
+    """As other convolutions; a 32-bit bias of 16-bit activations is read as if it had 64 bits."""
+    if has_narrow_bias(site) and bits(site) > 8:
+        return "a 32-bit bias with 16-bit activations is read as 64 bits"
+    return convolution(site)
 
 
 def linear(site: Site) -> Arithmetic | str | None:
@@ -58,12 +76,23 @@ def sliced(site: Site) -> Arithmetic | str | None:
     return "ignores ellipsis_mask and new_axis_mask" if "unread_masks" in site.node.attributes else None
 
 
+def lstm(site: Site) -> Arithmetic | str | None:
+    """Plain gates by tables; no other forms."""
+    block: Any = site.node.block
+    if block.coupled or block.peephole or block.projection or block.layer_norm:
+        return "coupled gates, peepholes, projections and layer norm are not supported"
+    return record("double_round", algorithm="table_gates")
+
+
 RULES: dict[str, Rule] = {
     "Conv1d": convolution,
     "Conv2d": convolution,
-    "ConvTranspose1d": convolution,
-    "ConvTranspose2d": convolution,
+    "ConvTranspose1d": transposed,
+    "ConvTranspose2d": transposed,
     "Linear": linear,
+    "Add": fixed("double_round", algorithm="aligned_sum"),
+    "Sub": fixed("double_round", algorithm="aligned_sum"),
+    "Abs": fixed("double_round", algorithm="rescaled_magnitude"),
     "Mul": fixed("double_round", algorithm="scaled_product"),
     "ReLU6": fixed(algorithm="clamp_codes"),
     "LeakyReLU": fixed("double_round", algorithm="two_slopes"),
@@ -74,9 +103,10 @@ RULES: dict[str, Rule] = {
     "Tanh": logistic,
     "ELU": fixed(algorithm="float_table"),
     "GELU": missing,
+    "Rsqrt": fixed("double_round", algorithm="newton"),
     "ReduceSum": fixed("double_round", algorithm="rescaled_sum"),
     "Softmax": softmax,
-    "LSTM": fixed("double_round", algorithm="table_gates"),
+    "LSTM": lstm,
     "SVDF": fixed("double_round scale_precision=float32", algorithm="any_state"),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.dialects import litert_opt
-from hwblocks.dialects.litert_ref import ACCUMULATOR_32, bits, record
+from hwblocks.dialects.litert_ref import ACCUMULATOR_32, bits, hybrid, is_hybrid, record
 from hwblocks.graph.dialect import Dialect, Rule
 from hwblocks.graph.site import Site, scalar_scale
 from hwblocks.numerics.accumulator import Accumulator
@@ -45,13 +45,27 @@ def layer(site: Site) -> Arithmetic | str | None:
     return record("float32", accumulator=ACCUMULATOR_32)
 
 
+def dynamic(site: Site) -> Arithmetic | str | None:
+    """Integer weights under float activations, by XNNPACK's own quantization; depthwise ones are not delegated."""
+    return hybrid(site) if litert_opt.is_depthwise(site) else record(algorithm="xnnpack_hybrid")
+
+
+def convolution(site: Site) -> Arithmetic | str | None:
+    """As other layers, or hybrid."""
+    if is_hybrid(site):
+        return dynamic(site)
+    return layer(site) if delegated(site) else litert_opt.convolution(site)
+
+
 def scale_step(site: Site) -> float:
     """scale(x) / scale(y)."""
     return scalar_scale(site.input(0).format) / scalar_scale(site.output.format)
 
 
 def converted(site: Site) -> Arithmetic | str | None:
-    """Multipliers of eight fraction bits."""
+    """Multipliers of eight fraction bits, where signs stay; parts of concatenations are not delegated."""
+    if site.input(0).format.signed != site.output.format.signed or site.node.attributes.get("operator"):
+        return litert_opt.rescale(site)
     return record("fixed multiplier_bits=8 scale_precision=float32", algorithm="rescale")
 
 
@@ -96,14 +110,18 @@ def quantize(site: Site) -> Arithmetic | str | None:
 
 def transposed(site: Site) -> Arithmetic | str | None:
     """As other layers; not where outputs beyond the kernel's reach are padded on."""
+    if is_hybrid(site):
+        return dynamic(site)
     extra: Any = site.node.block.output_padding  # type: ignore[attr-defined]
-    return litert_opt.transposed(site) if np.any(extra) else layer(site)
+    return layer(site) if delegated(site) and not np.any(extra) else litert_opt.transposed(site)
 
 
 def linear(site: Site) -> Arithmetic | str | None:
-    """As other layers; 4-bit weights in sums of 28 bits, where their rows fill whole bytes; not hybrid ones."""
+    """As other layers; 4-bit weights in sums of 28 bits, where their rows fill whole bytes."""
     x, w = site.input(0).format, site.input(1)
-    if not x.is_quantized or x.bits != 8 or site.output.format.bits != 8:
+    if is_hybrid(site):
+        return dynamic(site)
+    if x.bits != 8 or site.output.format.bits != 8:
         return litert_opt.linear(site)
     if w.format.bits == 4:  # the kernel holds weights and sums 16 times as large in 32 bits
         return record("float32", accumulator=ACCUMULATOR_28) if w.shape[-1] % 2 == 0 else litert_opt.linear(site)
@@ -121,10 +139,10 @@ RULES: dict[str, Rule] = {
     "Quantize": quantize,
     "Dequantize": lambda site: record(),
     "Rescale": within(2.0**-8, 2.0**7, converted, "Rescale"),
-    "Conv1d": otherwise(layer, "Conv1d"),
-    "Conv2d": otherwise(layer, "Conv2d"),
-    "ConvTranspose1d": otherwise(transposed, "ConvTranspose1d"),
-    "ConvTranspose2d": otherwise(transposed, "ConvTranspose2d"),
+    "Conv1d": convolution,
+    "Conv2d": convolution,
+    "ConvTranspose1d": transposed,
+    "ConvTranspose2d": transposed,
     "Linear": linear,
     "MatMul": matmul,
     "Add": otherwise(summed, "Add"),

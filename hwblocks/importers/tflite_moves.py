@@ -62,12 +62,13 @@ def concatenation(build: TfliteImporter, op: TfliteOperator) -> None:
 
 def rescaled(build: TfliteImporter, op: TfliteOperator, values: list[Value]) -> list[Value]:
     """Inputs brought to the output's format where they differ (older uint8 files)."""
-
     wanted = format_of(build.output_tensor(op))
     return [
         v
         if v.tensor.format == wanted or not wanted.is_quantized
-        else build.add(op, edges.Rescale(), [v], part=f"rescaled{i}", formats=[wanted])
+        else build.add(
+            op, edges.Rescale(), [v], part=f"rescaled{i}", formats=[wanted], attributes={"operator": op.name}
+        )
         for i, v in enumerate(values)
     ]
 

@@ -18,12 +18,13 @@ def with_states(
     """A block whose outputs after the first are the next values of these state inputs."""
     kept = [build.input(op, position) for position in states]
     first = build.output_tensor(op)
+    applied = isinstance(block, SVDF) and first.type == "float32"  # integer kernels leave the activation out
     names = build.builder.reserved([name_of(first), *(f"{value.name}.next" for value in kept)])
     build.add(
         op,
         block,
         inputs,
-        activation=str(op.options.get("fused_activation_function", "NONE")) if isinstance(block, SVDF) else "NONE",
+        activation=str(op.options.get("fused_activation_function", "NONE")) if applied else "NONE",
         formats=[format_of(first), *(value.tensor.format for value in kept)],
         names=names,
     )

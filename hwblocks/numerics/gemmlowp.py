@@ -18,6 +18,9 @@ EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 2
 ONE_THIRD, EXP_EIGHTH = 715827883, 1895147668
 NEWTON_A, NEWTON_B = 1515870810, -1010580540  # 48/17 and −32/17 in Q2.29
 ROOT_THREE_HALVES, ROOT_TWO = 402653184, 1518500250
+# log 2, √√½ and the coefficients of the logarithm's rational approximation in Q0.31
+LOG_TWO, FOURTH_ROOT_HALF = 1488522236, 1805811301
+LOG_NUMERATOR, LOG_DENOMINATOR, LOG_CONSTANT, LOG_LINEAR = 117049297, 127690142, 1057819769, 638450708
 
 
 def limits(bits: int) -> tuple[int, int]:
@@ -181,23 +184,54 @@ def reciprocal(x: Any, integer_bits: int) -> tuple[Array, Array]:
     return one_over_one_plus((np.asarray(x, np.int64) << h) - (1 << 31)), integer_bits - h
 
 
-def inverse_root(v: int) -> tuple[int, int]:
-    """(m, e) with 1 / √v ≈ m · 2**(e − 31), e ≤ 0, for an integer v.
+def inverse_root(v: Any) -> tuple[Array, Array]:
+    """(m, e) with 1 / √v ≈ m · 2**(e − 31), e ≤ 0, for integers v of at most 31 bits; of v ≤ 1 as if it were 1.
 
-    >>> inverse_root(65025)
+    >>> m, e = inverse_root(65025)
+    >>> int(m), int(e)
     (269488147, -5)
     """
-    if v <= 1:
-        return limits(32)[1], 0
-    shift = 11
-    while v >= 1 << 29:
-        v, shift = v // 4, shift + 1
-    pairs = (int(leading_zeros(np.int64(v))) - 1) // 2 - 1
-    shift, v = shift - pairs, v << (2 * pairs)
-    whole = v >> 1
-    half, x = shift_away(whole, 1), np.asarray(1 << 28)
+    v = np.asarray(v, np.int64)
+    whole, shift = np.maximum(v, 2), np.full(v.shape, 11)
+    while (large := whole >= 1 << 29).any():
+        whole, shift = np.where(large, whole // 4, whole), shift + large
+    pairs = (leading_zeros(whole) - 1) // 2 - 1
+    shift, whole = shift - pairs, (whole << (2 * pairs)) >> 1
+    half, x = shift_away(whole, 1), np.full(v.shape, 1 << 28)
     for _ in range(5):
         cube = rescale(high_product(high_product(x, x), x), 9, 3)
         x = rescale(high_product(np.int64(ROOT_THREE_HALVES), x) - high_product(half, cube), 6, 3)
-    root = int(high_product(x, ROOT_TWO))
-    return (root << -shift, 0) if shift < 0 else (root, -shift)
+    root = high_product(x, ROOT_TWO) << np.maximum(-shift, 0)
+    return np.where(v <= 1, limits(32)[1], root), np.where(v <= 1, 0, np.minimum(-shift, 0))
+
+
+def scaled_by_power(v: Any, n: Any) -> Array:
+    """v · 2**n: a saturating left shift, or a right shift with ties away from zero."""
+    n = np.asarray(n, np.int64)
+    return np.asarray(np.where(n >= 0, shift_left(v, np.maximum(n, 0)), shift_away(v, np.maximum(-n, 0))))
+
+
+def log_of_at_least_one(x: Any, k: int, out: int) -> Array:
+    """ln x in Q(out) for x ≥ 1 in Qk: x = z · 2**n with z near √√½, ln z by a rational function of z − √√½.
+
+    Two candidates of n are tried, one of them for x · √½, so that z stays in a narrow range.
+
+    >>> int(log_of_at_least_one(np.int64(1 << 20), 12, 5))  # ln 2
+    46516320
+    """
+    x = np.asarray(x, np.int64)
+    accumulator = out + 1
+    quarter = shift_away(1 << 29, accumulator)
+    zeros = leading_zeros(x)
+    near = shift_left(high_product(scaled_by_power(x, zeros - 1), ROOT_TWO), 1)
+    power = saturate(scaled_by_power(k - zeros, 31 - accumulator) + quarter, 32)
+    room = leading_zeros(high_product(x, ROOT_TWO)) - 1
+    other_power = saturate(scaled_by_power(k - room, 31 - accumulator) - quarter, 32)
+    r, power = np.minimum(near, scaled_by_power(x, room)), np.maximum(power, other_power)
+    p, q = half_sum(r, FOURTH_ROOT_HALF), wrap(2 * (r - FOURTH_ROOT_HALF))
+    square = high_product(q, q)
+    above = wrap(high_product(q, r) + high_product(high_product(q, square), LOG_NUMERATOR))
+    below = wrap(LOG_CONSTANT + q + high_product(LOG_DENOMINATOR, square))
+    below = wrap(high_product(p, below) + high_product(LOG_LINEAR, q))
+    quotient = high_product(shift_away(above, accumulator), one_over_one_plus(below))
+    return shift_left(wrap(high_product(power, LOG_TWO) + quotient), 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.numerics.gemmlowp import saturate
+from hwblocks.numerics.gemmlowp import saturate, wrap
 from hwblocks.numerics.rounding import Rounding, round_real
 
 Array = np.ndarray[Any, Any]
@@ -53,12 +53,12 @@ def midpoint_table(
 
 
 def interpolate(table: Array, x: Array) -> Array:
-    """The table at 16-bit codes: linear between entries, ties up."""
+    """The table at 16-bit codes: linear between entries, ties up; slope and result wrap at 16 bits, as C casts them."""
     x = np.asarray(x, np.int64)
     index, rest = (STEPS // 2) + (x >> REST), x & ((1 << REST) - 1)
     base = table[index]
-    slope = table[index + 1] - base
-    return np.asarray(base + ((slope * rest + (1 << (REST - 1))) >> REST))
+    slope = wrap(table[index + 1] - base, BITS)
+    return wrap(base + ((slope * rest + (1 << (REST - 1))) >> REST), BITS)
 
 
 @cache

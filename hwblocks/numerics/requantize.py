@@ -185,15 +185,15 @@ class Requantize:
             raise FormatError(f"requantize {self.scheme} has no multiplier for a step of an algorithm")
         return self.multiply_fixed(values, *self.multiplier(ratio))
 
-    def multiply_fixed(self, values: Any, m: int, shift: int) -> Array:
-        """Integers times a multiplier, then the right shift (negative: left), in the scheme's steps."""
+    def multiply_fixed(self, values: Any, m: Any, shift: Any) -> Array:
+        """Integers times a multiplier, then the right shift (negative: left), in the scheme's steps.
+
+        values, m, shift: integers or arrays that broadcast.
+        """
         if self.scheme in ("double_round", "double_round_up"):
-            high = high_product(wrap(values << max(-shift, 0)), m)
-            return (
-                shift_away(high, max(shift, 0))
-                if self.rounding is Rounding.HALF_AWAY
-                else shift_up(high, max(shift, 0))
-            )
+            left, right = np.maximum(np.negative(shift), 0), np.maximum(shift, 0)
+            high = high_product(wrap(np.asarray(values, np.int64) << left), m)
+            return shift_away(high, right) if self.rounding is Rounding.HALF_AWAY else shift_up(high, right)
         return np.asarray(round_shift(values * m, np.asarray(shift), self.rounding), dtype=np.int64)
 
     def _constants(self, x: float, w: float, y: float) -> tuple[int, int, float, int, int]:

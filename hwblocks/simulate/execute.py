@@ -50,7 +50,7 @@ def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
     result = block.compute(*wide)
     results = result if isinstance(result, tuple) else (result,)
     if site.node.clamp is not None:
-        results = tuple(np.clip(r, *site.node.clamp) for r in results)
+        results = (np.clip(results[0], *site.node.clamp), *results[1:])
     return tuple(np.asarray(r, dtype=t.format.dtype, order="C") for r, t in zip(results, site.outputs, strict=False))
 
 

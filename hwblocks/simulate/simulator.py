@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -326,9 +326,16 @@ def available_processors() -> int:
 
 def one_blas_thread() -> Any:
     """A context in which NumPy's BLAS uses one thread, so that float sums do not depend on the machine."""
-    from threadpoolctl import threadpool_limits
+    return loaded_libraries().limit(limits=1, user_api="blas")
 
-    return threadpool_limits(1, user_api="blas")
+
+@cache
+def loaded_libraries() -> Any:
+    """The libraries with thread pools, found once: looking for them takes longer than running a small graph."""
+    import numpy.linalg  # noqa: F401  (loads BLAS)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, str]]:

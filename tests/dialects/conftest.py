@@ -5,5 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-GENERATOR = ["operator_models.py", "operator_cases.py", "control_models.py", "control_cases.py", "loop_cases.py"]
+GENERATOR = [
+    *("operator_models.py", "operator_draws.py", "control_models.py"),
+    *(path.name for path in Path(__file__).parent.glob("*_cases.py")),
+]
 collect_ignore = [] if find_spec("ai_edge_litert") and find_spec("tflite_micro") else GENERATOR

@@ -27,6 +27,9 @@ RESOLVERS = {
 }
 
 
+FIRST_VERSIONS = {"BROADCAST_TO": 2}  # of operators that LiteRT does not know in version 1
+
+
 class RefusedError(Exception):
     """The runtime does not take the model."""
 
@@ -46,10 +49,17 @@ class T:
 
 @dataclass
 class Case:
-    """A model with its inputs."""
+    """A model of `outputs` outputs, its inputs, and those of later invokes, between which its state is kept."""
 
     data: bytes
     inputs: list = field(default_factory=list)
+    outputs: int = 1
+    later: list = field(default_factory=list)
+
+    @property
+    def invokes(self):
+        """The inputs of every invoke."""
+        return [self.inputs, *self.later]
 
 
 def packed(array, kind):
@@ -98,7 +108,7 @@ def model(operator, options, inputs, outputs, intermediates=()):
             setattr(op.builtinOptions, key, value)
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, operator)
-    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), FIRST_VERSIONS.get(operator, 1)
     made.operatorCodes, made.subgraphs = [code], [graph]
     graph.operators = [op]
     given = listed[: sum(t is not None for t in inputs)]
@@ -110,17 +120,21 @@ def model(operator, options, inputs, outputs, intermediates=()):
 
 
 def run(case, kernel_set):
-    """The outputs of a runtime. Errors: RefusedError."""
-    return run_tflm(case) if kernel_set == "tflm" else run_litert(case, RESOLVERS[kernel_set])
+    """Every invoke's outputs in a runtime, stacked: one array an output. Errors: RefusedError."""
+    made = run_tflm(case) if kernel_set == "tflm" else run_litert(case, RESOLVERS[kernel_set])
+    return [np.stack(arrays) for arrays in zip(*made)]
 
 
 def run_tflm(case):
     try:
-        interpreter = runtime.Interpreter.from_bytes(case.data, arena_size=1 << 20)
-        for position, array in enumerate(case.inputs):
-            interpreter.set_input(array, position)
-        interpreter.invoke()
-        return [np.array(interpreter.get_output(0))]
+        interpreter = runtime.Interpreter.from_bytes(case.data, arena_size=1 << 18)
+        made = []
+        for arrays in case.invokes:
+            for position, array in enumerate(arrays):
+                interpreter.set_input(array, position)
+            interpreter.invoke()
+            made.append([np.array(interpreter.get_output(i)) for i in range(case.outputs)])
+        return made
     except Exception as error:
         raise RefusedError(str(error)) from None
 
@@ -129,9 +143,12 @@ def run_litert(case, resolver):
     try:
         interpreter = Interpreter(model_content=case.data, experimental_op_resolver_type=resolver, num_threads=1)
         interpreter.allocate_tensors()
-        for detail, array in zip(interpreter.get_input_details(), case.inputs, strict=True):
-            interpreter.set_tensor(detail["index"], array)
-        interpreter.invoke()
-        return [np.array(interpreter.get_tensor(d["index"])) for d in interpreter.get_output_details()]
+        made = []
+        for arrays in case.invokes:
+            for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
+                interpreter.set_tensor(detail["index"], array)
+            interpreter.invoke()
+            made.append([np.array(interpreter.get_tensor(d["index"])) for d in interpreter.get_output_details()])
+        return made
     except Exception as error:
         raise RefusedError(str(error)) from None
