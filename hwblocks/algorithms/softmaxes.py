@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.algorithms.curves import exp32
 from hwblocks.algorithms.rescaling import scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
@@ -57,7 +58,7 @@ def float_softmax(site: Site, x: Array) -> Array:
     """Powers from a float32 table of 256 entries, summed in index order, y = half_away(t / (Σ · sy)) + zy."""
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
     scale = -(np.float32(scale_of(site, 0)) * np.float32(beta_of(site)))
-    table = np.exp(scale * np.arange(256, dtype=np.float32))
+    table = exp32(scale * np.arange(256, dtype=np.float32))
     powers = np.moveaxis(table[-rows_below(site, x)], axis, -1)
     total = np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:]
     inverse = np.float32(1) / (total * np.float32(scalar_scale(y)))
@@ -121,7 +122,7 @@ def float_log_softmax(site: Site, x: Array) -> Array:
     scale, target = np.float32(scale_of(site, 0)), np.float32(scalar_scale(y))
     codes = np.moveaxis(x.astype(np.int64), axis, -1)
     top = codes.max(axis=-1, keepdims=True)
-    powers = np.exp(-scale * np.arange(256, dtype=np.float32))[top - codes]
+    powers = exp32(-scale * np.arange(256, dtype=np.float32))[top - codes]
     log = np.log(np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:])
     offset = (scale * top.astype(np.float32) + log) / target
     made = np.rint(scale / target * codes.astype(np.float32) - offset).astype(np.int64) + scalar_zero_point(y)

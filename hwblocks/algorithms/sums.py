@@ -81,11 +81,12 @@ def scaled_product(site: Site, a: Array, b: Array) -> Array:
 
 @algorithm("aligned_square", "SquaredDifference")
 def squared_difference(site: Site, a: Array, b: Array) -> Array:
-    """Both operands brought to one scale with 7 bits to spare, subtracted, squared, and requantized."""
+    """Both operands brought to one scale with 7 bits (16-bit: none) to spare, subtracted, squared, and requantized."""
     record, y = requantization(site), site.output.format
-    first, second, top = aligned(site, record, LEFT_SHIFT_SQUARE, a, b)
+    left = 0 if site.input(0).format.bits > 8 else LEFT_SHIFT_SQUARE
+    first, second, top = aligned(site, record, left, a, b)
     difference = first - second
-    ratio = record.ratio(top, top, (1 << (2 * LEFT_SHIFT_SQUARE)) * scalar_scale(y))
+    ratio = record.ratio(top, top, (1 << (2 * left)) * scalar_scale(y))
     return record.multiply(difference * difference, ratio) + scalar_zero_point(y)
 
 
