@@ -38,7 +38,6 @@ TYPES = {  # activations, weights
     "float32": ("float32", "float32"),
     "grouped32": ("float32", "float32"),
     "hybrid": ("float32", "int8"),
-    "hybrid int4": ("float32", "int4"),
     "grouped hybrid": ("float32", "int8"),
     "asymmetric": ("float32", "int8"),
 }
