@@ -23,6 +23,11 @@ ERFC = np.frompyfunc(math.erfc, 1, 1)
 CURVES = ("Sigmoid", "Tanh", "ELU", "GELU", "Exp", "Log", "Rsqrt", "SiLU")
 
 
+def exp32(x: Array) -> Array:
+    """e**x of float32 correctly rounded, as C libraries' expf all but always is."""
+    return np.asarray(np.exp(x.astype(np.float64)).astype(np.float32))
+
+
 def float_function(block: Any) -> Any:
     """The block's function evaluated in float32."""
     name = type(block).__name__
@@ -31,7 +36,7 @@ def float_function(block: Any) -> Any:
         "Sigmoid": lambda x: one / (one + np.exp(-x)),
         "Tanh": np.tanh,
         "ELU": lambda x: np.where(x < 0, np.expm1(x), x),
-        "Exp": np.exp,
+        "Exp": exp32,
         "GELU": tanh_gelu if getattr(block, "approximate", "") == "tanh" else erfc_gelu,
     }
     return known.get(name, lambda x: block.function(x.astype(np.float64)).astype(np.float32))

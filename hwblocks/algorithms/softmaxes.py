@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.algorithms.curves import exp32
 from hwblocks.algorithms.rescaling import scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
@@ -92,7 +93,7 @@ def fixed_softmax(site: Site, x: Array) -> Array:
 def float_powers(site: Site) -> Array:
     """e**−d in float32 for d = 0 … 255."""
     scale = -(np.float32(scale_of(site, 0)) * np.float32(beta_of(site)))
-    return np.asarray(np.exp(scale * np.arange(256, dtype=np.float32)))
+    return np.asarray(exp32(scale * np.arange(256, dtype=np.float32)))
 
 
 def float_softmax_call(site: Site) -> Any:
@@ -185,7 +186,7 @@ def float_log_softmax(site: Site, x: Array) -> Array:
     scale, target = np.float32(scale_of(site, 0)), np.float32(scalar_scale(y))
     codes = np.moveaxis(x.astype(np.int64), axis, -1)
     top = codes.max(axis=-1, keepdims=True)
-    powers = np.exp(-scale * np.arange(256, dtype=np.float32))[top - codes]
+    powers = exp32(-scale * np.arange(256, dtype=np.float32))[top - codes]
     log = np.log(np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:])
     offset = (scale * top.astype(np.float32) + log) / target
     made = np.rint(scale / target * codes.astype(np.float32) - offset).astype(np.int64) + scalar_zero_point(y)

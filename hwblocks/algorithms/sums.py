@@ -127,9 +127,14 @@ def scaled_product(site: Site, a: Array, b: Array) -> Array:
     return record.multiply(centred(site, 0, a) * centred(site, 1, b), ratio) + scalar_zero_point(y)
 
 
+def square_bits(site: Site) -> int:
+    """Bits to spare in an aligned difference that will be squared."""
+    return 0 if site.input(0).format.bits > 8 else LEFT_SHIFT_SQUARE
+
+
 def aligned_square_call(site: Site) -> Any:
     """Both operands aligned by tables, their difference squared, and cast."""
-    record, left = requantization(site), LEFT_SHIFT_SQUARE
+    record, left = requantization(site), square_bits(site)
     if reason := unserved(site):
         return reason
     first = operand(site, 0, lambda codes: aligned(site, record, left, 0, codes))
@@ -140,11 +145,11 @@ def aligned_square_call(site: Site) -> Any:
 
 @algorithm("aligned_square", "SquaredDifference", kernel=aligned_square_call)
 def squared_difference(site: Site, a: Array, b: Array) -> Array:
-    """Both operands brought to one scale with 7 bits to spare, subtracted, squared, and requantized."""
+    """Both operands brought to one scale with 7 bits (16-bit: none) to spare, subtracted, squared, and requantized."""
     record, y = requantization(site), site.output.format
-    top = top_scale(site, record)
-    difference = aligned(site, record, LEFT_SHIFT_SQUARE, 0, a) - aligned(site, record, LEFT_SHIFT_SQUARE, 1, b)
-    ratio = record.ratio(top, top, (1 << (2 * LEFT_SHIFT_SQUARE)) * scalar_scale(y))
+    left, top = square_bits(site), top_scale(site, record)
+    difference = aligned(site, record, left, 0, a) - aligned(site, record, left, 1, b)
+    ratio = record.ratio(top, top, (1 << (2 * left)) * scalar_scale(y))
     return record.multiply(difference * difference, ratio) + scalar_zero_point(y)
 
 

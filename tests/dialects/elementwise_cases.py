@@ -266,7 +266,9 @@ ELEMENTWISE_FAMILIES = {
     "sub": of_kinds(binary("SUB", "SubOptions"), *FOUR) | {"power": power_scales("SUB", "SubOptions")},
     "mul": of_kinds(binary("MUL", "MulOptions"), *FOUR),
     "div": of_kinds(divided, "int8", "uint8", "float32"),
-    "squared_difference": of_kinds(binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions"), "int8", "float32"),
+    "squared_difference": of_kinds(
+        binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions"), "int8", "int16", "float32"
+    ),
     "maximum": of_kinds(same_format("MAXIMUM", "MaximumMinimumOptions"), *FOUR),
     "minimum": of_kinds(same_format("MINIMUM", "MaximumMinimumOptions"), *FOUR),
     "relu": of_kinds(unary("RELU"), *FOUR),

@@ -33,6 +33,8 @@ TYPES = {  # activations, weights
     "int16": ("int16", "int8"),
     "grouped16": ("int16", "int8"),
     "narrow": ("int16", "int8"),
+    "grouped uint8": ("uint8", "uint8"),
+    "grouped int4": ("int8", "int4"),
     "float32": ("float32", "float32"),
     "grouped32": ("float32", "float32"),
     "hybrid": ("float32", "int8"),
@@ -43,8 +45,8 @@ TYPES = {  # activations, weights
 
 def layer_weights(rng, kind, shape, axis, share=0.8):
     """Weights, per channel with this share; 8-bit unsigned ones have one scale and any zero point."""
-    w = weights(rng, shape, axis, TYPES[kind][1], kind != "uint8" and rng.random() < share)
-    w.zero = int(rng.integers(0, 256)) if kind == "uint8" else 0
+    w = weights(rng, shape, axis, TYPES[kind][1], "uint8" not in kind and rng.random() < share)
+    w.zero = int(rng.integers(0, 256)) if "uint8" in kind else 0
     return w
 
 
@@ -78,7 +80,9 @@ def conv2d(kind):
         w = layer_weights(rng, kind, (outputs, *kernel, inner), 0, 1.0 if kind == "grouped hybrid" else 0.8)
         shape = (x.shape[0], *out_sizes(given, kernel, stride, dilation, padding), outputs)
         y = layer_output(rng, shape, x, w, inner * kernel[0] * kernel[1])
-        options = windowed(stride, dilation, padding) | bias_type(kind) | {"fusedActivationFunction": fused(rng)}
+        options = (
+            windowed(stride, dilation, padding) | bias_type(kind) | {"fusedActivationFunction": fused(rng, x.type)}
+        )
         b = layer_bias(rng, kind, x, w, y)
         listed = [x, w] if kind == "bare" else [x, w, b]
         return Case(model("CONV_2D", ("Conv2DOptions", options), listed, [y]), data(rng, x))
@@ -98,7 +102,7 @@ def depthwise_conv2d(kind):
         shape = (x.shape[0], *out_sizes(given, kernel, stride, dilation, padding), outputs)
         y = layer_output(rng, shape, x, w, kernel[0] * kernel[1])
         options = windowed(stride, dilation, padding)
-        options |= {"depthMultiplier": multiplier, "fusedActivationFunction": fused(rng)}
+        options |= {"depthMultiplier": multiplier, "fusedActivationFunction": fused(rng, x.type)}
         b = layer_bias(rng, kind, x, w, y)  # TFLite-Micro crashes without one
         return Case(model("DEPTHWISE_CONV_2D", ("DepthwiseConv2DOptions", options), [x, w, b], [y]), data(rng, x))
 
@@ -114,7 +118,7 @@ def fully_connected(kind):
         x = activation(rng, shape, TYPES[kind][0])
         w = layer_weights(rng, kind, (outputs, inner), 0, {"int4": 0.0, "int4 rows": 1.0}.get(kind, 0.5))
         y = layer_output(rng, (*shape[:-1], outputs), x, w, inner)
-        options = {"fusedActivationFunction": fused(rng), "keepNumDims": keep} | bias_type(kind)
+        options = {"fusedActivationFunction": fused(rng, x.type), "keepNumDims": keep} | bias_type(kind)
         options["asymmetricQuantizeInputs"] = kind == "asymmetric"
         b = layer_bias(rng, kind, x, w, y) if rng.random() < 0.8 or kind == "narrow" else None
         return Case(model("FULLY_CONNECTED", ("FullyConnectedOptions", options), [x, w, b], [y]), data(rng, x))
@@ -169,6 +173,8 @@ CONVOLUTIONS = (
     "uint8",
     "int16",
     "grouped16",
+    "grouped uint8",
+    "grouped int4",
     "narrow",
     "float32",
     "grouped32",

@@ -22,10 +22,11 @@ def each(dialects, *kinds):
 LACKING = {family: each(TFLM, "uint8") for family in FAMILIES if "uint8" in FAMILIES[family] and family not in UNSIGNED}
 FEATURES = ("coupled", "peephole", "projection", "projection bias", "layer norm", "any", "float32 any")
 for _family, _kinds in {
-    "conv2d": each(TFLM, "hybrid", "grouped hybrid") | each(LITERT, "bare"),
+    "conv2d": each(TFLM, "hybrid", "grouped hybrid", "grouped uint8") | each(LITERT, "bare"),
     "depthwise_conv2d": each(TFLM, "hybrid"),
     "fully_connected": each(TFLM, "hybrid", "asymmetric", "int4 rows"),
     "transpose_conv": each(TFLM, "hybrid"),
+    "squared_difference": each(LITERT, "int16"),
     "relu_n1_to_1": each(TFLM, "int8", "float32"),
     "elu": each(("litert-ref",), "int8", "float32"),
     "gelu": each(TFLM, "int8", "int16", "float32"),

@@ -128,3 +128,15 @@ def test_edge_rules():
     for text in ("divide", "reciprocal half_away", "inside", "half_away affine"):
         assert EdgeRule.parse(str(EdgeRule.parse(text))) == EdgeRule.parse(text)
     np.testing.assert_array_equal(EdgeRule().reals(np.array([3], np.int8), int8), np.float32([2.0]))
+
+
+def test_logarithms_are_those_of_the_reals():
+    x = np.unique(np.concatenate([(1 << 19) + np.arange(2000), np.geomspace(1 << 19, (1 << 31) - 1, 5000).astype(int)]))
+    made = gemmlowp.log_of_at_least_one(x, 12, 5) / 2.0**26
+    assert np.abs(made - np.log(x / 2.0**19)).max() < 1e-7
+
+
+def test_inverse_roots_of_arrays_are_the_vectors_of_the_specification():
+    m, e = gemmlowp.inverse_root(np.array([[0, 1, 2], [100, 65025, 1 << 30]]))
+    np.testing.assert_array_equal(m, [[2147483647, 2147483647, 1518498372], [214748363, 269488147, 268435457]])
+    np.testing.assert_array_equal(e, [[0, 0, 0], [0, -5, -12]])
