@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,6 +118,10 @@ class TfliteImporter:
 
     def started(self, variable: Variable, shape: Sequence[int], format: Format, source_name: str) -> Value:
         """The state of a variable, made now; it starts from its zero point unless the file initialises it."""
+        if math.prod(shape) > LARGEST_FOLDED:
+            raise UnsupportedOperatorError(
+                f"variable {variable.name!r} of shape {tuple(shape)} is too large to be kept"
+            )
         if variable.initial is None:
             zero = format.zero_point if format.is_quantized else 0
             variable.initial = np.full(shape, zero, format.dtype)
@@ -171,6 +176,9 @@ class TfliteImporter:
             **node,
         )
         made = self._folded(made)
+        if made.tensor.value is None:
+            for name in names:
+                check_made(self.builder.tensors[name])
         for index, name in zip(op.outputs if not part else (), names, strict=False):
             tensor = self.builder.tensors[name]
             self.builder.tensors[name] = tensor.replace(source_name=self.tensor(index).name)
@@ -246,6 +254,16 @@ def fused(op: TfliteOperator) -> str:
     return str(op.options.get("fused_activation_function", "NONE"))
 
 
+def check_made(tensor: Tensor) -> None:
+    """Errors: UnsupportedOperatorError for a run-time tensor without elements, or with several scales."""
+    if 0 in tensor.shape:
+        raise UnsupportedOperatorError(f"tensor {tensor.name!r} of shape {tensor.shape} holds no elements at run time")
+    if isinstance(tensor.format.scale, tuple):
+        raise UnsupportedOperatorError(
+            f"tensor {tensor.name!r} of a run has {len(tensor.format.scale)} scales; only constants have several"
+        )
+
+
 def where(op: TfliteOperator) -> str:
     """How messages name an operator."""
     return f"{op.name} (operator {op.index})"
@@ -271,6 +289,8 @@ def format_of(tensor: TfliteTensor) -> Format:
     bits, signed = INTEGER_BITS[tensor.type], not tensor.type.startswith("u")
     if not tensor.scale:
         return Format(kind="raw", bits=bits, signed=signed)
+    if not signed and bits > 8:
+        raise UnsupportedOperatorError(f"tensor {tensor.name!r} holds {tensor.type} with a scale, as no runtime does")
     if len(tensor.scale) == 1:
         return Format(bits=bits, signed=signed, scale=tensor.scale[0], zero_point=tensor.zero_point[0])
     zero: Any = tensor.zero_point if any(tensor.zero_point) else 0
