@@ -41,6 +41,7 @@ class Variable:
     name: str
     initial: Array | None = None
     initialised: bool = False  # by CALL_ONCE
+    restarts: bool = False  # with every run of the loop or branch that it is in
     state: Value | None = None
     current: Value | None = None
 
@@ -111,10 +112,18 @@ class TfliteImporter:
         return values[index]
 
     def state(self, tensor: TfliteTensor) -> Value:
-        """A state tensor, starting from its zero point."""
-        variable = Variable(name_of(tensor))
-        self.variables[f"tensor {self.scope.subgraph.name}/{tensor.index}/{tensor.name}"] = variable
+        """A state tensor, starting from its zero point.
+
+        In a body it starts anew with each WHILE or IF, as in LiteRT, which gives the body's memory back in between.
+        """
+        variable = Variable(name_of(tensor), restarts=self.depth > 0)
+        self.keep(tensor.index, variable)
         return self.started(variable, tensor.shape, format_of(tensor), tensor.name)
+
+    def keep(self, tensor: int, variable: Variable) -> None:
+        """A tensor of this subgraph keeps its value, also from one call of the subgraph to the next."""
+        subgraph = self.model.subgraphs.index(self.scope.subgraph)
+        self.variables[f"subgraph {subgraph} tensor {tensor}"] = variable
 
     def started(self, variable: Variable, shape: Sequence[int], format: Format, source_name: str) -> Value:
         """The state of a variable, made now; it starts from its zero point unless the file initialises it."""

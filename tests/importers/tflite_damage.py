@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from hwblocks.errors import HwblocksError
+from hwblocks.importers.from_tflite import import_tflite
+from hwblocks.importers.tflite_file import read_tflite
+
 Operator = schema.BuiltinOperator
+LARGEST = 2**31 - 1
 
 
 def tensor(model, name, shape, kind="INT8", data=None, scale=(0.1,), zero=(0,), dimension=0):
@@ -74,3 +81,19 @@ def packed(model):
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def load(data):
+    return import_tflite(read_tflite(bytes(data), "x.tflite"), "x")
+
+
+def refused(data):
+    """The error of a file, or None; nothing else may be raised, and it must not take long."""
+    start = time.perf_counter()
+    try:
+        load(data)
+    except HwblocksError as error:
+        return error
+    finally:
+        assert time.perf_counter() - start < 5
+    return None
