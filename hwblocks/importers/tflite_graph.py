@@ -22,6 +22,7 @@ from hwblocks.simulate.execute import run_node
 Array = np.ndarray[Any, Any]
 
 DEEPEST = 16  # calls of subgraphs within each other
+LARGEST_MADE = 1 << 31  # elements of a tensor at run time
 LARGEST_FOLDED = 1 << 26  # elements; nodes of constants that make more are left for run time
 ACTIVATIONS: dict[str, tuple[float, float]] = {
     "RELU": (0.0, np.inf),
@@ -264,9 +265,11 @@ def fused(op: TfliteOperator) -> str:
 
 
 def check_made(tensor: Tensor) -> None:
-    """Errors: UnsupportedOperatorError for a run-time tensor without elements, or with several scales."""
+    """Errors: UnsupportedOperatorError for a tensor of a run that is empty, too large, or has several scales."""
     if 0 in tensor.shape:
         raise UnsupportedOperatorError(f"tensor {tensor.name!r} of shape {tensor.shape} holds no elements at run time")
+    if tensor.elements > LARGEST_MADE:
+        raise UnsupportedOperatorError(f"tensor {tensor.name!r} of shape {tensor.shape} is too large for a run")
     if isinstance(tensor.format.scale, tuple):
         raise UnsupportedOperatorError(
             f"tensor {tensor.name!r} of a run has {len(tensor.format.scale)} scales; only constants have several"

@@ -165,6 +165,13 @@ def test_buffers_too_small_and_too_large(size):
         load(damage.packed(model))
 
 
+def damaged(name, shape):
+    """The model with another shape of one tensor."""
+    model = damage.layer()
+    parts(model)[1][name].shape = shape
+    return model
+
+
 def test_shapes_whose_product_overflows():
     model = damage.layer()
     _, tensors, _ = parts(model)
@@ -172,6 +179,8 @@ def test_shapes_whose_product_overflows():
     tensors["w"].shape = [1 << 30, 1 << 30, 1 << 4]  # 2⁶⁴ elements: 0 in 64 bits
     with pytest.raises(FileFormatError, match="needs 18446744073709551616 bytes, its buffer holds 12"):
         load(damage.packed(model))
+    with pytest.raises(UnsupportedOperatorError, match="tensor 'x' of shape .* is too large for a run"):
+        load(damage.packed(damaged("x", [1 << 30, 1 << 30, 1 << 4])))
     tensors["w"].shape = [3, -4]
     with pytest.raises(FileFormatError, match=r"tensor 'w' has shape \[3, -4\]"):
         load(damage.packed(model))
