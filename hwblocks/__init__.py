@@ -19,6 +19,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.graph.tensor": ("Tensor",),
     "hwblocks.graph.node": ("Node",),
     "hwblocks.graph.block": ("Block", "Accumulate", "Move", "Pointwise", "Algorithm"),
+    "hwblocks.graph.control": ("Control",),
     "hwblocks.graph.work": ("Work",),
     "hwblocks.graph.memory": ("plan_memory",),
     "hwblocks.numerics.formats": ("Format",),

@@ -137,6 +137,7 @@ from hwblocks.graph.block import Move as Move
 from hwblocks.graph.block import Pointwise as Pointwise
 from hwblocks.graph.builder import GraphBuilder as GraphBuilder
 from hwblocks.graph.builder import Sequential as Sequential
+from hwblocks.graph.control import Control as Control
 from hwblocks.graph.dialect import Dialect as Dialect
 from hwblocks.graph.graph import Graph as Graph
 from hwblocks.graph.io import save as save

@@ -15,7 +15,7 @@ from hwblocks.graph.graph import Graph
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape, Tensor
 
-MAX_ITERATIONS = 1_000_000
+MAX_ITERATIONS = 100_000  # at most some ten seconds
 
 
 def checked_shapes(block: Control, name: str, body: Graph, shapes: Sequence[Shape]) -> tuple[Shape, ...]:

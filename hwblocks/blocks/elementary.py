@@ -95,8 +95,8 @@ class Pair(Algorithm, abstract=True):
         return Work(divisions=made, requants=made)
 
     def no_zero(self, b: Array) -> None:
-        """Errors: SimulationError when an integer divisor is 0."""
-        if b.dtype.kind != "f" and (b == 0).any():
+        """Errors: SimulationError when a divisor is 0."""
+        if (b == 0).any():
             raise SimulationError(f"{type(self).__name__}: a divisor is 0")
 
 
@@ -133,12 +133,14 @@ class FloorDiv(Pair):
 
 @dataclass(frozen=True)
 class FloorMod(Pair):
-    """y = a − ⌊a / b⌋ · b, which has the sign of b. Source: TFLite FLOOR_MOD.
+    """y = a − ⌊a / b⌋ · b, which has the sign of b; NaN for floats where b is 0. Source: TFLite FLOOR_MOD.
 
     >>> FloorMod()(np.array([7.0, -7.0]), np.array(4.0))
     array([3., 1.])
     """
 
     def compute(self, a: Array, b: Array) -> Array:
-        self.no_zero(b)
-        return np.asarray(a % b)
+        if b.dtype.kind != "f":
+            self.no_zero(b)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(a % b)

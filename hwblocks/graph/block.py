@@ -6,6 +6,7 @@ the formula, the work, the quantization rule and, where C can do it, a descripti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -243,7 +244,7 @@ class Algorithm(Block, abstract=True):
 
 def size(shape: Shape) -> int:
     """Number of elements of a shape."""
-    return int(np.prod(shape, dtype=np.int64))
+    return math.prod(shape)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class GraphBuilder:
 
     def state(self, name: str, initial: Any, format: Format = FLOAT32, **more: Any) -> Value:
         """A value kept from sample to sample, starting from these codes; `becomes` says what it is next."""
-        codes = np.ascontiguousarray(initial, dtype=format.dtype)
+        codes = np.array(initial, dtype=format.dtype, order="C")
         tensor = self.fresh(name)
         self.tensors[tensor] = Tensor(tensor, codes.shape, format, **more)
         self.states[tensor] = State(name, tensor, tensor, codes)

@@ -55,6 +55,7 @@ class Graph:
         for name, tensor in self.tensors.items():
             if tensor.name != name:
                 raise GraphError(f"graph {self.name!r}: tensor {tensor.name!r} is stored under the name {name!r}")
+            self._check_scales(tensor)
         for name in (*self.sources, *self.sinks):
             if name not in self.tensors:
                 raise GraphError(f"graph {self.name!r}: input or output {name!r} is not one of its tensors")
@@ -62,6 +63,16 @@ class Graph:
             raise GraphError(f"graph {self.name!r}: an input or state is listed twice: {self.sources}")
         for state in self.states:
             self._check_state(state)
+
+    def _check_scales(self, tensor: Tensor) -> None:
+        format, axis = tensor.format, tensor.format.axis
+        if axis is None or format.group or not isinstance(format.scale, tuple):
+            return
+        if not -len(tensor.shape) <= axis < len(tensor.shape) or tensor.shape[axis] != len(format.scale):
+            raise GraphError(
+                f"graph {self.name!r}: tensor {tensor.name!r} of shape {tensor.shape} has {len(format.scale)} scales "
+                f"along axis {axis}; one for each of its channels is needed"
+            )
 
     def _check_state(self, state: State) -> None:
         kept, made = self.tensors[state.tensor], self.tensors[state.next]

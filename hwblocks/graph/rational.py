@@ -30,8 +30,10 @@ def real_fractions(codes: Array, format: Format) -> Array:
 def exact_rational(block: Block, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
     """(codes, saturated mask): block.compute on exact real values, rounded and limited once.
 
-    Errors: SimulationError when an input is not quantized.
+    Errors: SimulationError when an input or the output is not quantized.
     """
+    if not site.output.format.is_quantized:
+        raise SimulationError(f"{site.where}: output {site.output.name!r} is {site.output.format.name}, not quantized")
     for tensor in site.present:
         if not tensor.format.is_quantized:
             raise SimulationError(f"{site.where}: input {tensor.name!r} is {tensor.format.name}, not quantized")

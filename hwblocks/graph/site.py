@@ -145,6 +145,8 @@ def accumulate_epilogue(
     The accumulator counts in units of scale(x)·scale(w[channel]); `channels` is the size of its last axis.
     """
     output = site.output.format
+    if not output.is_quantized:
+        raise SimulationError(f"{site.where}: output {site.output.name!r} is {output.name}, not quantized")
     if requantize is None:
         stated = site.arithmetic.tail if tail_start(site, channels) == 0 else site.arithmetic.requantize
         requantize = stated or Requantize.preset("exact")

@@ -181,7 +181,7 @@ def _import_node(node: OnnxNode, importer: Importer) -> None:
             return
         RULES[node.op].build(importer, node)
     except HwblocksError as error:
-        if node.name in error.message:
+        if repr(node.name) in error.message:
             raise
         raise type(error)(f"{node.where}: {error.message}") from None
     except (IndexError, KeyError, ValueError, TypeError, np.exceptions.AxisError) as error:

@@ -8,9 +8,11 @@ from hwblocks.dialects import dialect
 from hwblocks.errors import (
     DialectError,
     FileFormatError,
+    FormatError,
     GraphError,
     HwblocksError,
     ShapeError,
+    SimulationError,
     UnsupportedOperatorError,
 )
 from hwblocks.graph.builder import Value
@@ -21,7 +23,7 @@ from hwblocks.importers.tflite_bodies import BODIES, check_calls
 from hwblocks.importers.tflite_control import CONTROL
 from hwblocks.importers.tflite_elements import ELEMENTS
 from hwblocks.importers.tflite_file import TfliteModel, TfliteOperator, read_tflite
-from hwblocks.importers.tflite_graph import TfliteImporter, format_of, name_of, where
+from hwblocks.importers.tflite_graph import TfliteImporter, check_made, format_of, name_of, where
 from hwblocks.importers.tflite_layers import LAYERS
 from hwblocks.importers.tflite_moves import MOVES
 from hwblocks.importers.tflite_picks import PICKS
@@ -29,6 +31,7 @@ from hwblocks.importers.tflite_recurrent import RECURRENT
 from hwblocks.importers.tflite_versions import check_versions
 
 RULES = {**LAYERS, **MOVES, **PICKS, **ELEMENTS, **RECURRENT, **CONTROL, **BODIES}
+WITHOUT_OUTPUTS = ("ASSIGN_VARIABLE", "CALL_ONCE", "IF", "WHILE")
 DIALECTS = ("tflm", "litert-ref", "litert-opt")  # the default: the first that takes every node
 
 
@@ -56,6 +59,7 @@ def import_tflite(model: TfliteModel, name: str) -> Graph:
     for index in main.inputs:
         tensor = main.tensors[index]
         value = build.builder.input(name_of(tensor), tensor.shape, format_of(tensor), source_name=tensor.name)
+        check_made(value.tensor)
         build.scope.values[index] = value
     for op in main.operators:
         run_rule(build, op)
@@ -79,13 +83,17 @@ def check_supported(model: TfliteModel) -> None:
 
 def run_rule(build: TfliteImporter, op: TfliteOperator) -> None:
     """Import one operator; messages name it."""
+    if not op.outputs and op.name not in WITHOUT_OUTPUTS:
+        raise FileFormatError(f"{where(op)}: has no output")
     try:
         RULES[op.name](build, op)
-    except (UnsupportedOperatorError, DialectError):
+    except (UnsupportedOperatorError, DialectError, FileFormatError):
         raise
-    except (GraphError, ShapeError) as error:
+    except (GraphError, ShapeError, FormatError, SimulationError) as error:
         raise type(error)(f"{where(op)}: {error.message}") from None
-    except (KeyError, IndexError, ValueError, TypeError) as error:
+    except KeyError as error:
+        raise FileFormatError(f"{where(op)}: states no option {error}") from None
+    except (LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError) as error:
         raise FileFormatError(f"{where(op)}: its inputs or options do not make sense ({error!r})") from None
 
 

@@ -50,6 +50,8 @@ def format_of(
         return Format(bits=bits, signed=signed, scale=float(scales.ravel()[0]), zero_point=int(zeros.ravel()[0]))
     if scales.ndim != 1:
         raise GraphError(f"scales of shape {scales.shape}: one for all or one per channel is supported, not blocks")
+    if zeros.size not in (1, scales.size):
+        raise GraphError(f"{scales.size} scales but {zeros.size} zero points; one for each is needed")
     points = np.broadcast_to(zeros.astype(np.int64), scales.shape).tolist()
     zero_point: Any = tuple(points) if any(points) else 0
     return Format(bits=bits, signed=signed, scale=tuple(scales.tolist()), zero_point=zero_point, axis=axis)
@@ -64,6 +66,14 @@ def edge_axis(build: Importer, node: OnnxNode, layout: str) -> int:
     axis = int(node.attribute("axis", 1))
     axis = axis % rank if rank and -rank <= axis < rank else 0
     return axis_in_last(axis, rank) if layout == LAST else axis
+
+
+def check_codes(format: Format, bits: int, signed: bool) -> Format:
+    """The format. Errors: GraphError when the zero point is of another type than the codes."""
+    if (format.bits, format.signed) != (bits, signed):
+        codes, zero = (f"{'' if s else 'u'}int{b}" for b, s in ((bits, signed), (format.bits, format.signed)))
+        raise GraphError(f"the codes are {codes} but the zero point is {zero}; both need one type")
+    return format
 
 
 def standing(build: Importer, name: str) -> str:
@@ -91,8 +101,11 @@ def quantize_linear(build: Importer, node: OnnxNode) -> None:
 
 def dequantize_linear(build: Importer, node: OnnxNode) -> None:
     layout = standing(build, node.inputs[0])
-    kind = build.value(node.inputs[0], layout).tensor.format.dtype.name
+    codes = build.value(node.inputs[0], layout).tensor.format
+    kind = codes.dtype.name
     format = format_of(build, node, node.inputs[1], node.input(2), edge_axis(build, node, layout), kind)
+    if not codes.is_float:
+        check_codes(format, codes.bits, codes.signed)
     x = build.quantized(node.inputs[0], format, layout)
     build.add(node, edges.Dequantize(), [x], layout, formats=(FLOAT32,))
 
@@ -107,6 +120,7 @@ def derive(build: Importer, node: OnnxNode) -> bool:
         axis = int(node.attribute("axis", 1))
         axis = axis % array.ndim if array.ndim and -array.ndim <= axis < array.ndim else 0
         format = format_of(build, node, node.inputs[1], node.input(2), axis, array.dtype.name)
+        check_codes(format, *SUB_BYTES.get(array.dtype.name, (8 * array.dtype.itemsize, array.dtype.kind == "i")))
         stored = array.astype(format.dtype)
         build.derived[node.outputs[0]] = Derived(edges.Dequantize(), (stored,), (format,), node)
         return True

@@ -113,6 +113,9 @@ def carried_variables(build: TfliteImporter, bodies: Sequence[Body]) -> dict[str
     for body in bodies:
         for key, inner in body.touched.items():
             assert inner.state is not None
+            if inner.restarts:
+                carried[key] = build.builder.constant(inner.name, inner.initial, inner.state.tensor.format)
+                continue
             outer = build.variable_of(key, inner)
             carried[key] = build.current(outer, inner.state.tensor)
     return carried
@@ -125,7 +128,10 @@ def add_control(
     values: Sequence[Value],
     carried: Mapping[str, Value],
 ) -> None:
-    """The node; its extra outputs become the variables' values. Resource outputs stay names of variables."""
+    """The node; its extra outputs become the variables' values. Resource outputs stay names of variables.
+
+    What starts anew with each run is no variable here.
+    """
     results = [i for i in op.outputs if i >= 0 and build.tensor(i).type != "resource"]
     tensors = [build.tensor(i) for i in results]
     names = build.builder.reserved([*(name_of(t) for t in tensors), *(f"{v.name}.next" for v in carried.values())])
@@ -143,7 +149,8 @@ def add_control(
         build.builder.tensors[name] = build.builder.tensors[name].replace(source_name=tensor.name)
         build.scope.values[index] = Value(build.builder, name)
     for key, name in zip(carried, names[len(results) :], strict=True):
-        build.variable_of(key).current = Value(build.builder, name)
+        if key in build.variables:
+            build.variables[key].current = Value(build.builder, name)
 
 
 def while_loop(build: TfliteImporter, op: TfliteOperator) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.errors import FileFormatError
+from hwblocks.errors import FileFormatError, UnsupportedOperatorError
 from hwblocks.importers.tflite_schema import (
     ACTIVATIONS,
     KERNELS,
@@ -159,7 +159,7 @@ class TfliteFile:
 
     def __init__(self, data: bytes, where: str) -> None:
         self.data, self.where = data, where
-        self.steps = 64 * len(data) + 4096
+        self.steps = 16 * len(data) + 4096
 
     def damaged(self, problem: str) -> FileFormatError:
         """The error for a file that contradicts itself."""
@@ -175,9 +175,9 @@ class TfliteFile:
     def counted(self, start: int, size: int) -> int:
         """The length of a vector whose entries of `size` bytes all lie in the file."""
         count = int(self.scalar("<I", start))
-        self.spend(count * size // 64)
         if start + 4 + count * size > len(self.data):
             raise self.damaged(f"a list of {count} entries at byte {start} is longer than the file")
+        self.spend(count * size // 64)
         return count
 
     def spend(self, steps: int) -> None:
@@ -294,6 +294,11 @@ def _tensor(file: TfliteFile, table: Table, index: int, buffers: list[Array]) ->
         raise file.damaged(f"{who} has type {number}, not one of {len(TENSOR_TYPES)}")
     if buffer >= len(buffers):
         raise file.damaged(f"{who} lies in buffer {buffer} of {len(buffers)}")
+    if table.target(6):
+        raise UnsupportedOperatorError(f"{file.where}: {who} is stored sparse; convert the model with dense weights")
+    variable = bool(table.scalar(5, "bool", False))
+    if variable and buffers[buffer].size:
+        raise file.damaged(f"{who} is a variable and a constant at once")
     shape = _shape(file, table.vector(0, "<i4"), who)
     signature = table.vector(7, "<i4")
     kind = TENSOR_TYPES[number]
@@ -304,7 +309,7 @@ def _tensor(file: TfliteFile, table: Table, index: int, buffers: list[Array]) ->
         tuple(int(s) for s in signature) if signature.size else None,
         kind,
         _value(file, buffers[buffer], kind, shape, who) if buffer else None,
-        bool(table.scalar(5, "bool", False)),
+        variable,
         scale,
         zero,
         dimension,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from hwblocks.simulate.execute import run_node
 Array = np.ndarray[Any, Any]
 
 DEEPEST = 16  # calls of subgraphs within each other
+LARGEST_MADE = 1 << 31  # elements of a tensor at run time
 LARGEST_FOLDED = 1 << 26  # elements; nodes of constants that make more are left for run time
 ACTIVATIONS: dict[str, tuple[float, float]] = {
     "RELU": (0.0, np.inf),
@@ -40,6 +42,7 @@ class Variable:
     name: str
     initial: Array | None = None
     initialised: bool = False  # by CALL_ONCE
+    restarts: bool = False  # with every run of the loop or branch that it is in
     state: Value | None = None
     current: Value | None = None
 
@@ -110,13 +113,25 @@ class TfliteImporter:
         return values[index]
 
     def state(self, tensor: TfliteTensor) -> Value:
-        """A state tensor, starting from its zero point."""
-        variable = Variable(name_of(tensor))
-        self.variables[f"tensor {self.scope.subgraph.name}/{tensor.index}/{tensor.name}"] = variable
+        """A state tensor, starting from its zero point.
+
+        In a body it starts anew with each WHILE or IF, as in LiteRT, which gives the body's memory back in between.
+        """
+        variable = Variable(name_of(tensor), restarts=self.depth > 0)
+        self.keep(tensor.index, variable)
         return self.started(variable, tensor.shape, format_of(tensor), tensor.name)
+
+    def keep(self, tensor: int, variable: Variable) -> None:
+        """A tensor of this subgraph keeps its value, also from one call of the subgraph to the next."""
+        subgraph = self.model.subgraphs.index(self.scope.subgraph)
+        self.variables[f"subgraph {subgraph} tensor {tensor}"] = variable
 
     def started(self, variable: Variable, shape: Sequence[int], format: Format, source_name: str) -> Value:
         """The state of a variable, made now; it starts from its zero point unless the file initialises it."""
+        if math.prod(shape) > LARGEST_FOLDED:
+            raise UnsupportedOperatorError(
+                f"variable {variable.name!r} of shape {tuple(shape)} is too large to be kept"
+            )
         if variable.initial is None:
             zero = format.zero_point if format.is_quantized else 0
             variable.initial = np.full(shape, zero, format.dtype)
@@ -171,6 +186,9 @@ class TfliteImporter:
             **node,
         )
         made = self._folded(made)
+        if made.tensor.value is None:
+            for name in names:
+                check_made(self.builder.tensors[name])
         for index, name in zip(op.outputs if not part else (), names, strict=False):
             tensor = self.builder.tensors[name]
             self.builder.tensors[name] = tensor.replace(source_name=self.tensor(index).name)
@@ -246,6 +264,18 @@ def fused(op: TfliteOperator) -> str:
     return str(op.options.get("fused_activation_function", "NONE"))
 
 
+def check_made(tensor: Tensor) -> None:
+    """Errors: UnsupportedOperatorError for a tensor of a run that is empty, too large, or has several scales."""
+    if 0 in tensor.shape:
+        raise UnsupportedOperatorError(f"tensor {tensor.name!r} of shape {tensor.shape} holds no elements at run time")
+    if tensor.elements > LARGEST_MADE:
+        raise UnsupportedOperatorError(f"tensor {tensor.name!r} of shape {tensor.shape} is too large for a run")
+    if isinstance(tensor.format.scale, tuple):
+        raise UnsupportedOperatorError(
+            f"tensor {tensor.name!r} of a run has {len(tensor.format.scale)} scales; only constants have several"
+        )
+
+
 def where(op: TfliteOperator) -> str:
     """How messages name an operator."""
     return f"{op.name} (operator {op.index})"
@@ -271,6 +301,8 @@ def format_of(tensor: TfliteTensor) -> Format:
     bits, signed = INTEGER_BITS[tensor.type], not tensor.type.startswith("u")
     if not tensor.scale:
         return Format(kind="raw", bits=bits, signed=signed)
+    if not signed and bits > 8:
+        raise UnsupportedOperatorError(f"tensor {tensor.name!r} holds {tensor.type} with a scale, as no runtime does")
     if len(tensor.scale) == 1:
         return Format(bits=bits, signed=signed, scale=tensor.scale[0], zero_point=tensor.zero_point[0])
     zero: Any = tensor.zero_point if any(tensor.zero_point) else 0

@@ -131,7 +131,10 @@ def rank_of(build: TfliteImporter, op: TfliteOperator) -> None:
 
 
 def zeros_like(build: TfliteImporter, op: TfliteOperator) -> None:
-    known(build, op, np.zeros(build.input(op, 0).shape))
+    size = build.input(op, 0).shape
+    if math.prod(size) > LARGEST_FOLDED:
+        raise UnsupportedOperatorError(f"{where(op)}: makes zeros of shape {size}")
+    known(build, op, np.zeros(size))
 
 
 def range_of(build: TfliteImporter, op: TfliteOperator) -> None:

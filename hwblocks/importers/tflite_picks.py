@@ -210,12 +210,14 @@ def circular_buffer(build: TfliteImporter, op: TfliteOperator) -> None:
         )
     if len(tensor.shape) != 4 or (tensor.shape[0], 1, *tensor.shape[2:]) != x.shape:
         raise UnsupportedOperatorError(f"{where(op)}: slices {x.shape} do not fit its buffer {tensor.shape}")
+    if tensor.shape[1] == 1:
+        build.add(op, shape.Identity(), [x])
+        return
     variable = Variable(f"{name_of(tensor)}.kept")
-    build.variables[f"buffer {build.scope.subgraph.name}/{op.index}"] = variable
+    build.keep(tensor.index, variable)
     state = build.started(variable, tensor.shape, format_of(tensor), tensor.name)
-    newer = build.add(
-        op, slicing.Slice((1,), (None,), (1,), (1,)), [state], part="newer", formats=[state.tensor.format]
-    )
+    rest = slicing.Slice((1,), (None,), (1,), (1,))
+    newer = build.add(op, rest, [state], part="newer", formats=[state.tensor.format])
     variable.current = build.add(op, shape.Concat(1), [newer, x])
 
 

@@ -47,7 +47,7 @@ def reference(path: Path, kernel_set: str, graph: Any, state: str) -> Reference:
             if state == "reset" and graph.states:
                 interpreter = fresh()
             for detail, name in zip(interpreter.get_input_details(), graph.inputs, strict=True):
-                interpreter.set_tensor(detail["index"], np.ascontiguousarray(arrays[name][sample]))
+                interpreter.set_tensor(detail["index"], np.asarray(arrays[name][sample], order="C"))
             interpreter.invoke()
             for detail, name in zip(interpreter.get_output_details(), names, strict=True):
                 made[name].append(np.array(interpreter.get_tensor(detail["index"])))

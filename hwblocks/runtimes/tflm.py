@@ -39,7 +39,7 @@ def reference(path: Path, kernel_set: str, graph: Any, state: str) -> Reference:
             if state == "reset" and graph.states:
                 interpreter = fresh()
             for position, name in enumerate(graph.inputs):
-                interpreter.set_input(np.ascontiguousarray(arrays[name][sample]), position)
+                interpreter.set_input(np.asarray(arrays[name][sample], order="C"), position)
             interpreter.invoke()
             for position, name in enumerate(names):
                 made[name].append(np.array(interpreter.get_output(position)))

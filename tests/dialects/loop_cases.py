@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from control_cases import numbers
 from control_models import Sub, T, build
+from flatbuffers import flexbuffers
 
 LOOP = ("WhileOptions", {"condSubgraphIndex": 1, "bodySubgraphIndex": 2})
 WIDTH = 6
@@ -220,11 +221,69 @@ def rows_in_turn(rng):
     return build(main, cond, body), [[np.array(k, np.int32), *tables[k]] for k in range(2)]
 
 
+def loop_with_memory(rng):
+    """A body whose SVDF keeps a state from trip to trip, and starts anew with each loop."""
+    steps = int(rng.integers(2, 5))
+    main, cond, body = Sub(), Sub(), Sub()
+    i, x = carried(main, {}, "float32")
+    main.outputs = list(loop_of(main, {}, "float32", i, x))
+    i, x = carried(cond, {}, "float32")
+    cond.outputs = [below(cond, i, int(rng.integers(1, 5)))]
+    i, x = carried(body, {}, "float32")
+    weights = (
+        body.const((rng.normal(size=shape) / 2).astype(np.float32), "float32")
+        for shape in ((WIDTH,) * 2, (WIDTH, steps))
+    )
+    state, y = body.add((1, WIDTH * steps), "float32", variable=True), body.add((1, WIDTH), "float32")
+    body.op("SVDF", [x, *weights, -1, state], [y], ("SVDFOptions", {"rank": 1}))
+    body.outputs = [counted(body, i), y]
+    given = [
+        [np.array(rng.integers(-2, 4), np.int32), rng.normal(size=(1, WIDTH)).astype(np.float32)] for _ in range(3)
+    ]
+    return build(main, cond, body), given
+
+
+def buffered(rng, sub, x, q):
+    """The oldest but one of the time slices that a circular buffer keeps."""
+    slots = int(rng.integers(2, 4))
+    kept, y = sub.add((1, slots, 1, WIDTH), "int8", variable=True, **q), sub.add((1, 1, 1, WIDTH), "int8", **q)
+    options = flexbuffers.Builder()
+    with options.Map():
+        options.Int("cycles_max", 1)
+    sub.op("CIRCULAR_BUFFER", [x], [kept], None, bytes(options.Finish()))
+    begin, size = (sub.const(np.array(v), "int32") for v in ([0, slots - 2, 0, 0], [1, 1, 1, WIDTH]))
+    return sub.op("SLICE", [kept, begin, size], [y], ("SliceOptions", {}))
+
+
+def buffer_in_body(rng):
+    """A circular buffer in a loop, or one in each branch; it is kept from sample to sample."""
+    q, shape = codes(rng), (1, 1, 1, WIDTH)
+    main, first, second = Sub(), Sub(), Sub()
+    i, x = main.input((), "int32"), main.input(shape, "int8", **q)
+    if rng.random() < 0.5:
+        main.outputs = [main.add((), "int32"), main.add(T(shape, "int8", **q))]
+        main.op("WHILE", [i, x], main.outputs, LOOP)
+        i, x = first.input((), "int32"), first.input(shape, "int8", **q)
+        first.outputs = [below(first, i, 3)]
+        i, x = second.input((), "int32"), second.input(shape, "int8", **q)
+        second.outputs = [counted(second, i), buffered(rng, second, x, q)]
+    else:
+        main.outputs = [main.add(T(shape, "int8", **q))]
+        options = ("IfOptions", {"thenSubgraphIndex": 1, "elseSubgraphIndex": 2})
+        main.op("IF", [below(main, i, 2), x], main.outputs, options)
+        for sub in (first, second):
+            sub.outputs = [buffered(rng, sub, sub.input(shape, "int8", **q), q)]
+    given = [[np.array(rng.integers(-2, 4), np.int32), numbers(rng, "int8", shape)] for _ in range(5)]
+    return build(main, first, second), given
+
+
 LOOPS = {
     "branch": branch,
     "branch_with_variable": branch_with_variable,
+    "buffer_in_body": buffer_in_body,
     "float_loop": float_loop,
     "integer_loop": integer_loop,
+    "loop_with_memory": loop_with_memory,
     "loop_with_variable": loop_with_variable,
     "nested_loop": nested_loop,
     "rows_in_turn": rows_in_turn,

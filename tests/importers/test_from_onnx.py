@@ -266,3 +266,46 @@ def test_recorded_models(shared):
             assert np.abs(run.outputs[name] - wanted).max() <= 1e-4 * np.abs(wanted).max(), entry["name"]
         done.append(entry["name"])
     assert done == COVERED
+
+
+def qdq(constants, shape=(1, 4), weight=False, **attributes):
+    """x through a quantizer of its own, or times weights that are dequantized."""
+    names = [n for n in ("s", "z") if n in constants]
+    if weight:
+        first = helper.make_node("DequantizeLinear", ["w", *names], ["wd"], name="weights", **attributes)
+        nodes = [first, helper.make_node("MatMul", ["x", "wd"], ["y"], name="matmul")]
+    else:
+        second = ["s", "z2"] if "z2" in constants else names
+        nodes = [
+            helper.make_node("QuantizeLinear", ["x", *names], ["q"], name="quantize", **attributes),
+            helper.make_node("DequantizeLinear", ["q", *second], ["y"], name="dequantize", **attributes),
+        ]
+    return model_of(nodes, {"x": shape}, constants, opset=21)
+
+
+ONE, CODES = np.float32(0.1), np.ones((4, 3), np.int8)
+BAD_QUANTIZERS = [
+    (qdq({"s": ONE, "z": np.int8(0), "z2": np.uint8(0)}), "the codes are int8 but the zero point is uint8"),
+    (qdq({"w": CODES, "s": ONE, "z": np.uint8(0)}, weight=True), "'weights': the codes are int8 but the zero point"),
+    (qdq({"s": ONE, "z": np.float32(0)}), "codes of type float32 are not supported"),
+    (qdq({"s": np.ones(3, np.float32), "z": np.zeros(3, np.int8)}, axis=1), "has 3 scales along axis 1"),
+    (qdq({"s": np.ones(4, np.float32), "z": np.zeros(3, np.int8)}, axis=1), "4 scales but 3 zero points"),
+    (qdq({"w": CODES, "s": np.ones(2, np.float32)}, weight=True, axis=1), "has 2 scales along axis 1"),
+    (qdq({"s": np.ones(4, np.float32), "z": np.zeros(4, np.int8)}, axis=7), "scales along axis"),
+    (qdq({"s": np.float32(0), "z": np.int8(0)}), "a scale must be a finite number above 0"),
+    (qdq({"s": np.float32(-1), "z": np.int8(0)}), "a scale must be a finite number above 0"),
+    (qdq({"s": np.float32(np.nan), "z": np.int8(0)}), "a scale must be a finite number above 0"),
+    (qdq({"s": np.ones((1, 2), np.float32)}, axis=1, block_size=2), "QuantizeLinear (blocked)"),
+    (
+        qdq({"w": CODES, "s": np.ones((2, 3), np.float32)}, weight=True, axis=0, block_size=2),
+        "DequantizeLinear (blocked)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "words"), BAD_QUANTIZERS, ids=[words for _, words in BAD_QUANTIZERS])
+def test_quantizers_that_make_no_sense(tmp_path, model, words):
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    with pytest.raises(HwblocksError) as error:
+        hb.load(tmp_path / "m.onnx")
+    assert words in error.value.message

@@ -197,3 +197,15 @@ def test_raw_integers_wrap_as_in_c():
     x = {"a": np.array([[2**30, -(2**31)]], np.int32), "b": np.array([[6, -1]], np.int32)}
     got = hb.run(graph, x).outputs["y"]
     np.testing.assert_array_equal(got, [[-(2**31), -(2**31)]])
+
+
+def test_states_without_axes():
+    """A counter of samples: the state has no axis, and keeps none."""
+    build = GraphBuilder("g")
+    x, kept = build.input("x", (), RAW), build.state("kept", np.int32(5), RAW)
+    y = build.add(hb.Add(), x, kept, name="y", formats=[RAW])
+    build.becomes(kept, y)
+    graph = build.build(y)
+    assert graph.states[0].initial.shape == ()
+    run = hb.run(graph, np.array([1, 2, 3], np.int32), state="carry")
+    np.testing.assert_array_equal(run.outputs["y"], [6, 8, 11])
