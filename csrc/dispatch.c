@@ -5,6 +5,7 @@
 static const hwb_kernels reference = {
     .name = "ref",
     .gemm_s16s16_s32 = hwb_gemm_s16s16_s32__ref,
+    .gemm_s16s16_sat16_s32 = hwb_gemm_s16s16_sat16_s32__ref,
     .gemm_s16s16_s64 = hwb_gemm_s16s16_s64__ref,
     .widen = hwb_widen__ref,
     .cast_s32 = hwb_cast_s32__ref,
@@ -16,6 +17,7 @@ static const hwb_kernels reference = {
 static const hwb_kernels avx2 = {
     .name = "avx2",
     .gemm_s16s16_s32 = hwb_gemm_s16s16_s32__avx2,
+    .gemm_s16s16_sat16_s32 = hwb_gemm_s16s16_sat16_s32__avx2,
     .gemm_s16s16_s64 = hwb_gemm_s16s16_s64__avx2,
     .widen = hwb_widen__avx2,
     .cast_s32 = hwb_cast_s32__avx2,

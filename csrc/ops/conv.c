@@ -5,6 +5,8 @@
 
 enum { BLOCK_BYTES = 192 * 1024, MOST_ROWS = 240 };
 
+static const int64_t no_offset[1] = {0};
+
 static int64_t padded_elements(const hwb_conv_numbers *n) {
   int64_t channels = n->depthwise ? n->channels * n->multiplier : n->channels;
   return n->padded_height * n->padded_width * channels;
@@ -18,7 +20,15 @@ static int64_t samples_together(const hwb_conv_numbers *n) {
 size_t hwb_conv_scratch_bytes(const hwb_conv *conv) {
   size_t inputs = (size_t)(samples_together(&conv->n) * padded_elements(&conv->n)) + 2 * HWB_SLACK;
   size_t rows = sizeof(int16_t *) * (MOST_ROWS + HWB_TILE_ROWS);
-  return ((inputs * sizeof(int16_t) + 63) / 64) * 64 + rows + 64;
+  size_t copies = conv->n.copied ? (size_t)(MOST_ROWS * 2 * conv->n.pairs) * sizeof(int16_t) : 0;
+  return ((inputs * sizeof(int16_t) + 63) / 64) * 64 + rows + copies + 64;
+}
+
+/* Padding: zeros, or the code that stands for real 0 where the zero point is not taken off. */
+static void fill(int16_t *y, int64_t count, int64_t value) {
+  if (!value) memset(y, 0, (size_t)count * sizeof *y);
+  else
+    for (int64_t i = 0; i < count; i++) y[i] = (int16_t)value;
 }
 
 /* One row of pixels: widened, or each channel repeated for its outputs (depthwise with a multiplier). */
@@ -32,13 +42,13 @@ static void widen_row(const hwb_conv_numbers *n, const hwb_kernels *k, const cha
       *y++ = (int16_t)(hwb_load(x, n->x_dtype, i) - n->x_zero);
 }
 
-/* One sample [H, W, C] into its padded, centred place; padding is 0. */
+/* One sample [H, W, C] into its padded place. */
 static void widen_sample(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, int16_t *y) {
   int64_t channels = n->depthwise ? n->channels * n->multiplier : n->channels;
   int64_t row_bytes = n->width * n->channels * (int64_t)hwb_size_of(n->x_dtype);
   int64_t row = n->padded_width * channels;
   if (n->padded_width != n->width || n->padded_height != n->height)
-    memset(y, 0, (size_t)(n->padded_height * row) * sizeof *y);
+    fill(y, n->padded_height * row, n->pad_value);
   int64_t rows = hwb_min(n->height, n->padded_height - n->pad_top);
   if (n->padded_width == n->width && (n->multiplier == 1 || !n->depthwise)) {
     k->widen(x, n->x_dtype, n->x_zero, y + n->pad_top * row, rows * row);
@@ -65,6 +75,18 @@ static void positions(const hwb_conv_numbers *n, const int16_t *widened, int64_t
   }
 }
 
+/* The taps of each row copied side by side; rows then point at the copies. */
+static void copy_taps(const hwb_conv *conv, int64_t count, int16_t *copies, const int16_t **rows) {
+  const hwb_conv_numbers *n = &conv->n;
+  for (int64_t i = 0; i < count; i++) {
+    int16_t *copy = copies + i * 2 * n->pairs;
+    for (int64_t t = 0; t < n->copied; t++)
+      memcpy(copy + t * n->copied_run, rows[i] + conv->offsets[t], (size_t)n->copied_run * sizeof *copy);
+    copy[2 * n->pairs - 1] = n->run % 2 ? 0 : copy[2 * n->pairs - 1];
+    rows[i] = copy;
+  }
+}
+
 static int64_t rows_together(const hwb_conv_numbers *n) {
   int64_t bytes = 2 * hwb_max(1, n->taps * n->pairs * 2);
   int64_t fit = BLOCK_BYTES / bytes / HWB_TILE_ROWS * HWB_TILE_ROWS;
@@ -81,9 +103,10 @@ static void groups_out(const hwb_op *op, const int16_t *widened, int64_t total, 
   for (int64_t first = 0; first < total; first += block) {
     int64_t count = hwb_min(block, total - first);
     for (int64_t g = 0; g < n->groups; g++) {
-      hwb_rows r = {op->kernels, &conv->ends, conv->offsets, n->taps, n->pairs, n->flush, n->wide, g * outputs, outputs,
-                    n->out_channels, conv->panels + g * panels * n->taps * n->pairs * 2 * HWB_TILE_COLUMNS};
+      hwb_rows r = {op->kernels, &conv->ends, n->copied ? no_offset : conv->offsets, n->taps, n->pairs, n->flush, n->wide, g * outputs, outputs,
+                    n->out_channels, conv->panels + g * panels * n->taps * n->pairs * 2 * HWB_TILE_COLUMNS, n->saturate};
       positions(n, widened, first, count, n->channels, g * inputs, rows);
+      if (n->copied) copy_taps(conv, count, (int16_t *)(void *)(rows + MOST_ROWS + HWB_TILE_ROWS), rows);
       hwb_rows_out(&r, rows, count, y + first * pixel, stats);
     }
   }

@@ -13,6 +13,7 @@ typedef struct {
   int64_t channel, channels;  /* first output channel of the group, and how many */
   int64_t out_channels;       /* elements from one output position to the next */
   const int16_t *panels;
+  int64_t saturate; /* 1: pairs of products saturate to 16 bits */
 } hwb_rows;
 
 static inline void hwb_tile_out(const hwb_rows *r, const hwb_tile *tile, int64_t channel, int64_t width, char *y,
@@ -26,7 +27,8 @@ static inline void hwb_tile_out(const hwb_rows *r, const hwb_tile *tile, int64_t
     return;
   }
   int32_t sums[HWB_TILE_ROWS * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS];
-  r->kernels->gemm_s16s16_s32(tile, sums);
+  if (r->saturate) r->kernels->gemm_s16s16_sat16_s32(tile, sums);
+  else r->kernels->gemm_s16s16_s32(tile, sums);
   for (int64_t i = 0; i < tile->count; i++)
     hwb_end_s32(r->kernels, r->ends, sums + i * HWB_TILE_COLUMNS, channel, width, y + i * step, stats);
 }

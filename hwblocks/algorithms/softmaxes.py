@@ -40,9 +40,9 @@ def beta_of(site: Site) -> float:
 
 
 def differences(site: Site) -> Array:
-    """0, −1, −2 … down to the difference of the lowest and the highest code of the input."""
-    x = site.input(0).format
-    return -np.arange(x.hi - x.lo + 1)
+    """0, −1, −2 … down to the difference of the lowest and the highest value of the input's storage type."""
+    stored = np.iinfo(site.input(0).format.dtype)
+    return -np.arange(int(stored.max) - int(stored.min) + 1)
 
 
 def softmax_call(site: Site, method: str, table: Array, **more: Any) -> RuntimeSoftmaxCall | str:

@@ -8,14 +8,15 @@ import numpy as np
 
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point, tail_start
-from hwblocks.numerics.accumulator import largest_partial, peak
+from hwblocks.numerics.accumulator import Accumulator, largest_partial, peak
 
 LARGEST_WEIGHT = 1 << 15  # centred weights are packed as 16-bit integers
+PAIRS = Accumulator("int32 wrap dot(2,sat16) zp=correct")  # the one staged saturation that kernels sum
 EXACT_BITS = 64  # of a kernel's register that is never reduced
 
 
 def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] | str:
-    """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype, epilogue, tail; or why no kernel serves.
+    """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype, epilogue and so on; or why no kernel serves.
 
     weights, columns: stored codes, output channel first and as [G, K, N]; they are centred here.
     """
@@ -34,9 +35,14 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
     centred, grouped = weights.astype(np.int64) - zero, columns.astype(np.int64) - zero
     if peak(centred) > LARGEST_WEIGHT:
         return "weights of more than 16 bits"
-    x_zero = scalar_zero_point(x)
+    x_zero, pads, saturate = scalar_zero_point(x), 0, site.accumulator == PAIRS
+    if saturate:  # stored codes are multiplied, the zero point's part joins the bias
+        per_channel = grouped.sum(axis=-2).ravel()
+        bias = (0 if bias is None else bias.astype(np.int64)) - x_zero * per_channel
+        x_zero, pads = 0, x_zero
     bound = largest_partial(grouped, x.lo - x_zero, x.hi - x_zero, bias)
-    bits = register_bits(site, bound)
+    exact = saturate and Accumulator(site.accumulator.bits).cannot_overflow(bound)
+    bits = EXACT_BITS if exact else register_bits(site, bound)
     if isinstance(bits, str):
         return bits
     channels = grouped.shape[0] * grouped.shape[-1]
@@ -53,6 +59,8 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
         "epilogue": accumulate_epilogue(site, x, w, channels),
         "tail": accumulate_epilogue(site, x, w, channels, site.arithmetic.tail) if split else None,
         "tail_start": start if split else 0,
+        "saturate": saturate,
+        "pad_value": pads,
     }
 
 

@@ -29,6 +29,8 @@ static void draw_geometry(hwb_conv_numbers *n, int depthwise) {
   n->height = draw(1, 7), n->width = draw(1, 9);
   n->out_height = draw(1, 4), n->out_width = draw(1, 8);
   n->wide = n->x_dtype == HWB_S16;
+  n->saturate = !depthwise && !n->wide && draw(0, 1);
+  n->pad_value = draw(0, 1) ? draw(-60, 60) : 0;
   n->padded_height = at_least((n->out_height - 1) * n->stride_h + (n->kernel_h - 1) * n->dilation_h + 1, n->pad_top + n->height);
   n->padded_width = at_least((n->out_width - 1) * n->stride_w + (n->kernel_w - 1) * n->dilation_w + 1, n->pad_left + n->width);
   n->flush = INT32_MAX / (2 * 32768 * 128);
@@ -45,6 +47,9 @@ static void lay_out(conv_case *c) {
   c->offsets = exact((size_t)n->taps * 8);
   for (int64_t t = 0; t < n->taps; t++)
     c->offsets[t] = ((t / columns) * n->dilation_h * n->padded_width + (t % columns) * n->dilation_w) * pixel;
+  if (!n->saturate || n->run % 2 == 0 || n->taps == 1) return;
+  n->copied = n->taps, n->copied_run = n->run; /* pairs cross the taps: copied side by side */
+  n->taps = 1, n->run = n->copied * n->copied_run, n->pairs = (n->run + 1) / 2;
 }
 
 static int16_t weight(const conv_case *c, int64_t o, int64_t tap, int64_t k) {
@@ -113,20 +118,27 @@ static void free_conv(conv_case *c) {
   free(c->tail_bias32);
 }
 
-/* One output by the definition; taps outside the input add nothing. */
+static int64_t limited16(int64_t v) { return v > INT16_MAX ? INT16_MAX : v < INT16_MIN ? INT16_MIN : v; }
+
+/* One output by the definition; taps outside the input hold the padding's value. */
 static int64_t plain_conv(const conv_case *c, const void *x, int64_t oh, int64_t ow, int64_t o) {
   const hwb_conv_numbers *n = &c->conv.n;
   int64_t sum = c->bias[o] + (o >= c->conv.ends.tail_start ? TAIL_ADDS : 0), first = o / c->group_outputs * c->group_inputs;
+  int64_t at = 0, pair = 0;
   for (int64_t i = 0; i < n->kernel_h; i++)
     for (int64_t j = 0; j < n->kernel_w; j++)
       for (int64_t k = 0; k < c->group_inputs; k++) {
         int64_t h = oh * n->stride_h + i * n->dilation_h - n->pad_top;
         int64_t w = ow * n->stride_w + j * n->dilation_w - n->pad_left;
-        if (h < 0 || h >= n->height || w < 0 || w >= n->width) continue;
-        int64_t value = hwb_load(x, n->x_dtype, (h * n->width + w) * n->channels + first + k) - n->x_zero;
-        sum += value * c->weights[((o * n->kernel_h + i) * n->kernel_w + j) * c->group_inputs + k];
+        int inside = h >= 0 && h < n->height && w >= 0 && w < n->width;
+        int64_t value = n->pad_value;
+        if (inside) value = hwb_load(x, n->x_dtype, (h * n->width + w) * n->channels + first + k) - n->x_zero;
+        pair += value * c->weights[((o * n->kernel_h + i) * n->kernel_w + j) * c->group_inputs + k];
+        if (n->saturate && at++ % 2 == 0) continue;
+        sum += n->saturate ? limited16(pair) : pair;
+        pair = 0;
       }
-  return sum;
+  return sum + (n->saturate ? limited16(pair) : pair);
 }
 
 static void fill(void *x, int64_t dtype, int64_t count) {

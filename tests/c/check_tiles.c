@@ -45,6 +45,29 @@ static int64_t plain_sum(const tile_case *c, int64_t row, int64_t column) {
   return sum;
 }
 
+/* Pairs limited to 16 bits before they are added. */
+static int64_t saturated_sum(const tile_case *c, int64_t row, int64_t column) {
+  int64_t sum = 0;
+  for (int64_t t = 0; t < c->tile.taps; t++)
+    for (int64_t k = 0; k < c->tile.pairs; k++) {
+      const int16_t *x = c->rows[row] + c->offsets[t] + 2 * k, *w = c->panel + ((t * c->tile.pairs + k) * COLUMNS + column) * 2;
+      int64_t pair = x[0] * w[0] + x[1] * w[1];
+      sum += pair > 32767 ? 32767 : pair < -32768 ? -32768 : pair;
+    }
+  return sum;
+}
+
+static void check_sat16(const hwb_kernels *k, int64_t count, int64_t taps, int64_t pairs, int kind) {
+  tile_case c;
+  make_case(&c, count, taps, pairs, kind, 256, 128);
+  int32_t *sums = exact((size_t)(count * COLUMNS) * 4);
+  k->gemm_s16s16_sat16_s32(&c.tile, sums);
+  for (int64_t i = 0; i < count * COLUMNS; i++)
+    expect_equal(sums[i], saturated_sum(&c, i / COLUMNS, i % COLUMNS), "gemm_s16s16_sat16_s32", k->name);
+  free(sums);
+  free_case(&c);
+}
+
 static void check_s32(const hwb_kernels *k, int64_t count, int64_t taps, int64_t pairs, int kind) {
   tile_case c;
   make_case(&c, count, taps, pairs, kind, 256, 128);
@@ -76,6 +99,7 @@ static void check_gemm(const hwb_kernels *k) {
       for (int d = 0; d < 6; d++)
         for (int kind = 0; kind < 3; kind++) {
           check_s32(k, count, taps, depth[d], kind);
+          check_sat16(k, count, taps, depth[d], kind);
           check_s64(k, count, taps, depth[d], kind, 128);
           check_s64(k, count, taps, depth[d], kind, 32768); /* not even one pair fits: flush 0 */
         }

@@ -25,7 +25,10 @@ typedef struct {
      Reads up to one int16 beyond a run; rows beyond count are not written. */
   void (*gemm_s16s16_s32)(const hwb_tile *tile, int32_t *sums);
 
-  /* The same in 64 bits: exact for any K below 2^32. */
+  /* As gemm_s16s16_s32, with the sum of each pair of products saturated to 16 bits before it is added (vpmaddubsw's sums). */
+  void (*gemm_s16s16_sat16_s32)(const hwb_tile *tile, int32_t *sums);
+
+  /* As gemm_s16s16_s32 in 64 bits: exact for any K below 2^32. */
   void (*gemm_s16s16_s64)(const hwb_tile *tile, int64_t *sums);
 
   /* y[i] = x[i] − zero in int16 for n elements of type dtype (s8, u8, s16); the difference must fit. */
@@ -67,6 +70,7 @@ const char *hwb_isa_name(int i);
 
 /* Parts of the tables, each in its own file. */
 void hwb_gemm_s16s16_s32__ref(const hwb_tile *tile, int32_t *sums);
+void hwb_gemm_s16s16_sat16_s32__ref(const hwb_tile *tile, int32_t *sums);
 void hwb_gemm_s16s16_s64__ref(const hwb_tile *tile, int64_t *sums);
 void hwb_widen__ref(const void *x, int64_t dtype, int64_t zero, int16_t *y, int64_t n);
 void hwb_cast_s32__ref(const hwb_cast *c, const int32_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *st);
@@ -74,6 +78,7 @@ void hwb_cast_s64__ref(const hwb_cast *c, const int64_t *sums, int64_t channel, 
 void hwb_depthwise_s16s16_s32__ref(const int16_t *x, const int64_t *offsets, int64_t taps, const int16_t *weights,
                                    int32_t *sums);
 void hwb_gemm_s16s16_s32__avx2(const hwb_tile *tile, int32_t *sums);
+void hwb_gemm_s16s16_sat16_s32__avx2(const hwb_tile *tile, int32_t *sums);
 void hwb_gemm_s16s16_s64__avx2(const hwb_tile *tile, int64_t *sums);
 void hwb_widen__avx2(const void *x, int64_t dtype, int64_t zero, int16_t *y, int64_t n);
 void hwb_cast_s32__avx2(const hwb_cast *c, const int32_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *st);

@@ -27,6 +27,8 @@ typedef struct {
   int64_t taps, run, pairs;
   int64_t padded_height, padded_width;
   int64_t depthwise, multiplier; /* one input channel per group, `multiplier` outputs each */
+  int64_t saturate, pad_value;   /* 1: pairs of products saturate to 16 bits; what padding holds, x_zero taken off */
+  int64_t copied, copied_run;    /* taps of `copied_run` inputs each to copy side by side, so that pairs cross them; or 0 */
 } hwb_conv_numbers;
 
 typedef struct {

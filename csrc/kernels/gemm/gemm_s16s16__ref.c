@@ -21,3 +21,22 @@ void hwb_gemm_s16s16_s64__ref(const hwb_tile *tile, int64_t *sums) {
   for (int64_t i = 0; i < tile->count; i++)
     for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = tile_sum(tile, i, j);
 }
+
+/* The sum of each pair of products saturated to 16 bits. */
+static int32_t saturated_sum(const hwb_tile *tile, int64_t row, int64_t column) {
+  int32_t sum = 0;
+  const int16_t *w = tile->panel + 2 * column;
+  for (int64_t t = 0; t < tile->taps; t++) {
+    const int16_t *x = tile->rows[row] + tile->offsets[t];
+    for (int64_t k = 0; k < tile->pairs; k++, w += 2 * HWB_TILE_COLUMNS) {
+      int64_t pair = (int64_t)x[2 * k] * w[0] + (int64_t)x[2 * k + 1] * w[1];
+      sum += (int32_t)hwb_max(INT16_MIN, hwb_min(INT16_MAX, pair));
+    }
+  }
+  return sum;
+}
+
+void hwb_gemm_s16s16_sat16_s32__ref(const hwb_tile *tile, int32_t *sums) {
+  for (int64_t i = 0; i < tile->count; i++)
+    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = saturated_sum(tile, i, j);
+}

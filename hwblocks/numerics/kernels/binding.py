@@ -21,6 +21,7 @@ from hwblocks.numerics.kernels.packing import (
     layout_of,
     pack_depthwise,
     pack_panels,
+    side_by_side,
 )
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
@@ -54,7 +55,9 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
     if isinstance(ends, str):
         return ends
     depthwise = call.groups > 1 and call.channels == call.groups
-    made = depthwise_layout(call) if depthwise else layout_of(call)
+    if call.saturate and (wide or depthwise or np.dtype(call.x_dtype).itemsize > 1):
+        return "saturated pairs of products that are not of 8 bits, or of a depthwise convolution"
+    made = depthwise_layout(call) if depthwise else side_by_side(call) if call.saturate else layout_of(call)
     panels = pack_depthwise(call) if depthwise else pack_panels(call, made)
     flush = flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
     numbers = conv_numbers(call, made, wide, flush, depthwise)
@@ -89,6 +92,10 @@ def conv_numbers(call: ConvCall, made: Layout, wide: bool, flush: int, depthwise
         made.padded_width,
         int(depthwise),
         call.out_channels // call.channels if depthwise else 1,
+        int(call.saturate),
+        call.pad_value,
+        made.copied,
+        made.copied_run,
     ]
 
 

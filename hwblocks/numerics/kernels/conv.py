@@ -19,6 +19,8 @@ class ConvCall:
     weights [O, kh, kw, channels / groups] are centred integers, |w| ≤ 32768; bias [O] int64 or None.
     bound: largest absolute partial sum, bias included. accumulator_bits: plain wrap of the exact sum.
     epilogue None stores the sums themselves (int32 or int64). A linear layer is a 1×1 kernel with height = rows.
+    saturate: the sum of each pair of products, in the order of K, saturates to 16 bits. pad_value: what padding holds
+    after x_zero was taken off.
     tail: the epilogue of the channels from tail_start on, where a runtime's remainder loop has one of its own.
     """
 
@@ -43,3 +45,5 @@ class ConvCall:
     epilogue: Epilogue | None
     tail: Epilogue | None = None
     tail_start: int = 0
+    saturate: bool = False
+    pad_value: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ COLUMNS = 16  # output channels of a panel
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Taps of `run` contiguous inputs each, in `pairs` pairs; offsets in elements of the widened, padded input."""
+    """Taps of `run` contiguous inputs each, in `pairs` pairs; offsets in elements of the widened, padded input.
+
+    copied: how many taps of copied_run inputs are copied side by side first, where pairs cross them; 0 for none.
+    """
 
     taps: int
     run: int
@@ -24,6 +27,8 @@ class Layout:
     padded_height: int
     padded_width: int
     offsets: Array
+    copied: int = 0
+    copied_run: int = 0
 
 
 def padded_size(call: ConvCall) -> tuple[int, int]:
@@ -45,6 +50,15 @@ def layout_of(call: ConvCall) -> Layout:
         return Layout(kh, run, (run + 1) // 2, height, width, offsets)
     run = call.channels // call.groups
     return Layout(kh * kw, run, (run + 1) // 2, height, width, tap_offsets(call, width, call.channels))
+
+
+def side_by_side(call: ConvCall) -> Layout:
+    """The layout whose pairs run through all of K: as it is where taps are even, else by copies."""
+    made = layout_of(call)
+    if made.run % 2 == 0 or made.taps == 1:
+        return made
+    run = made.taps * made.run
+    return replace(made, taps=1, run=run, pairs=(run + 1) // 2, copied=made.taps, copied_run=made.run)
 
 
 def tap_offsets(call: ConvCall, width: int, channels: int) -> Array:

@@ -1,0 +1,187 @@
+# Declarations of csrc for the binding in _core.pyx: structs name only the fields that it sets.
+
+from libc.stdint cimport int16_t, int32_t, int64_t
+
+cdef extern from "stdlib.h" nogil:
+    int posix_memalign(void **p, size_t alignment, size_t size)
+
+cdef extern from "hwblocks/ops.h" nogil:
+    ctypedef struct hwb_stats:
+        int64_t level, saturated, outside, lowest, highest
+    ctypedef struct hwb_kernels:
+        const char *name
+    ctypedef struct hwb_op
+    ctypedef int (*hwb_run)(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept nogil
+    ctypedef struct hwb_op:
+        hwb_run run
+        const hwb_kernels *kernels
+        const void *parameters
+        size_t scratch_bytes
+    ctypedef struct hwb_cast_numbers:
+        pass
+    ctypedef struct hwb_cast:
+        hwb_cast_numbers n
+        const int64_t *bias
+        const int32_t *bias32
+        const int32_t *multiplier
+        const int32_t *shift
+        const float *scale32
+        const double *scale64
+        const int64_t *numerator
+        const int64_t *denominator
+    ctypedef struct hwb_ends:
+        int64_t tail_start
+        hwb_cast cast
+        hwb_cast tail
+    ctypedef struct hwb_conv_numbers:
+        int64_t depthwise
+    ctypedef struct hwb_conv:
+        hwb_conv_numbers n
+        hwb_ends ends
+        const int16_t *panels
+        const int64_t *offsets
+    ctypedef struct hwb_matmul_numbers:
+        pass
+    ctypedef struct hwb_matmul:
+        hwb_matmul_numbers n
+        hwb_ends ends
+    ctypedef struct hwb_table_numbers:
+        pass
+    ctypedef struct hwb_table:
+        hwb_table_numbers n
+        const void *table
+    ctypedef struct hwb_gather_numbers:
+        pass
+    ctypedef struct hwb_gather:
+        hwb_gather_numbers n
+        const int64_t *counts
+        const int32_t *which
+        const int32_t *element
+    ctypedef struct hwb_split_numbers:
+        pass
+    ctypedef struct hwb_split:
+        hwb_split_numbers n
+        const int64_t *counts
+        const int64_t *out_counts
+        const int32_t *which
+        const int32_t *element
+    ctypedef struct hwb_maxpool:
+        pass
+    ctypedef struct hwb_avgpool_numbers:
+        pass
+    ctypedef struct hwb_avgpool:
+        hwb_avgpool_numbers n
+        const int64_t *counts
+        const int64_t *ratio
+    ctypedef struct hwb_rational_numbers:
+        pass
+    ctypedef struct hwb_rational:
+        hwb_rational_numbers n
+        const int64_t *factors
+        const int64_t *a_index
+        const int64_t *b_index
+    ctypedef struct hwb_softmax_numbers:
+        pass
+    ctypedef struct hwb_softmax:
+        hwb_softmax_numbers n
+        const int64_t *table
+        const int64_t *ratio
+    ctypedef struct hwb_runtime_softmax_numbers:
+        pass
+    ctypedef struct hwb_runtime_softmax:
+        hwb_runtime_softmax_numbers n
+        const int32_t *table
+        const int32_t *second
+        const float *powers
+        const double *constant
+    ctypedef struct hwb_operand_numbers:
+        pass
+    ctypedef struct hwb_operand:
+        hwb_operand_numbers n
+        const int32_t *table
+        const double *reals
+        const int32_t *constant
+        const double *real_constant
+        const int64_t *index
+    ctypedef struct hwb_elements_numbers:
+        pass
+    ctypedef struct hwb_elements:
+        hwb_elements_numbers n
+        hwb_ends ends
+        hwb_operand a
+        hwb_operand b
+    ctypedef struct hwb_float_sum_numbers:
+        pass
+    ctypedef struct hwb_float_sum:
+        hwb_float_sum_numbers n
+        hwb_operand a
+        hwb_operand b
+    ctypedef struct hwb_reduce_numbers:
+        pass
+    ctypedef struct hwb_reduce:
+        hwb_reduce_numbers n
+        hwb_ends ends
+    ctypedef struct hwb_float_pool_numbers:
+        pass
+    ctypedef struct hwb_float_pool:
+        hwb_float_pool_numbers n
+        const float *divisors
+        const float *reals
+        const float *constant
+    ctypedef struct hwb_svdf_numbers:
+        pass
+    ctypedef struct hwb_svdf:
+        hwb_svdf_numbers n
+        hwb_ends newest
+        hwb_ends units
+        const int16_t *panels
+        const int64_t *time
+    ctypedef struct hwb_lstm_numbers:
+        pass
+    ctypedef struct hwb_lstm:
+        hwb_lstm_numbers n
+        hwb_ends fed
+        hwb_ends back
+        const int16_t *x_panels
+        const int16_t *h_panels
+        const int16_t *sigmoid
+        const int16_t *tanh
+        const int16_t *cell_tanh
+    enum:
+        HWB_MOST_INPUTS
+        HWB_MOST_OUTPUTS
+        HWB_OK
+    ctypedef struct hwb_step:
+        const hwb_op *op
+        int32_t inputs
+        int32_t *in_ "in"
+        int32_t out
+        int32_t others
+        int32_t *other
+    const hwb_kernels *hwb_kernels_of(const char *isa)
+    const char *hwb_isa_name(int i)
+    size_t hwb_conv_scratch_bytes(const hwb_conv *conv)
+    size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul)
+    size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf)
+    size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm)
+    int hwb_split_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_svdf_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_lstm_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_gather_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_maxpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_avgpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_rational_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_fixed_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_midpoint_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_float32_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_softmax_float64_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_elements_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_float_sum_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_reduce_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_float_pool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_program_run(const hwb_step *, int64_t, void *const *, int64_t, void *, hwb_stats *) noexcept
