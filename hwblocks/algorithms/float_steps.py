@@ -75,10 +75,11 @@ def fused_sum_call(site: Site) -> Any:
 def fused_sum(site: Site, a: Array, b: Array) -> Array:
     """half_even(fma(a, ra, fma(b, rb, F))) on stored codes: the zero points are inside the rounding, in F."""
     first, second, offset = sum_constants(site)
-    if b.size == 1 and a.size > 1:
-        return nearest(fma(a, first, offset + F32(b.ravel()[0]) * second))
-    if a.size == 1 and b.size > 1:
-        return nearest(fma(b, second, offset + F32(a.ravel()[0]) * first))
+    alone = [site.input(position).elements == 1 for position in (0, 1)]
+    if alone == [False, True]:  # one element is folded into F first
+        return nearest(fma(a, first, offset + b.astype(F32) * second))
+    if alone == [True, False]:
+        return nearest(fma(b, second, offset + a.astype(F32) * first))
     return nearest(fma(a, first, fma(b, second, offset)))
 
 

@@ -317,6 +317,26 @@ def test_operators_equal_the_runtime(family):
         check(model, inputs, seed)
 
 
+def test_one_element_on_a_side_adds_the_same_in_every_batch():
+    """A sum with a scalar made at run time: the runtime's integers, however many samples are run at once."""
+    for number in range(COUNT):
+        rng = np.random.default_rng([SEED, number])
+        kind = str(rng.choice(["uint8", "int8"]))
+        inputs = {"a": codes(rng, kind, (1, 40)), "b": codes(rng, kind, (1, 1))}
+        constants = {n: scale(rng) if n[1] == "s" else zero(rng, kind) for n in ("as", "az", "bs", "bz", "ys", "yz")}
+        order = ["a", "as", "az", "b", "bs", "bz", "ys", "yz"]
+        if rng.random() < 0.5:
+            inputs, order = {"b": inputs["b"], "a": inputs["a"]}, ["b", "bs", "bz", "a", "as", "az", "ys", "yz"]
+        model = one(("QLinearAdd", order), inputs, constants, None, MICROSOFT)
+        check(model, inputs, number)
+        graph = import_model(model, {n: a.shape for n, a in inputs.items()}, "one")
+        several = {n: np.stack([a, codes(rng, kind, a.shape)]) for n, a in inputs.items()}
+        together = next(iter(hb.run(graph, several, dialect="ort-noopt").outputs.values()))
+        for sample, made in enumerate(together):
+            (wanted,) = runtime(model, {n: a[sample] for n, a in several.items()})
+            np.testing.assert_array_equal(made.reshape(wanted.shape), wanted)
+
+
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 def test_dynamic_lstm_is_near_the_runtime(direction):
     rng = np.random.default_rng(8)

@@ -90,7 +90,8 @@ def valid_families():
     if folder not in sys.path:
         sys.path.insert(0, folder)
     tables = (("control_cases", "MOVES"), ("loop_cases", "LOOPS"), ("operator_cases", "FAMILIES"))
-    return [make for module, name in tables for make in getattr(import_module(module), name).values()]
+    listed = [make for module, name in tables for make in getattr(import_module(module), name).values()]
+    return [make for entry in listed for make in (entry.values() if isinstance(entry, dict) else (entry,))]
 
 
 def change_something(rng, model):

@@ -267,7 +267,7 @@ typedef struct {
 } hwb_svdf;
 
 /* in: x [n, I], memory [n, F · taps]; outputs: y [n, F / rank], memory moved on by one step.
-   newest[f] = cast(Σ x · w_feature), y[u] = cast(Σ over rank and taps of (memory − zero) · time). Sums of features must
+   newest[f] = cast(Σ x · w_feature) + zero, wrapping, y[u] = cast(Σ over rank and taps of (memory − zero) · time). Sums of features must
    fit 32 bits, of time too unless wide. Saturation counts are those of y. */
 int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf);

@@ -30,8 +30,8 @@ class SumPart:
 class SvdfCall:
     """x [I], memory [F, M] of one sample → y [F / rank], memory.
 
-    The memory moves on by one step, its newest codes are newest(x − x_zero); y[u] is the cast of the sum over the
-    `rank` filters of unit u of (memory − memory_zero) · units.weights [F, M].
+    The memory moves on by one step, its newest codes are newest(x − x_zero) + memory_zero, wrapping; y[u] is the cast
+    of the sum over the `rank` filters of unit u of (memory − memory_zero) · units.weights [F, M].
     """
 
     x_dtype: str
