@@ -22,7 +22,7 @@ SAMPLES = 3
 def scale(rng, low=-6, high=-2):
     """A scale; often a power of two, so that ties are common."""
     exponent = rng.uniform(low, high)
-    return np.float32(2.0 ** (round(exponent) if rng.random() < 0.4 else exponent))
+    return np.float32(2.0 ** (round(exponent) if rng.random() < 0.6 else exponent))
 
 
 def zero(rng, kind):
@@ -33,7 +33,8 @@ def zero(rng, kind):
 def ended(rng, file, kind, typical, low=False):
     """The group's QuantizeLinear and DequantizeLinear; `low`: at the lowest zero point."""
     point = np.array(np.iinfo(kind).min, kind) if low else zero(rng, kind)
-    file.round_trip(np.float32(typical * 2.0 ** rng.uniform(-1, 1)), point)
+    exponent = np.log2(typical) + rng.uniform(-1, 1)
+    file.round_trip(np.float32(2.0 ** (round(exponent) if rng.random() < 0.6 else exponent)), point)
 
 
 def begun(rng, shape):
