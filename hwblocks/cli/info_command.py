@@ -18,6 +18,8 @@ from hwblocks.cli.output import output_options, show, show_json
 def command(model: str | None, targets: bool, dialects: bool, as_json: bool, quiet: bool) -> None:
     """Version, kernels, targets and recipes; with MODEL what that file holds."""
     if dialects:
+        from hwblocks.cli.dialect_listing import dialect_list
+
         show(dialect_list(), as_json, quiet)
         return
     facts = _targets() if targets else model_facts(model) if model else installation()
@@ -34,33 +36,6 @@ def _targets() -> dict[str, Any]:
     from hwblocks.targets.load import energy_names, target_names
 
     return {"targets": list(target_names()), "energy tables": list(energy_names())}
-
-
-def dialect_list() -> Any:
-    """The dialects as a result."""
-    from hwblocks.dialects import dialect, names
-    from hwblocks.table import Column, Listing, Table
-
-    columns = tuple(Column(key, key) for key in ("dialect", "runtime", "version", "summary", "proven"))
-    rows = [dialect(name) for name in names()]
-    return Listing(
-        "dialects",
-        "Dialects",
-        Table(
-            "dialects",
-            columns,
-            tuple(
-                {
-                    "dialect": d.name,
-                    "runtime": d.runtime,
-                    "version": d.version,
-                    "summary": d.summary,
-                    "proven": d.proven,
-                }
-                for d in rows
-            ),
-        ),
-    )
 
 
 def installation() -> dict[str, Any]:

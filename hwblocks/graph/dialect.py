@@ -24,7 +24,6 @@ class Dialect:
     runtime, version: the program whose integers it equals. rules: by block name; a rule gives the arithmetic of a site,
     None where the block's own meaning holds, or the reason (text) why the runtime does not take it.
     prepare: rewrites of the graph that the runtime makes before it computes (fusion).
-    proven: what was compared with the runtime, exactly.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Dialect:
     base: Dialect | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
     prepare: Prepare | None = None
-    proven: str = ""
 
     def rule(self, block: str) -> Rule | None:
         """The rule for a block: its own, else the base's."""

@@ -16,6 +16,7 @@ from hwblocks.numerics.accumulator import accumulate
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 from onnx import helper, numpy_helper  # noqa: E402
+from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 COUNT = 2000 if FUZZ else 200
@@ -315,6 +316,21 @@ def test_operators_equal_the_runtime(family):
         seed = [SEED, number, *family.encode()]
         model, inputs = FAMILIES[family](np.random.default_rng(seed))
         check(model, inputs, seed)
+
+
+STANDARD = ("QLinearConv", "QLinearMatMul", "QuantizeLinear", "DequantizeLinear", "MatMulInteger", "ConvInteger")
+
+
+@pytest.mark.parametrize("family", STANDARD)
+def test_operators_equal_the_reference_evaluator(family):
+    """The formulas of the standard: products in binary64, the zero point inside the rounding."""
+    for number in range(COUNT):
+        seed = [SEED, number, *family.encode()]
+        model, inputs = FAMILIES[family](np.random.default_rng(seed))
+        wanted = ReferenceEvaluator(model).run(None, inputs)
+        for got, right in zip(ours(model, inputs, "onnx"), wanted, strict=True):
+            assert got.dtype == right.dtype
+            np.testing.assert_array_equal(got.reshape(right.shape), right, f"seed {seed}")
 
 
 def test_one_element_on_a_side_adds_the_same_in_every_batch():
