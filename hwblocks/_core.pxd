@@ -50,6 +50,14 @@ cdef extern from "hwblocks/ops.h" nogil:
     ctypedef struct hwb_table:
         hwb_table_numbers n
         const void *table
+    ctypedef struct hwb_threshold_numbers:
+        pass
+    ctypedef struct hwb_threshold:
+        hwb_threshold_numbers n
+        const int32_t *thresholds
+        const int32_t *by_level
+        const int32_t *flipped
+        const int64_t *codes
     ctypedef struct hwb_gather_numbers:
         pass
     ctypedef struct hwb_gather:
@@ -171,6 +179,7 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_threshold_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_gather_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_maxpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_avgpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

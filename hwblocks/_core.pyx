@@ -63,6 +63,8 @@ cdef class Op:
             self._matmul(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
+        elif family == "threshold":
+            self._threshold(numbers, constants)
         elif family == "gather":
             self._gather(numbers, constants)
         elif family == "split":
@@ -157,6 +159,16 @@ cdef class Op:
         self._numbers(&p.n, sizeof(hwb_table_numbers), numbers)
         p.table = address_of(constants[0])
         self.op.run = hwb_table_run
+        return 0
+
+    cdef int _threshold(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_threshold *p = <hwb_threshold *>self._new(sizeof(hwb_threshold))
+        self._numbers(&p.n, sizeof(hwb_threshold_numbers), numbers)
+        p.thresholds = <const int32_t *>address_of(constants[0])
+        p.by_level = <const int32_t *>address_of(constants[1])
+        p.flipped = <const int32_t *>address_of(constants[2])
+        p.codes = <const int64_t *>address_of(constants[3])
+        self.op.run = hwb_threshold_run
         return 0
 
     cdef int _gather(self, const int64_t[::1] numbers, tuple constants) except -1:

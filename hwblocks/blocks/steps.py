@@ -18,8 +18,9 @@ from hwblocks.graph.site import Site, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.kernels.table import TableCall
+from hwblocks.numerics.kernels.threshold import ThresholdCall
 
-TABLE_BITS = 16
+TABLE_BITS, WIDEST = 16, 32
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,26 @@ class MultiThreshold(Algorithm):
         values[:] = [step * count + start for count in range(levels + 1)]
         return cast_fractions(values, site)
 
+    def kernel(self, site: Site) -> Call | str:
+        x, thresholds = site.input(0), site.constant(1)
+        signs = site.constant(2) if site.has(2) else None
+        if thresholds is None or (site.has(2) and signs is None):
+            return "thresholds made at run time"
+        self._check_formats(site)
+        codes, outside = self._codes_by_count(thresholds.shape[1], site)
+        rows, flipped = rising(thresholds.astype(np.int64), signs, scalar_zero_point(x.format))
+        if x.format.bits > WIDEST or np.abs(rows).max(initial=0) >= 1 << (WIDEST - 1) or outside.any():
+            return "sums or thresholds of more than 32 bits, or codes outside the format"
+        return ThresholdCall(
+            x_dtype=x.format.dtype.name,
+            out_dtype=site.output.format.dtype.name,
+            count=x.elements,
+            channels=x.shape[-1],
+            thresholds=rows,
+            flipped=flipped,
+            codes=codes,
+        )
+
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=size(shapes[0]) * shapes[1][1])
 
@@ -93,6 +114,18 @@ def reached(x: Array, thresholds: Array) -> Array:
     for channel, row in enumerate(thresholds):
         counts[..., channel] = np.searchsorted(row, x[..., channel], side="right")
     return counts
+
+
+def rising(thresholds: Array, signs: Array | None, zero: int) -> tuple[Array, Array | None]:
+    """(sorted thresholds on stored codes, channels that count from the other end, or None).
+
+    −x ≥ T means x ≤ −T, so such a channel has reached all thresholds but those of x ≥ 1 − T.
+    """
+    if signs is None:
+        return np.sort(thresholds + zero, axis=1), None
+    rows = np.broadcast_to(thresholds, (len(signs), thresholds.shape[1]))
+    flipped = np.asarray(signs) < 0
+    return np.sort(np.where(flipped[:, None], 1 - rows, rows) + zero, axis=1), flipped
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,21 @@ typedef struct {
 
 int hwb_table_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* y[..., c] = codes[#{i : x[..., c] ≥ thresholds[c, i]}]: x [n, count] of at most 32 bits, `count` a multiple of
+   `channels`; thresholds [rows, levels] sorted, rows 1 or `channels`, and once more as by_level [levels, rows];
+   flipped [channels] or NULL: levels − count there; codes [levels + 1]. Nothing saturates. */
+typedef struct {
+  int64_t x_dtype, out_dtype, count, channels, rows, levels;
+} hwb_threshold_numbers;
+
+typedef struct {
+  hwb_threshold_numbers n;
+  const int32_t *thresholds, *by_level, *flipped;
+  const int64_t *codes;
+} hwb_threshold;
+
+int hwb_threshold_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
 /* y[i] = inputs[which[i]][element[i]], or fill where which is −1. */
 typedef struct {
   int64_t dtype, count, inputs, fill;

@@ -32,6 +32,7 @@ from hwblocks.numerics.kernels.runtime_binding import bind_elements, bind_float_
 from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 from hwblocks.numerics.kernels.table import TableCall
+from hwblocks.numerics.kernels.threshold import ThresholdCall
 
 Array = np.ndarray[Any, Any]
 ESTIMATE_SPAN = 1 << 30  # terms below it keep the core's double estimates far from doubt
@@ -255,10 +256,21 @@ def bind_softmax(call: SoftmaxCall, isa: str) -> Any:
     return op(isa, "softmax", numbers, [], constants, [(count, call.x_dtype)], (count, call.out_dtype))
 
 
+def bind_threshold(call: ThresholdCall, isa: str) -> Any:
+    """Counting of thresholds."""
+    rows, levels = call.thresholds.shape
+    numbers = [code_of_dtype(call.x_dtype), code_of_dtype(call.out_dtype), call.count, call.channels, rows, levels]
+    thresholds = call.thresholds.astype(np.int32)
+    flipped = None if call.flipped is None else call.flipped.astype(np.int32)
+    constants = (thresholds, np.ascontiguousarray(thresholds.T), flipped, call.codes.astype(np.int64))
+    return op(isa, "threshold", numbers, [], constants, [(call.count, call.x_dtype)], (call.count, call.out_dtype))
+
+
 _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     ConvCall: bind_conv,
     MatmulCall: bind_matmul,
     TableCall: bind_table,
+    ThresholdCall: bind_threshold,
     GatherCall: bind_gather,
     MaxPoolCall: bind_maxpool,
     AvgPoolCall: bind_avgpool,
