@@ -54,7 +54,7 @@ def import_tflite(model: TfliteModel, name: str) -> Graph:
     check_supported(model)
     check_versions(model)
     check_calls(model)
-    build = TfliteImporter(name, model)
+    build = TfliteImporter(name, model, run_rule)
     main = model.subgraphs[0]
     for index in main.inputs:
         tensor = main.tensors[index]
@@ -62,7 +62,7 @@ def import_tflite(model: TfliteModel, name: str) -> Graph:
         check_made(value.tensor)
         build.scope.values[index] = value
     for op in main.operators:
-        run_rule(build, op)
+        build.run(op)
     build.finish_variables()
     outputs = [own_name(build, index) for index in main.outputs]
     graph = without_dead_nodes(build.builder.build(*outputs, metadata={"source": f"{name}.tflite"}))

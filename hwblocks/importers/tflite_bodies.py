@@ -77,8 +77,6 @@ class Body:
 
 def import_body(build: TfliteImporter, op: TfliteOperator, index: int, given: Sequence[int], outputs: int) -> Body:
     """The subgraph with the operator's tensors `given` as its inputs. Resources are handed on by name."""
-    from hwblocks.importers.from_tflite import run_rule
-
     subgraph = build.model.subgraphs[index]
     check_counts(op, index, subgraph, len(given), outputs)
     inner = build.nested(index)
@@ -92,7 +90,7 @@ def import_body(build: TfliteImporter, op: TfliteOperator, index: int, given: Se
         inner.scope.values[inside] = inner.builder.input(name, tensor.shape, format_of(tensor), source_name=tensor.name)
         body.inputs.append(name)
     for inner_op in subgraph.operators:
-        run_rule(inner, inner_op)
+        inner.run(inner_op)
     inner.complete_variables()
     body.outputs = [inner.value(i).name for i in subgraph.outputs if i not in inner.scope.handles]
     return body

@@ -40,27 +40,23 @@ def assign_variable(build: TfliteImporter, op: TfliteOperator) -> None:
 
 
 def call_once(build: TfliteImporter, op: TfliteOperator) -> None:
-    from hwblocks.importers.from_tflite import run_rule
-
     scope = build.enter(op.options["init_subgraph_index"], {})
     build.initialising = True
     for inner in scope.subgraph.operators:
-        run_rule(build, inner)
+        build.run(inner)
     build.initialising = False
     build.leave()
 
 
 def inline(build: TfliteImporter, op: TfliteOperator, index: int) -> None:
     """The operators of another subgraph in the place of this one."""
-    from hwblocks.importers.from_tflite import run_rule
-
     subgraph = build.model.subgraphs[index]
     given: dict[int, Value] = {
         inner: build.value(outer) for inner, outer in zip(subgraph.inputs, op.inputs, strict=True) if outer >= 0
     }
     build.enter(index, given)
     for inner in subgraph.operators:
-        run_rule(build, inner)
+        build.run(inner)
     made = [build.value(i) for i in subgraph.outputs]
     build.leave()
     for position, value in enumerate(made):

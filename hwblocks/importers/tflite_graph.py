@@ -57,10 +57,13 @@ class Scope:
 
 
 class TfliteImporter:
-    """Collects the graph; operators call `value`, `constant`, `add` and `alias`."""
+    """Collects the graph; operators call `value`, `constant`, `add` and `alias`, and `run` for operators inside them.
 
-    def __init__(self, name: str, model: TfliteModel, index: int = 0) -> None:
-        self.model = model
+    rule: imports one operator, whatever its name.
+    """
+
+    def __init__(self, name: str, model: TfliteModel, rule: Build, index: int = 0) -> None:
+        self.model, self.rule = model, rule
         self.builder = GraphBuilder(name)
         self.variables: dict[str, Variable] = {}
         self.scopes = [Scope(model.subgraphs[index])]
@@ -70,11 +73,15 @@ class TfliteImporter:
     def nested(self, index: int) -> TfliteImporter:
         """An importer of a subgraph as a graph of its own, with variables of its own."""
         subgraph = self.model.subgraphs[index]
-        made = TfliteImporter(subgraph.name or f"subgraph{index}", self.model, index)
+        made = TfliteImporter(subgraph.name or f"subgraph{index}", self.model, self.rule, index)
         made.depth = self.depth + 1
         if made.depth > DEEPEST:
             raise UnsupportedOperatorError(f"subgraph {index}: calls are nested more than {DEEPEST} deep")
         return made
+
+    def run(self, op: TfliteOperator) -> None:
+        """Import one operator."""
+        self.rule(self, op)
 
     @property
     def scope(self) -> Scope:
