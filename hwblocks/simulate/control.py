@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from hwblocks.blocks.control import If, While
 from hwblocks.errors import SimulationError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.site import Site
+from hwblocks.simulate.store import Events, Stage, Store
 from hwblocks.simulate.trace import NodeEvents
-
-if TYPE_CHECKING:
-    from hwblocks.simulate.stages import Compiled, Events, Store
 
 Array = np.ndarray[Any, Any]
 
@@ -26,15 +24,14 @@ class Body:
 
     name: str
     graph: Graph
-    compiled: Compiled
+    stages: tuple[Stage, ...]
+    owners: Mapping[str, str]
 
     def run(self, arrays: Sequence[Array], events: Events, statistics: int) -> tuple[Array, ...]:
         """The outputs of one pass."""
-        from hwblocks.simulate.stages import Store
-
-        store = Store(self.graph, self.compiled.owners, dict(zip(self.graph.inputs, arrays, strict=True)))
+        store = Store(self.graph, self.owners, dict(zip(self.graph.inputs, arrays, strict=True)))
         counted: Events = {}
-        for stage in self.compiled.stages:
+        for stage in self.stages:
             stage.run(store, 1, counted, statistics)
         for name, part in counted.items():
             events.setdefault(f"{self.name}/{name}", NodeEvents()).add(part)

@@ -27,7 +27,8 @@ from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.inputs import Samples, read_samples
 from hwblocks.simulate.plan import Plan, make_plan
-from hwblocks.simulate.stages import Compiled, Store
+from hwblocks.simulate.stages import Compiled
+from hwblocks.simulate.store import Store
 from hwblocks.simulate.trace import NodeEvents, Trace, traced_names
 
 Array = np.ndarray[Any, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,44 +15,17 @@ from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
 from hwblocks.simulate.control import Body, ControlStage
 from hwblocks.simulate.execute import run_node
+from hwblocks.simulate.store import Events, Stage, Store
 from hwblocks.simulate.trace import NodeEvents
 
 if TYPE_CHECKING:
     from hwblocks.simulate.plan import Step
 
 Array = np.ndarray[Any, Any]
-Events = dict[str, NodeEvents]
 
 ALIGN = 64  # bytes, of every buffer in an arena
 RECORDED = 2  # statistics level from which extremes are recorded
 FOLLOWED = 3  # and from which every addition is counted
-
-
-class Store:
-    """The arrays of one chunk by tensor name. A view is read from the tensor whose memory it uses."""
-
-    def __init__(self, graph: Graph, owners: Mapping[str, str], arrays: dict[str, Array]) -> None:
-        self.graph, self.owners, self.arrays = graph, owners, arrays
-
-    def __getitem__(self, name: str) -> Array:
-        tensor = self.graph.tensors[name]
-        if tensor.value is not None:
-            return tensor.value
-        owner = self.owners.get(name, name)
-        array = self.arrays[owner]
-        if owner == name:
-            return array
-        leading = array.shape[0] // max(self.graph.tensors[owner].shape[0], 1) if array.ndim else 1
-        return array.reshape(leading * tensor.shape[0], *tensor.shape[1:]) if tensor.shape else array.reshape(())
-
-    def __setitem__(self, name: str, array: Array) -> None:
-        self.arrays[name] = array
-
-
-class Stage(Protocol):
-    """A part of a plan: adds its outputs for `count` samples to the store, and its counts to `events`."""
-
-    def run(self, store: Store, count: int, events: Events, statistics: int) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +109,10 @@ def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> 
 def control_stage(step: Step) -> ControlStage:
     """The stage of a control block with the stages of its bodies."""
     name = step.site.node.name
-    bodies = {part: Body(f"{name}/{part}", plan.graph, plan.compiled(())) for part, plan in step.bodies.items()}
+    bodies = {}
+    for part, plan in step.bodies.items():
+        compiled = plan.compiled(())
+        bodies[part] = Body(f"{name}/{part}", plan.graph, compiled.stages, compiled.owners)
     return ControlStage(step.site, bodies)
 
 
