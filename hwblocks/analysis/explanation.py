@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from hwblocks.errors import InputError, SimulationError
+from hwblocks.graph.algorithm import chosen
 from hwblocks.graph.block import Accumulate, Pointwise
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.site import Site, accumulate_epilogue
+from hwblocks.graph.site import Site, accumulate_epilogue, tail_start
 from hwblocks.numerics.requantize import Epilogue
 from hwblocks.simulate.execute import accumulators, lower, run_node
 from hwblocks.simulate.simulator import Run
@@ -75,9 +76,9 @@ def explain_element(graph: Graph, run: Run, node: str, sample: int, at: Sequence
     arrays = [_array(graph, run, t, sample) for t in site.inputs]
     stored = int(_array(graph, run, site.output, sample)[index])
     where = f"{site.where}, sample {sample}, output {tuple(index[1:])}"
-    if isinstance(site.node.block, Accumulate):
+    if isinstance(site.node.block, Accumulate) and chosen(site) is None:
         return _explain_sum(site, arrays, index, stored, where)
-    if isinstance(site.node.block, Pointwise):
+    if isinstance(site.node.block, Pointwise) and chosen(site) is None:
         return _explain_table(site, arrays, index, stored, where)
     return _explain_other(site, arrays, index, stored, where)
 
@@ -115,7 +116,7 @@ def _explain_sum(site: Site, arrays: list[Any], index: tuple[int, ...], stored: 
     bias = int(arrays[2].ravel()[channel]) if len(arrays) > 2 and arrays[2] is not None else 0
     total, _ = accumulators(site, contraction, arrays[2] if len(arrays) > 2 else None)
     held = int(total[index])
-    e = accumulate_epilogue(site, site.input(0).format, site.input(1).format, int(total.shape[-1]))
+    e = _epilogue(site, channel, int(total.shape[-1]))
     code, cast_steps = _cast_steps(e, held, channel, int(total.shape[-1]))
     accumulator = site.arithmetic.accumulator
     steps = (
@@ -126,6 +127,14 @@ def _explain_sum(site: Site, arrays: list[Any], index: tuple[int, ...], stored: 
         *cast_steps,
     )
     return Explanation(where, steps, _product_table(contraction.k_shape, x, w, products), code, stored)
+
+
+def _epilogue(site: Site, channel: int, channels: int) -> Epilogue:
+    """The requantization of one channel: the last ones may have a record of their own."""
+    late = tail_start(site, channels) <= channel < channels
+    return accumulate_epilogue(
+        site, site.input(0).format, site.input(1).format, channels, site.arithmetic.tail if late else None
+    )
 
 
 def _numbers(contraction: Any, index: tuple[int, ...]) -> tuple[int, int, int]:
@@ -207,7 +216,9 @@ def _explain_other(site: Site, arrays: list[Any], index: tuple[int, ...], stored
         if tensor is not None and array is not None and array.shape == site.output.shape:
             x = int(array[index])
             steps.append((f"input {tensor.name}", f"{x} stands for {float(tensor.format.dequantize(np.array(x))):.9g}"))
-    steps.append(("algorithm", (type(site.node.block).__doc__ or "").strip().splitlines()[0]))
+    named = chosen(site)
+    meaning = (type(site.node.block).__doc__ or "").strip().splitlines()[0]
+    steps.append(("algorithm", meaning if named is None else f"{named.name}: {named.summary}"))
     steps.append(("output format", repr(site.output.format)))
     steps.append(("output code", f"{code} stands for {float(site.output.format.dequantize(np.array(code))):.9g}"))
     return Explanation(where, tuple(steps), None, code, stored)

@@ -47,7 +47,8 @@ def command(
         show_json("quantize", out=out, nodes=len(made.nodes), hash=content_hash(made), metadata=dict(made.metadata))
     elif not quiet:
         recipe_name = made.metadata["recipe"]
-        click.echo(f"{out}: {len(made.nodes)} nodes, recipe {recipe_name}, {count} samples, hash {content_hash(made)}")
+        how = f"recipe {recipe_name}, {count} samples" if count else f"formats of the file, recipe {recipe_name}"
+        click.echo(f"{out}: {len(made.nodes)} nodes, {how}, hash {content_hash(made)}")
         click.echo(f"accumulators: {made.metadata['accumulator']}")
         for note in made.metadata["notes"].splitlines():
             click.echo(f"note: {note}")
