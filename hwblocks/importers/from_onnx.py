@@ -102,15 +102,17 @@ def _inputs(model: onnx.ModelProto, importer: Importer, shapes: Shapes) -> None:
 
 
 def _format(value: onnx.ValueInfoProto) -> Format:
-    """Floats, or integers whose meaning their readers state."""
+    """Floats, truth values, or integers whose meaning their readers state."""
     kind = value.type.tensor_type.elem_type
+    if kind == onnx.TensorProto.BOOL:
+        return Format("bool")
     if kind in FLOATS:
         return FLOAT32
     if kind in INTEGERS:
         bits, signed = INTEGERS[kind]
         return Format(kind="raw", bits=bits, signed=signed)
     name = onnx.TensorProto.DataType.Name(kind) if kind else "no tensor"
-    raise UnsupportedOperatorError(f"input {value.name!r} holds {name}; float and integer inputs are supported")
+    raise UnsupportedOperatorError(f"input {value.name!r} holds {name}; float, integer and bool inputs are supported")
 
 
 def _shape(value: onnx.ValueInfoProto, given: Sequence[int] | None) -> tuple[int, ...]:

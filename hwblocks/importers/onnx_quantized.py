@@ -15,6 +15,7 @@ import hwblocks.blocks.elementwise as elementwise
 import hwblocks.blocks.linear as linear
 import hwblocks.blocks.pooling as pooling
 import hwblocks.blocks.quantizers as quantizers
+import hwblocks.blocks.selection as selection
 import hwblocks.blocks.shape as shape
 import hwblocks.blocks.softmax as softmax
 import hwblocks.blocks.steps as steps
@@ -226,6 +227,19 @@ def qlinear_concat(build: Importer, node: OnnxNode) -> None:
     build.add(node, shape.Concat(axis_in_last(axis, rank) if layout == LAST else axis), values, layout)
 
 
+def qlinear_where(build: Importer, node: OnnxNode) -> None:
+    n = node.inputs
+    y_format = format_of(build, node, n[7], n[8])
+    sides = []
+    for at in (1, 4):
+        format = format_of(build, node, n[at + 1], n[at + 2])
+        value = build.quantized(n[at], format)
+        if format != y_format:
+            value = build.add(node, edges.Rescale(), [value], part=f"rescaled{at}", formats=(y_format,))
+        sides.append(value)
+    build.add(node, selection.Select(), [build.value(n[0]), *sides], formats=(y_format,))
+
+
 def qlinear_global_average(build: Importer, node: OnnxNode) -> None:
     n = node.inputs
     if node.attribute("channels_last", 0):
@@ -407,6 +421,7 @@ QUANTIZED: dict[str, Rule] = {
     f"{MICROSOFT}QLinearMul": Rule(qlinear_binary(elementwise.Mul)),
     f"{MICROSOFT}QLinearSigmoid": Rule(qlinear_unary(lambda node: activation.Sigmoid())),
     f"{MICROSOFT}QLinearSoftmax": Rule(qlinear_softmax),
+    f"{MICROSOFT}QLinearWhere": Rule(qlinear_where),
     f"{MICROSOFT}QuantizeLinear": Rule(quantize_linear),
     **{f"{domain}:{name}": Rule(quantizer(make)) for domain in QONNX_DOMAINS for name, make in QONNX_BLOCKS.items()},
     **{f"{domain}:MultiThreshold": Rule(multi_threshold) for domain in QONNX_DOMAINS},

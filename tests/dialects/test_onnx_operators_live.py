@@ -218,6 +218,18 @@ def qlinear_concat(rng):
     return one(("QLinearConcat", order), inputs, constants, {"axis": 1}, MICROSOFT), inputs
 
 
+def qlinear_where(rng):
+    kind = str(rng.choice(["uint8", "int8"]))
+    shape = tuple(int(v) for v in rng.integers(1, 6, 3))
+    sides = [shape if rng.random() < 0.6 else (1, *shape[1:]) for _ in range(2)]
+    inputs = {"c": rng.random(shape) < 0.5, "a": codes(rng, kind, sides[0]), "b": codes(rng, kind, sides[1])}
+    constants = {n: scale(rng) if n[1] == "s" else zero(rng, kind) for n in ("as", "az", "bs", "bz", "ys", "yz")}
+    if rng.random() < 0.3:
+        constants |= {"as": constants["ys"], "az": constants["yz"]}
+    order = ["c", "a", "as", "az", "b", "bs", "bz", "ys", "yz"]
+    return one(("QLinearWhere", order), inputs, constants, None, MICROSOFT), inputs
+
+
 def quantize(rng):
     kind = str(rng.choice(["uint8", "int8", "uint16", "int16"]))
     s, z = scale(rng), zero(rng, kind)
@@ -300,6 +312,7 @@ FAMILIES = {
     "QLinearGlobalAveragePool": single("QLinearGlobalAveragePool", lambda rng: {"channels_last": 0}, 1.0, image),
     "QLinearAveragePool": single("QLinearAveragePool", windows, 1.0, image),
     "QLinearConcat": qlinear_concat,
+    "QLinearWhere": qlinear_where,
     "QuantizeLinear": quantize,
     "DequantizeLinear": dequantize,
     "DynamicQuantizeLinear": dynamic_quantize,

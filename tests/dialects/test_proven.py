@@ -1,4 +1,7 @@
-"""What `hwblocks info --dialects` calls proven is what the tests of this folder compare, no more and no less."""
+"""What `hwblocks info --dialects` calls proven is what the tests of this folder compare, no more and no less.
+
+When it is not: python .ci/write_proven.py
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,15 @@ def onnx(dialect):
     }[dialect]
 
 
+def compared(dialect):
+    """(exact, near) of any dialect."""
+    return tflite(dialect) if dialect in TFLITE else onnx(dialect)
+
+
 @pytest.mark.parametrize("dialect", names())
 def test_proven_is_what_is_compared(dialect):
     if dialect in TFLITE:
         pytest.importorskip("ai_edge_litert")
         pytest.importorskip("tflite_micro")
-    exact, near = tflite(dialect) if dialect in TFLITE else onnx(dialect)
+    exact, near = compared(dialect)
     assert proven(dialect) == {"exact": sorted(exact), "near": sorted(near)}
