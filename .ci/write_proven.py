@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "dialects")]
 HEAD = """\
-# What the tests compare with each runtime: operators equal in all integers, and (near) those equal but for the last bit of
-# a float function or sum. Written by .ci/write_proven.py; tests/dialects/test_proven.py says when it is stale.
+# What the tests compare with each runtime: operators equal in all integers, and (near) those equal but for the last bit
+# of a float function or sum. Written by .ci/write_proven.py; tests/dialects/test_proven.py says when it is stale.
 """
 
 

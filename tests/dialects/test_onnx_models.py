@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import hwblocks as hb
 SHARED = Path(os.environ.get("HWBLOCKS_SHARED", Path(__file__).parents[2].parent / "shared"))
 INDEX = SHARED / "models" / "index.json"
 models = json.loads(INDEX.read_text(encoding="utf-8"))["models"] if INDEX.is_file() else []
+EXCEPTIONS = tomllib.loads(Path(__file__).with_name("cannot_be_equal.toml").read_text(encoding="utf-8"))["onnx"]
 NEAR_TIE = 1e-3  # codes: float sums in another order may move a value across a tie that is this near
 ORT = {"ort-noopt": "ort_noopt", "ort": "ort_default_x64quantprecision", "ort-avx2": "ort_default"}
 QUANTIZED = {m["name"]: m for m in models if "qdq" in m["name"] or "qop" in m["name"]}
@@ -42,16 +44,17 @@ def near_ties(graph, name, got, wanted, reals):
     return len(differing)
 
 
-RECORDED = [(n, d) for n in QUANTIZED for d in ORT]
-if QUANTIZED:  # float sums in another order: compared tensor by tensor below
-    RECORDED.remove(("alibaba_ic_qdq_s8s8_per_channel", "ort-noopt"))
+def listed(name, dialect):
+    """How many codes of a model's outputs cannot be equal."""
+    return EXCEPTIONS.get(name, {}).get(dialect, {"codes": 0})["codes"]
 
 
-@pytest.mark.parametrize(("name", "dialect"), RECORDED)
+@pytest.mark.parametrize(("name", "dialect"), [(n, d) for n in QUANTIZED for d in ORT])
 def test_outputs_equal_the_recorded_ones(name, dialect):
+    """In all integers; where float sums decide, up to the codes that are listed (held next to ties below)."""
     inputs, wanted = recorded(QUANTIZED[name], ORT[dialect])
     got = next(iter(hb.run(loaded(QUANTIZED[name]), inputs, dialect=dialect).outputs.values()))
-    np.testing.assert_array_equal(got.reshape(wanted.shape), wanted)
+    assert np.count_nonzero(got.reshape(wanted.shape) != wanted) == listed(name, dialect)
 
 
 @pytest.mark.parametrize("name", [n for n in QUANTIZED if "qdq" in n])
@@ -74,7 +77,7 @@ def test_unfused_models_equal_the_runtime_up_to_ties(name):
         theirs = dict(zip(names, session.run(None, {session.get_inputs()[0].name: sample}), strict=True))
         ours = simulator.run(sample[None], trace="full").trace
         ties += first_difference(simulator.graph, theirs, ours)
-    assert ties <= 2 * len(inputs)
+    assert ties <= (2 * len(inputs) if listed(name, "ort-noopt") else 0)
 
 
 def first_difference(graph, theirs, ours):
@@ -100,6 +103,7 @@ def test_qonnx_models_equal_the_recorded_outputs_up_to_ties(name):
     run = hb.run(graph, inputs, trace="full")
     got = next(iter(run.outputs.values())).reshape(wanted.shape)
     if np.array_equal(got, wanted):
+        assert listed(name, "qonnx") == 0
         return
     last = [n for n in graph.nodes if n.type_name == "Quant" and n.outputs[0] in run.trace][-1]
     scale, reals = np.float32(graph.tensors[last.inputs[1]].value), run.trace[last.inputs[0]]
@@ -108,4 +112,4 @@ def test_qonnx_models_equal_the_recorded_outputs_up_to_ties(name):
     differing = steps != 0
     assert np.abs(steps).max() == 1
     assert np.abs((reals[differing] / scale) % 1 - 0.5).max() <= NEAR_TIE
-    assert np.count_nonzero(differing) <= 10
+    assert np.count_nonzero(differing) == listed(name, "qonnx")
