@@ -26,15 +26,17 @@ static void codes_of(const hwb_operand *o, const void *x, int64_t sample, int64_
   }
 }
 
-/* Their values: constants, table entries, or codes minus the zero point. */
-static void values_of(const hwb_operand *o, const void *x, int64_t sample, int64_t first, int64_t width, int32_t *v) {
+/* Their values: constants, table entries (from `rest` on for the tail), or codes minus the zero point. */
+static void values_of(const hwb_operand *o, const void *x, int64_t sample, int64_t first, int64_t width, int in_tail,
+                      int32_t *v) {
   if (o->n.is_constant) {
     memcpy(v, o->constant + first, (size_t)width * sizeof *v);
     return;
   }
+  const int32_t *table = o->table && in_tail ? o->table + o->n.rest : o->table;
   codes_of(o, x, sample, first, width, v);
-  if (o->table)
-    for (int64_t i = 0; i < width; i++) v[i] = o->table[v[i] - o->n.lowest];
+  if (table)
+    for (int64_t i = 0; i < width; i++) v[i] = table[v[i] - o->n.lowest];
   else
     for (int64_t i = 0; i < width; i++) v[i] = (int32_t)(v[i] - o->n.zero);
 }
@@ -60,10 +62,10 @@ static void combined_s32(int64_t combination, int32_t *a, const int32_t *b, int6
     for (int64_t i = 0; i < width; i++) a[i] = (a[i] + b[i]) * (a[i] + b[i]);
 }
 
-static void block_out(const hwb_op *op, int64_t first, int32_t *a, const int32_t *b, int64_t width, char *y,
+static void block_out(const hwb_op *op, int in_tail, int32_t *a, const int32_t *b, int64_t width, char *y,
                       hwb_stats *stats) {
   const hwb_elements *e = op->parameters;
-  const hwb_cast *cast = first < e->ends.tail_start ? &e->ends.cast : &e->ends.tail;
+  const hwb_cast *cast = in_tail ? &e->ends.tail : &e->ends.cast;
   int64_t element = (int64_t)hwb_size_of(cast->n.out_dtype);
   int64_t wide[BLOCK] = {0};
   if (e->n.wide) combined_s64(e->n.combination, a, b, width, wide);
@@ -88,17 +90,20 @@ static void slopes_out(const hwb_elements *e, const int32_t *a, const int32_t *b
 
 int hwb_elements_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_elements *e = op->parameters;
-  int64_t count = e->n.count, element = (int64_t)hwb_size_of(e->ends.cast.n.out_dtype), width;
+  int64_t count = e->n.count, row = e->n.row, start = e->ends.tail_start, width;
+  int64_t element = (int64_t)hwb_size_of(e->ends.cast.n.out_dtype);
   int32_t a[BLOCK] = {0}, b[BLOCK] = {0};
   (void)scratch;
   for (int64_t s = 0; s < n; s++)
     for (int64_t i = 0; i < count; i += width) {
-      width = hwb_min(BLOCK, (i < e->ends.tail_start ? hwb_min(count, e->ends.tail_start) : count) - i);
-      values_of(&e->a, in[0], s, i, width, a);
-      if (e->n.combination != HWB_ALONE) values_of(&e->b, e->b.n.is_constant ? NULL : in[1], s, i, width, b);
-      char *at = (char *)y + (s * count + i) * element;
-      if (e->n.combination == HWB_SLOPES) slopes_out(e, a, b, width, at, stats);
-      else block_out(op, i, a, b, width, at, stats);
+      int64_t at = i % row;
+      int in_tail = at >= start;
+      width = hwb_min(BLOCK, (in_tail ? row : hwb_min(row, start)) - at);
+      values_of(&e->a, in[0], s, i, width, in_tail, a);
+      if (e->n.combination != HWB_ALONE) values_of(&e->b, e->b.n.is_constant ? NULL : in[1], s, i, width, in_tail, b);
+      char *out = (char *)y + (s * count + i) * element;
+      if (e->n.combination == HWB_SLOPES) slopes_out(e, a, b, width, out, stats);
+      else block_out(op, in_tail, a, b, width, out, stats);
     }
   return HWB_OK;
 }

@@ -1,7 +1,8 @@
 """Non-linear functions of one element: float tables, gemmlowp polynomials, interpolated 16-bit tables.
 
 Sources: LiteRT `activations.cc`, `elementwise.cc`, `internal/reference/{logistic,tanh,hard_swish}.h`; TFLite-Micro
-`kernels/{logistic,tanh}*.cc`; restated. As an algorithm of a Pointwise block each one is run on every input code.
+`kernels/{logistic,tanh}*.cc`; XNNPACK `src/reference/unary-elementwise.cc`; restated. As an algorithm of a Pointwise
+block each one is run on every input code.
 """
 
 from __future__ import annotations
@@ -75,6 +76,24 @@ def float_table(site: Site, x: Array) -> Array:
         values = bounded_function(site)(reals) * (np.float32(1) / np.float32(scalar_scale(y)))
     finite = np.nan_to_num(values.astype(np.float64), nan=float(y.lo), posinf=2.0**40, neginf=-(2.0**40))
     return interpolation.half_away(finite) + scalar_zero_point(y)
+
+
+@algorithm("xnnpack_table", "Sigmoid", "Tanh", "ELU")
+def xnnpack_table(site: Site, x: Array) -> Array:
+    """y = half_even(f(sx · (x − zx)) · (1 / sy) + zy) in float32, the logistic function itself in float64."""
+    y, block = site.output.format, site.node.block
+    reals = np.float32(scale_of(site, 0)) * centred(site, 0, x).astype(np.float32)
+    with np.errstate(over="ignore"):
+        values = logistic64(reals) if type(block).__name__ == "Sigmoid" else float_function(block)(reals)
+        steps = values * (np.float32(1) / np.float32(scalar_scale(y))) + np.float32(scalar_zero_point(y))
+    return np.rint(np.clip(steps, y.lo, y.hi)).astype(np.int64)
+
+
+def logistic64(x: Array) -> Array:
+    """float32(e**x / (1 + e**x)), the steps in float64; 0 and 1 beyond ±100."""
+    powers = np.exp(np.clip(x.astype(np.float64), -100, 100))
+    made = (powers / (1 + powers)).astype(np.float32)
+    return np.asarray(np.where(x > 100, np.float32(1), np.where(x < -100, np.float32(0), made)))
 
 
 @algorithm("midpoint_table", *CURVES)

@@ -116,7 +116,7 @@ def mean_factor(site: Site, count: int) -> np.float32:
     return np.float32(np.float32(scale_of(site, 0)) / target * (np.float32(1) / np.float32(count)))
 
 
-def float_mean_call(site: Site, factor: Any = mean_factor) -> Any:
+def float_mean_call(site: Site, factor: Any) -> Any:
     """Centred sums times one float32 factor (of the site and the elements of a sum), half to even."""
 
     def epilogue(count: int, channels: int) -> Epilogue:
@@ -126,14 +126,16 @@ def float_mean_call(site: Site, factor: Any = mean_factor) -> Any:
     return reduce_call(site, epilogue)
 
 
-@algorithm("float_mean", "ReduceMean", kernel=float_mean_call)
-def float_mean(site: Site, x: Array) -> Array:
-    """half_even(float32(Σ x − n·zx) · f32(f32(sx / sy) · f32(1 / n))) + zy."""
+@algorithm("xnnpack_reduction", "ReduceMean", "ReduceSum")
+def xnnpack_reduction(site: Site, x: Array) -> Array:
+    """half_even(f32(Σ x) · c + (zy − n·zx · c)) in float32, c = f32(sx / sy), of means times f32(1 / n)."""
     y = site.output.format
     total, count = sums(site, x)
-    factor = mean_factor(site, count)
-    centre = total - scalar_zero_point(site.input(0).format) * count
-    return np.asarray(np.rint(centre.astype(np.float32) * factor).astype(np.int64) + scalar_zero_point(y))
+    target = np.float32(scalar_scale(y))
+    is_mean = site.node.type_name == "ReduceMean"
+    c = mean_factor(site, count) if is_mean else np.float32(scale_of(site, 0)) / target
+    offset = np.float32(scalar_zero_point(y)) - np.float32(count * scalar_zero_point(site.input(0).format)) * c
+    return np.asarray(np.rint(total.astype(np.float32) * c + offset).astype(np.int64))
 
 
 def rescaled_sum_call(site: Site) -> Any:

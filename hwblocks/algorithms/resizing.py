@@ -52,7 +52,7 @@ def float_places(block: Any, axis: int, given: int) -> tuple[Array, Array, Array
     scale = np.float32(given - 1) / np.float32(made - 1) if corners else np.float32(given) / np.float32(made)
     at = np.arange(made, dtype=np.float32) * scale
     if block.half_pixel_centers:
-        at = (np.arange(made, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+        at = at + (np.float32(0.5) * scale - np.float32(0.5))
     at = np.clip(at, np.float32(0), np.float32(given - 1))
     lower = np.floor(at).astype(np.int64)
     upper = np.minimum(lower + 1, given - 1)

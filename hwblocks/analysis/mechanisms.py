@@ -90,7 +90,9 @@ def algorithms(ours: Arithmetic, theirs: Arithmetic) -> str:
 
 def swap_algorithm(ours: Arithmetic, theirs: Arithmetic) -> Arithmetic:
     """The other's algorithm with the constants it needs."""
-    return ours.replace(algorithm=theirs.algorithm, table=theirs.table, requantize=theirs.requantize)
+    return ours.replace(
+        algorithm=theirs.algorithm, table=theirs.table, requantize=theirs.requantize, lanes=theirs.lanes
+    )
 
 
 def swap_requantization(ours: Arithmetic, theirs: Arithmetic) -> Arithmetic:

@@ -5,11 +5,13 @@ Source: google-ai-edge/LiteRT @f674577, `tflite/kernels/internal/optimized`.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from hwblocks.dialects import litert_ref
 from hwblocks.dialects.litert_ref import (
     ACCUMULATOR_32,
+    RESCALE_32,
     bits,
     fixed,
     hybrid,
@@ -20,12 +22,15 @@ from hwblocks.dialects.litert_ref import (
     sums,
 )
 from hwblocks.graph.dialect import Dialect, Rule
-from hwblocks.graph.site import Site
+from hwblocks.graph.rows import Rows, rows_of
+from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.edge import EdgeRule
+from hwblocks.numerics.formats import Format
 from hwblocks.numerics.interpolation import power_of_two
 from hwblocks.numerics.requantize import Requantize
 
+SIXTEEN_BITS = 1 << 15
 LAYER_LANES, FLAT_LANES, RESCALE_LANES, EDGE_LANES = 8, 16, 16, 8
 DOUBLE_ROUND = Requantize.preset("double_round")
 
@@ -122,6 +127,32 @@ def rescale(site: Site) -> Arithmetic | str | None:
     return litert_ref.rescale(site)
 
 
+def add(site: Site) -> Arithmetic | str | None:
+    """Vectors of 8 or 16 elements in each row; broadcast 16-bit codes, and power-of-two scales, as the reference."""
+    rows, plain = rows_of(site.input(0).shape, site.input(1).shape), litert_ref.add(site)
+    shifted = isinstance(plain, Arithmetic) and plain.algorithm == "shifted_sum"
+    if rows is None or shifted or (bits(site) > 8 and rows != Rows(site.output.elements)):
+        return plain
+    lanes = 8 if is_uint8(site) or rows.repeated else 16
+    return record("double_round", algorithm="vector_sum", lanes=lanes)
+
+
+def multiply(site: Site) -> Arithmetic | str | None:
+    """As the reference, but for 8-bit products that leave the 16 bits which they pass in vectors."""
+    rows, y = rows_of(site.input(0).shape, site.input(1).shape), site.output.format
+    scale: Any = y.scale
+    steps = prod(largest_real(site.input(i).format) for i in (0, 1)) / scale
+    if rows is None or bits(site) > 8 or steps + y.hi - y.lo < SIXTEEN_BITS:
+        return litert_ref.RULES["Mul"](site)
+    return record(RESCALE_32, algorithm="vector_product", lanes=8 if is_uint8(site) else 16)
+
+
+def largest_real(format: Format) -> float:
+    """The largest magnitude that the codes of a format stand for."""
+    zero, scale = scalar_zero_point(format), scalar_scale(format)
+    return scale * max(format.hi - zero, zero - format.lo)
+
+
 def resized(site: Site) -> Arithmetic | str | None:
     """Weights of ten bits; unsigned codes in float32, products of weights first."""
     return record(algorithm="weights_first") if is_uint8(site) else litert_ref.resized(site)
@@ -140,6 +171,8 @@ def dequantize(site: Site) -> Arithmetic | str | None:
 
 
 RULES: dict[str, Rule] = {
+    "Add": add,
+    "Mul": multiply,
     "Quantize": quantize,
     "Dequantize": dequantize,
     "Rescale": rescale,

@@ -17,6 +17,7 @@ from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.edge import EdgeRule
 
+BOUNDS = EdgeRule.parse("divide half_even inside")  # of fused clamps
 ACCUMULATOR_28 = Accumulator("int28 wrap")
 RECIPROCAL = EdgeRule.parse("reciprocal half_even")
 
@@ -26,6 +27,11 @@ def delegated(site: Site) -> bool:
     first = site.input(0).format
     narrow_weights = site.has(1) and site.input(1).is_constant and site.input(1).format.bits < 8
     return first.is_quantized and bits(site) == 8 and site.output.format.bits == 8 and not narrow_weights
+
+
+def taken(requantize: str | None = None, **more: Any) -> Arithmetic:
+    """An arithmetic of the delegate: bounds of fused activations have the zero point inside their rounding."""
+    return record(requantize, **more).replace(edge=BOUNDS)
 
 
 def otherwise(rule: Rule, name: str) -> Rule:
@@ -42,7 +48,7 @@ def otherwise(rule: Rule, name: str) -> Rule:
 
 def layer(site: Site) -> Arithmetic | str | None:
     """One float32 multiplication, half to even."""
-    return record("float32", accumulator=ACCUMULATOR_32)
+    return taken("float32", accumulator=ACCUMULATOR_32)
 
 
 def dynamic(site: Site) -> Arithmetic | str | None:
@@ -57,9 +63,10 @@ def convolution(site: Site) -> Arithmetic | str | None:
     return layer(site) if delegated(site) else litert_opt.convolution(site)
 
 
-def scale_step(site: Site) -> float:
-    """scale(x) / scale(y)."""
-    return scalar_scale(site.input(0).format) / scalar_scale(site.output.format)
+def scale_step(site: Site, position: int = 0) -> float:
+    """scale(x) / scale(y) in float32."""
+    scales = (np.float32(scalar_scale(t.format)) for t in (site.input(position), site.output))
+    return float(next(scales) / next(scales))
 
 
 def converted(site: Site) -> Arithmetic | str | None:
@@ -70,7 +77,11 @@ def converted(site: Site) -> Arithmetic | str | None:
 
 
 def leaky(site: Site) -> Arithmetic | str | None:
-    """Slopes of eight fraction bits."""
+    """Slopes of eight fraction bits, where both lie in the range of their multipliers."""
+    slope = np.float32(site.node.block.negative_slope)  # type: ignore[attr-defined]
+    negative = float(np.float32(scale_step(site)) * slope)
+    if abs(negative) < 2.0**-8 or not -127.99609375 <= negative <= 128:
+        return litert_opt.DIALECT.arithmetic(site)
     return record("fixed multiplier_bits=8 scale_precision=float32 scale_order=x/y*w", algorithm="two_slopes")
 
 
@@ -78,27 +89,34 @@ def within(low: float, high: float, rule: Rule, name: str) -> Rule:
     """The rule where the ratio of scales lies in the range the delegate takes."""
 
     def chosen(site: Site) -> Arithmetic | str | None:
-        if low <= scale_step(site) <= high:
-            return rule(site)
-        fallback = litert_opt.DIALECT.rule(name)
-        return fallback(site) if fallback else None
+        return rule(site) if low <= scale_step(site) <= high else litert_opt.DIALECT.arithmetic(site)
 
     return otherwise(chosen, name)
 
 
 def summed(site: Site) -> Arithmetic | str | None:
-    """Both operands times 20-bit multipliers, one shift."""
-    return record(algorithm="xnnpack_sum")
+    """Both operands times 20-bit multipliers, one shift, where both ratios of scales lie in its range."""
+    if not all(2.0**-10 <= scale_step(site, i) < 2.0**8 for i in (0, 1)):
+        return litert_opt.DIALECT.arithmetic(site)
+    return taken(algorithm="xnnpack_sum")
 
 
 def product(site: Site) -> Arithmetic | str | None:
-    """One float32 multiplication of the product."""
-    return record("float32", algorithm="scaled_product")
+    """One float32 multiplication of the product, where the ratio of scales lies in its range."""
+    scales = (np.float32(scalar_scale(site.input(i).format)) for i in (0, 1))
+    if not 2.0**-16 <= next(scales) * next(scales) / np.float32(scalar_scale(site.output.format)) < 2.0**8:
+        return litert_opt.DIALECT.arithmetic(site)
+    return taken("float32", algorithm="scaled_product")
 
 
-def mean(site: Site) -> Arithmetic | str | None:
-    """One float32 multiplication of the sum."""
-    return record(algorithm="float_mean")
+def reduction(site: Site) -> Arithmetic | str | None:
+    """One float32 multiplication of the sum, zero points inside the rounding."""
+    return taken(algorithm="xnnpack_reduction")
+
+
+def curve(site: Site) -> Arithmetic | str | None:
+    """A table of the function in float32, the zero point inside the rounding."""
+    return taken(algorithm="xnnpack_table")
 
 
 def quantize(site: Site) -> Arithmetic | str | None:
@@ -124,7 +142,7 @@ def linear(site: Site) -> Arithmetic | str | None:
     if x.bits != 8 or site.output.format.bits != 8:
         return litert_opt.linear(site)
     if w.format.bits == 4:  # the kernel holds weights and sums 16 times as large in 32 bits
-        return record("float32", accumulator=ACCUMULATOR_28) if w.shape[-1] % 2 == 0 else litert_opt.linear(site)
+        return taken("float32", accumulator=ACCUMULATOR_28) if w.shape[-1] % 2 == 0 else litert_opt.linear(site)
     return layer(site)
 
 
@@ -149,7 +167,8 @@ RULES: dict[str, Rule] = {
     "Sub": otherwise(summed, "Sub"),
     "Mul": otherwise(product, "Mul"),
     "LeakyReLU": within(2.0**-8, 2.0**7, leaky, "LeakyReLU"),
-    "ReduceMean": otherwise(mean, "ReduceMean"),
+    **{name: otherwise(reduction, name) for name in ("ReduceMean", "ReduceSum")},
+    **{name: otherwise(curve, name) for name in ("Sigmoid", "Tanh", "ELU")},
     "ResizeBilinear": otherwise(lambda site: record(algorithm="eleven_bit_weights"), "ResizeBilinear"),
 }
 

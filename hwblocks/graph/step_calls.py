@@ -55,6 +55,14 @@ def operand(site: Site, position: int, worth: Worth | None = None) -> Operand:
     )
 
 
+def split_operand(site: Site, position: int, worth: Worth, rest: Worth, in_tail: Array) -> Operand:
+    """An operand worth `rest` of its codes where the mask of the output's elements is true, `worth` elsewhere."""
+    made, other = operand(site, position, worth), operand(site, position, rest)
+    if made.constant is None or other.constant is None:
+        return replace(made, rest=other.table)
+    return replace(made, constant=np.where(in_tail.ravel(), other.constant, made.constant))
+
+
 def run_time_first(operands: list[Operand]) -> tuple[Operand, ...]:
     """The operands, a constant one last."""
     return tuple(sorted(operands, key=lambda o: o.constant is not None))

@@ -66,9 +66,9 @@ static void check_svdf(const hwb_kernels *k) {
       for (int64_t f = u * rank; f < (u + 1) * rank; f++)
         for (int64_t t = 0; t < taps; t++) {
           int64_t at = s * held + f * taps + t;
-          int64_t limited = hwb_cast_one(&p.newest.cast, dot(x + s * inputs, 3, weights + f * inputs, inputs), f, &none);
-          int64_t newest = memory_dtype == HWB_S8 ? (int8_t)(limited + zero) : (int16_t)(limited + zero);
-          int64_t code = t < taps - 1 ? hwb_load(memory, memory_dtype, at + 1) : newest;
+          int64_t newest = hwb_cast_one(&p.newest.cast, dot(x + s * inputs, 3, weights + f * inputs, inputs), f, &none);
+          int64_t moved = memory_dtype == HWB_S8 ? (int8_t)(newest + zero) : (int16_t)(newest + zero);
+          int64_t code = t < taps - 1 ? hwb_load(memory, memory_dtype, at + 1) : moved;
           expect_equal(hwb_load(kept, memory_dtype, at), code, "svdf memory", k->name);
           sum += (code - zero) * time[f * taps + t];
         }

@@ -59,12 +59,13 @@ static void make_operand(operand_case *o, int64_t count, int64_t n, int may_be_c
   int64_t dtype = draw(HWB_S8, HWB_S16), entries = HIGH[dtype] - LOW[dtype] + 1, own = draw(0, 1) ? count : draw(1, 7);
   memset(o, 0, sizeof *o);
   o->constant = exact((size_t)count * 4), o->real_constant = exact((size_t)count * 8), o->index = exact((size_t)count * 8);
-  o->table = exact((size_t)entries * 4), o->reals = exact((size_t)entries * 8);
+  o->table = exact((size_t)entries * 8), o->reals = exact((size_t)entries * 8);
   for (int64_t i = 0; i < count; i++) o->real_constant[i] = o->constant[i] = (int32_t)draw(-peak, peak);
   for (int64_t i = 0; i < count; i++) o->index[i] = draw(0, own - 1);
-  for (int64_t i = 0; i < entries; i++) o->table[i] = (int32_t)draw(-peak, peak), o->reals[i] = o->table[i] / 64.0;
+  for (int64_t i = 0; i < 2 * entries; i++) o->table[i] = (int32_t)draw(-peak, peak);
+  for (int64_t i = 0; i < entries; i++) o->reals[i] = o->table[i] / 64.0;
   o->x = random_codes(dtype, own * n);
-  hwb_operand_numbers numbers = {dtype, draw(-5, 5), LOW[dtype], own, may_be_constant && draw(0, 2) == 0};
+  hwb_operand_numbers numbers = {dtype, draw(-5, 5), LOW[dtype], own, may_be_constant && draw(0, 2) == 0, draw(0, 1) * entries};
   hwb_operand made = {numbers, draw(0, 1) ? o->table : NULL, o->reals, o->constant, o->real_constant, own == count && draw(0, 1) ? NULL : o->index};
   o->operand = made;
 }
@@ -83,10 +84,10 @@ static int64_t code_at(const operand_case *o, int64_t s, int64_t i) {
   return hwb_load(o->x, p->n.dtype, s * p->n.count + (p->index ? p->index[i] : i));
 }
 
-static int64_t worth(const operand_case *o, int64_t s, int64_t i) {
+static int64_t worth(const operand_case *o, int64_t s, int64_t i, int in_tail) {
   if (o->operand.n.is_constant) return o->constant[i];
-  int64_t code = code_at(o, s, i);
-  return o->operand.table ? o->table[code - o->operand.n.lowest] : code - o->operand.n.zero;
+  int64_t code = code_at(o, s, i), entry = code - o->operand.n.lowest + (in_tail ? o->operand.n.rest : 0);
+  return o->operand.table ? o->table[entry] : code - o->operand.n.zero;
 }
 
 static int64_t combined(int64_t combination, int64_t a, int64_t b) {
@@ -95,22 +96,25 @@ static int64_t combined(int64_t combination, int64_t a, int64_t b) {
 }
 
 static void check_elements(const hwb_kernels *k, int64_t combination) {
-  int64_t count = draw(1, MOST), n = draw(1, 4), wide = draw(0, 1), out = wide ? HWB_S64 : HWB_S32;
-  int64_t tail = draw(0, 1) ? draw(0, count) : HWB_NO_TAIL;
+  int64_t row = draw(1, MOST), count = row * draw(1, 3), n = draw(1, 4), wide = draw(0, 1);
+  int64_t out = wide ? HWB_S64 : HWB_S32, tail = draw(0, 1) ? draw(0, row) : HWB_NO_TAIL;
   operand_case a, b;
   make_operand(&a, count, n, 0, wide ? INT32_MAX / 2 : 15000);
   make_operand(&b, count, n, 1, wide ? INT32_MAX / 2 : 15000);
   if (!wide && a.operand.n.dtype == HWB_S16) a.operand.table = a.table;
   if (!wide && b.operand.n.dtype == HWB_S16) b.operand.table = b.table;
-  hwb_elements p = {{combination, count, wide}, raw_ends(out, tail), a.operand, b.operand};
+  hwb_elements p = {{combination, count, wide, row}, raw_ends(out, tail), a.operand, b.operand};
   void *y = exact((size_t)(n * count) * hwb_size_of(out));
   const void *in[2] = {a.x, b.x};
   hwb_op op = {hwb_elements_run, k, &p, 0};
   hwb_stats stats = fresh(1);
   expect_equal(op.run(&op, in, y, n, NULL, &stats), HWB_OK, "status", k->name);
   for (int64_t i = 0; i < n * count; i++) {
-    int64_t s = i / count, j = i % count, wanted = combined(combination, worth(&a, s, j), worth(&b, s, j));
-    expect_equal(hwb_load(y, out, i), wanted + (j >= tail && combination != HWB_SLOPES ? TAIL_ADDS : 0), "elements", k->name);
+    int64_t s = i / count, j = i % count;
+    int in_tail = j % row >= tail;
+    int64_t wanted = combined(combination, worth(&a, s, j, in_tail), worth(&b, s, j, in_tail));
+    if (in_tail && combination != HWB_SLOPES) wanted += TAIL_ADDS;
+    expect_equal(hwb_load(y, out, i), wanted, "elements", k->name);
   }
   free(y);
   free_operand(&a);

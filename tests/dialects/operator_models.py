@@ -125,9 +125,14 @@ def run(case, kernel_set):
     return [np.stack(arrays) for arrays in zip(*made)]
 
 
+def arena(case):
+    """Bytes that TFLite-Micro may need: a good part of a megabyte, and several times the inputs."""
+    return (1 << 18) + 8 * sum(array.nbytes for array in case.inputs)
+
+
 def run_tflm(case):
     try:
-        interpreter = runtime.Interpreter.from_bytes(case.data, arena_size=1 << 18)
+        interpreter = runtime.Interpreter.from_bytes(case.data, arena_size=arena(case))
         made = []
         for arrays in case.invokes:
             for position, array in enumerate(arrays):

@@ -197,7 +197,7 @@ int hwb_softmax_float64_run(const hwb_op *op, const void *const *in, void *y, in
 /* One operand of an element-wise op: run-time codes (table entry, or code minus zero), or a constant per element. */
 typedef struct {
   int64_t dtype, zero, lowest, count; /* lowest code of the storage type; elements of a sample */
-  int64_t is_constant;
+  int64_t is_constant, rest; /* where the tail's entries of the table begin, 0 where they are the same */
 } hwb_operand_numbers;
 
 typedef struct {
@@ -209,13 +209,13 @@ typedef struct {
   const int64_t *index; /* which element of the operand each output element reads, or NULL */
 } hwb_operand;
 
-/* y = cast(a), cast(a + b), cast(a · b) or cast((a + b)²), element by element; elements of a sample from ends.tail_start on by the
-   tail. Slopes: cast(a) for a >= 0, else tail(a · b). Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
+/* y = cast(a), cast(a + b), cast(a · b) or cast((a + b)²), element by element; elements from ends.tail_start on of each row of `row`
+   (a part of count) by the tail. Slopes: cast(a) for a >= 0, else tail(a · b). Every value fits 32 bits, and every sum or product too unless `wide`. The cast's arrays hold 16 equal entries.
    Run-time operands are in[0], in[1] in order; a is one. */
 enum hwb_combination { HWB_ALONE = 0, HWB_SUM, HWB_PRODUCT, HWB_SQUARE, HWB_SLOPES };
 
 typedef struct {
-  int64_t combination, count, wide;
+  int64_t combination, count, wide, row;
 } hwb_elements_numbers;
 
 typedef struct {

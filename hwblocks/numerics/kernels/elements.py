@@ -18,6 +18,7 @@ class Operand:
 
     Run-time: `count` codes of a sample in storage type `dtype`; a code is worth table[code − lowest value of dtype], or
     code − zero where there is no table. index: which code each output element reads, None when they are the same.
+    rest: the table of the elements from tail_start on, where it is another.
     Constant: one worth for each output element; the other fields are not looked at.
     """
 
@@ -25,6 +26,7 @@ class Operand:
     count: int = 0
     zero: int = 0
     table: Array | None = None
+    rest: Array | None = None
     index: Array | None = None
     constant: Array | None = None
 
@@ -35,7 +37,8 @@ class ElementsCall:
 
     combination: "alone", "sum", "product", "square" or "slopes" (cast(a) for a ≥ 0, else tail(a · b)); a is a run-time
     operand.
-    epilogue: constants of COLUMNS equal channels. tail: the epilogue of the elements from tail_start on.
+    epilogue: constants of COLUMNS equal channels. tail: the epilogue of the elements from tail_start on, which is
+    counted in each row of `row` elements (0: a sample is one row).
     """
 
     combination: str
@@ -45,6 +48,7 @@ class ElementsCall:
     epilogue: Epilogue
     tail: Epilogue | None = None
     tail_start: int = 0
+    row: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -32,7 +32,8 @@ def bind_elements(call: ElementsCall, isa: str) -> Any:
     if isinstance(ends, str):
         return ends
     a, b = call.operands[0], call.operands[-1]
-    numbers = [COMBINATIONS.index(call.combination), call.count, int(bound >= INT32_SPAN)]
+    row = call.row or call.count
+    numbers = [COMBINATIONS.index(call.combination), call.count, int(bound >= INT32_SPAN), row]
     numbers += [*_operand_numbers(a), *_operand_numbers(b)]
     constants = (*ends.arrays, *_operand_constants(a, np.int32), *_operand_constants(b, np.int32))
     return op(isa, "elements", numbers, ends.numbers, constants, _inputs(call.operands), (call.count, call.out_dtype))
@@ -50,20 +51,22 @@ def bind_float_sum(call: FloatSumCall, isa: str) -> Any:
 
 def _peak(o: Operand) -> int:
     """Largest magnitude of an operand, rounded up."""
-    if o.constant is not None or o.table is not None:
-        values = o.constant if o.constant is not None else o.table
-        return int(np.ceil(np.abs(np.asarray(values, dtype=np.float64)).max(initial=0)))
+    stated = [v for v in (o.constant, o.table, o.rest) if v is not None]
+    if stated:
+        return max(int(np.ceil(np.abs(np.asarray(v, dtype=np.float64)).max(initial=0))) for v in stated)
     return max(abs(limit - o.zero) for limit in dtype_range(o.dtype))
 
 
 def _operand_numbers(o: Operand) -> list[int]:
     """The fields of hwb_operand_numbers, in order."""
-    return [code_of_dtype(o.dtype), o.zero, dtype_range(o.dtype)[0], o.count, int(o.constant is not None)]
+    rest = 0 if o.rest is None or o.table is None else len(o.table)
+    return [code_of_dtype(o.dtype), o.zero, dtype_range(o.dtype)[0], o.count, int(o.constant is not None), rest]
 
 
 def _operand_constants(o: Operand, kind: Any) -> tuple[Array | None, ...]:
     """table, reals, constant, real constant, index; integers or reals by `kind`."""
-    table = None if o.table is None else np.asarray(o.table, kind)
+    tables = [t for t in (o.table, o.rest) if t is not None]
+    table = np.concatenate(tables).astype(kind) if tables else None
     constant = None if o.constant is None else np.asarray(o.constant, kind)
     index = None if o.index is None else np.asarray(o.index, np.int64)
     whole = kind is np.int32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,13 +32,13 @@ def epilogue_of(text, ratio, zero, out="int8", channels=COLUMNS):
     return Requantize.parse(text).epilogue(ratio, 1.0, Format(out, scale=1.0, zero_point=zero), channels)
 
 
-def applied(sums, epilogue, tail, start):
-    """Codes and count of int64 sums [..., C] by an epilogue, from element `start` of the last axis on by the tail."""
+def applied(sums, epilogue, tail, start, row=0):
+    """Codes and count of int64 sums [..., C] by an epilogue, from element `start` of each row of C on by the tail."""
     first = replicated(epilogue, sums)
     if tail is None:
         return first
     last = replicated(tail, sums)
-    late = np.arange(sums.shape[-1]) >= start
+    late = np.arange(sums.shape[-1]) % (row or sums.shape[-1]) >= start
     return tuple(np.where(late, b, a) for a, b in zip(first, last, strict=True))
 
 
@@ -52,14 +54,19 @@ def tabled(rng, dtype, count, peak, index=None, own=None):
     return Operand(dtype=dtype, count=own or count, table=table, index=index)
 
 
-def worth(operand, codes, n, count):
+def worth(operand, codes, n, call):
+    count = call.count
     if operand.constant is not None:
         return np.broadcast_to(operand.constant.astype(np.int64), (n, count))
     read = codes if operand.index is None else codes[:, operand.index]
     wide = read.astype(np.int64)
     if operand.table is None:
         return wide - operand.zero
-    return operand.table[wide - np.iinfo(operand.dtype).min]
+    at = wide - np.iinfo(operand.dtype).min
+    if operand.rest is None:
+        return operand.table[at]
+    late = np.arange(count) % (call.row or count) >= call.tail_start
+    return np.where(late, operand.rest[at], operand.table[at])
 
 
 @pytest.fixture
@@ -68,9 +75,9 @@ def assert_elements(run_call, random_codes):
         run_time = [o for o in call.operands if o.constant is None]
         inputs = [random_codes(rng, o.dtype, (n, o.count), kind) for o in run_time]
         given = iter(inputs)
-        values = [worth(o, None if o.constant is not None else next(given), n, call.count) for o in call.operands]
+        values = [worth(o, None if o.constant is not None else next(given), n, call) for o in call.operands]
         sums = COMBINE[call.combination](values[0], values[-1])
-        codes, outside = applied(sums, call.epilogue, call.tail, call.tail_start)
+        codes, outside = applied(sums, call.epilogue, call.tail, call.tail_start, call.row)
         got = run_call(call, inputs, call.count, call.out_dtype)
         np.testing.assert_array_equal(got.codes, codes)
         assert got.saturated == np.count_nonzero(outside)
@@ -115,6 +122,16 @@ def test_a_remainder_has_its_own_cast(assert_elements, rng, count):
     call = ElementsCall(combination="alone", operands=(Operand(dtype="int8", count=count, zero=-7),), count=count,
                         out_dtype="int8", epilogue=epilogue_of("double_round_up", 0.5, 1),
                         tail=epilogue_of("double_round", 0.5, 1), tail_start=count // 16 * 16)  # fmt: skip
+    assert_elements(rng, call)
+
+
+@pytest.mark.parametrize("row", SIZES)
+def test_the_rest_of_each_row_has_its_own_tables(assert_elements, rng, row):
+    count, end = 3 * row, epilogue_of("double_round", 0.01, 1)
+    first, second = (tabled(rng, kind, count, 9000) for kind in ("int8", "int16"))
+    operands = tuple(replace(o, rest=rng.permutation(o.table)) for o in (first, second))
+    call = ElementsCall(combination="sum", operands=operands, count=count, out_dtype="int8", epilogue=end,
+                        tail=end, tail_start=row // 8 * 8, row=row)  # fmt: skip
     assert_elements(rng, call)
 
 
