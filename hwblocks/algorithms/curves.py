@@ -86,7 +86,7 @@ def xnnpack_table(site: Site, x: Array) -> Array:
     with np.errstate(over="ignore"):
         values = logistic64(reals) if type(block).__name__ == "Sigmoid" else float_function(block)(reals)
         steps = values * (np.float32(1) / np.float32(scalar_scale(y))) + np.float32(scalar_zero_point(y))
-    return np.rint(np.clip(steps, y.lo, y.hi)).astype(np.int64)
+    return np.asarray(np.rint(np.clip(steps, y.lo, y.hi)), np.int64)
 
 
 def logistic64(x: Array) -> Array:
