@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Algorithm, Pointwise, size
+from hwblocks.graph.binary import Binary
+from hwblocks.graph.block import Pointwise, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 
@@ -75,20 +74,8 @@ class Cos(Pointwise):
         return np.asarray(np.cos(x))
 
 
-class Pair(Algorithm, abstract=True):
-    """A function of two operands that broadcast as in NumPy."""
-
-    input_names: ClassVar[tuple[str, ...]] = ("a", "b")
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "activation"))
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        try:
-            return (tuple(np.broadcast_shapes(*shapes)),)
-        except ValueError:
-            raise self.fail("the shapes do not broadcast", *shapes) from None
+class Pair(Binary, abstract=True):
+    """A function of two operands by division."""
 
     def work(self, *shapes: Shape) -> Work:
         made = size(self.shape(*shapes)[0])

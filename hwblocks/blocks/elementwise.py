@@ -8,32 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, Call, size
+from hwblocks.graph.binary import Binary
+from hwblocks.graph.block import Call, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.ratios import rational_call, scale_ratio
 from hwblocks.graph.site import Site, scalar_scale
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
-
-
-class Binary(Algorithm, abstract=True):
-    """Two operands that broadcast as in NumPy; in integers the exact rational result, cast once."""
-
-    input_names: ClassVar[tuple[str, ...]] = ("a", "b")
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "activation"))
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        try:
-            return (tuple(np.broadcast_shapes(*shapes)),)
-        except ValueError:
-            raise self.fail("the shapes do not broadcast", *shapes) from None
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return True
 
 
 class Sum(Binary, abstract=True):

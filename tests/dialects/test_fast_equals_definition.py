@@ -88,7 +88,7 @@ def test_tflite_operators(family):
 def test_onnx_operators(family):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    cases = import_module("test_onnx_operators_live").FAMILIES
+    cases = import_module("onnx_operator_cases").FAMILIES
     taken = kept = 0
     for number in range(COUNT):
         rng = np.random.default_rng([SEED, number, *family.encode()])
