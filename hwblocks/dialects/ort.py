@@ -139,7 +139,7 @@ def without_covered_clamps(graph: Graph) -> Graph:
 DIALECT = Dialect(
     name="ort",
     runtime="ONNX Runtime CPU, x86-64, all optimisations, exact accumulators",
-    version="onnxruntime 1.31.1",
+    version="onnxruntime 1.31.1 and 1.32.0",
     summary="QDQ groups fused to integer kernels",
     base=ort_noopt.DIALECT,
     prepare=fused,
