@@ -169,6 +169,12 @@ def sixteen_bits(m: int) -> int:
     return 32767 if m >= (1 << 31) - 1 - (1 << 15) else (m + (1 << 15)) >> 16
 
 
+def narrow_shift(v: Array, n: int) -> Array:
+    """v / 2**n in 16 bits, ties away from zero; from 16 bits on the mask of what is shifted out is all ones, and the
+    result 1 for v ≥ 0, else −1."""
+    return np.where(v >= 0, 1, -1) if n > 15 else gemmlowp.shift_away(v, n)
+
+
 @algorithm("hard_swish16", "HardSwish")
 def hard_swish(site: Site, x: Array) -> Array:
     """x · relu6(x + 3) / 6 in 16-bit fixed point with two 15-bit multipliers."""
@@ -183,10 +189,10 @@ def hard_swish(site: Site, x: Array) -> Array:
     if relu_shift > 0:
         r = gemmlowp.shift_left(r, 1, 16)
     if relu_shift < 0:
-        r = gemmlowp.shift_away(r, -relu_shift)
+        r = narrow_shift(r, -relu_shift)
     r = (r + 32768) >> 1
     product = gemmlowp.truncate_divide(r * scaled, 32768)
-    return gemmlowp.shift_away(product, -out_shift) + scalar_zero_point(y)
+    return narrow_shift(product, -out_shift) + scalar_zero_point(y)
 
 
 @algorithm("newton", "Rsqrt")

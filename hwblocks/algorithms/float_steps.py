@@ -32,12 +32,21 @@ from hwblocks.numerics.requantize import Requantize
 
 F32 = np.float32
 FAR = 2.0**60
+# Coefficients of the rational approximation of the logistic function, the highest power of x² first
+LOGISTIC_ABOVE = (
+    *(4.37031012579801e-11, 1.15627324459942e-07, 6.08574864600143e-05, 8.51377133304701e-03),
+    2.48287947061529e-01,
+)
+LOGISTIC_BELOW = (
+    *(6.10247389755681e-13, 5.76102136993427e-09, 6.29106785017040e-06, 1.70198817374094e-03),
+    *(1.16817656904453e-01, 9.93151921023180e-01),
+)
 UNSCALED = Requantize.preset("shift")  # the sum itself, where the ratio is 1
 INSIDE = Requantize.parse("float32 zero_point=inside")
 
 
-def fma(a: Array, b: Any, c: Any) -> Array:
-    """float32(a · b + c) with one rounding; a holds codes of at most 16 bits."""
+def fma(a: Any, b: Any, c: Any) -> Array:
+    """float32(a · b + c) with one rounding of the exact product's sum (in float64 before)."""
     return np.asarray(a, np.float64).__mul__(np.float64(b)).__add__(np.asarray(c, np.float64)).astype(F32)
 
 
@@ -46,27 +55,35 @@ def nearest(v: Array) -> Array:
     return np.clip(np.rint(v.astype(np.float64)), -FAR, FAR).astype(np.int64)
 
 
+def sum_order(site: Site) -> tuple[int, int]:
+    """The operands in the kernel's order: one of a single element stands second."""
+    sizes = [site.input(i).elements for i in (0, 1)]
+    return (1, 0) if sizes[0] == 1 and sizes[1] > 1 else (0, 1)
+
+
 def sum_constants(site: Site) -> tuple[np.float32, np.float32, np.float32]:
-    """(ra, rb, F): the operands' factors and what the zero points make."""
+    """(ra, rb, F) in the kernel's order: the operands' factors, and zy − fma(ra, za, rb · zb)."""
     y = site.output.format
-    sign = getattr(site.node.block, "sign", 1)
     target = F32(scalar_scale(y))
-    first, second = F32(scale_of(site, 0)) / target, F32(sign) * (F32(scale_of(site, 1)) / target)
-    zeros = [F32(scalar_zero_point(site.input(i).format)) for i in (0, 1)]
-    return first, second, F32(scalar_zero_point(y)) - (first * zeros[0] + second * zeros[1])
+    signs = (1, getattr(site.node.block, "sign", 1))
+    first, second = (F32(signs[i]) * (F32(scale_of(site, i)) / target) for i in sum_order(site))
+    zeros = [F32(scalar_zero_point(site.input(i).format)) for i in sum_order(site)]
+    return first, second, F32(F32(scalar_zero_point(y)) - fma(zeros[0], first, second * zeros[1]))
 
 
 def fused_sum_call(site: Site) -> Any:
     """a · ra exactly, fma(b, rb, F) rounded, both by tables, added and rounded."""
     if reason := unserved(site):
         return reason
-    if min(site.input(0).elements, site.input(1).elements) == 1 or max(t.format.bits for t in site.present) > 8:
-        return "one element on a side, or more than 8 bits"
+    if max(t.format.bits for t in site.present) > 8:
+        return "more than 8 bits"
     first, second, offset = sum_constants(site)
-    parts = [
-        operand(site, 0, lambda codes: codes.astype(np.float64) * np.float64(first)),
-        operand(site, 1, lambda codes: fma(codes, second, offset).astype(np.float64)),
+    worths = [
+        lambda codes: codes.astype(np.float64) * np.float64(first),
+        lambda codes: fma(codes, second, offset).astype(np.float64),
     ]
+    order = sum_order(site)
+    parts = [operand(site, i, worths[order.index(i)]) for i in (0, 1)]
     a, b = run_time_first(parts)
     return FloatSumCall(operands=(a, b), count=site.output.elements, **limits(site))
 
@@ -75,12 +92,8 @@ def fused_sum_call(site: Site) -> Any:
 def fused_sum(site: Site, a: Array, b: Array) -> Array:
     """half_even(fma(a, ra, fma(b, rb, F))) on stored codes: the zero points are inside the rounding, in F."""
     first, second, offset = sum_constants(site)
-    alone = [site.input(position).elements == 1 for position in (0, 1)]
-    if alone == [False, True]:  # one element is folded into F first
-        return nearest(fma(a, first, offset + b.astype(F32) * second))
-    if alone == [True, False]:
-        return nearest(fma(b, second, offset + a.astype(F32) * first))
-    return nearest(fma(a, first, fma(b, second, offset)))
+    x, z = (a, b) if sum_order(site) == (0, 1) else (b, a)
+    return nearest(fma(x, first, fma(z, second, offset)))
 
 
 def float_product_call(site: Site) -> Any:
@@ -98,6 +111,22 @@ def float_product(site: Site, a: Array, b: Array) -> Array:
     factor = F32(scale_of(site, 0)) * F32(scale_of(site, 1)) / F32(scalar_scale(y))
     product = (centred(site, 0, a) * centred(site, 1, b)).astype(F32)
     return nearest(product * factor + F32(scalar_zero_point(y)))
+
+
+def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+    """Horner's scheme in float32, each step rounded once; the highest power first."""
+    total = np.full(x.shape, F32(coefficients[0]))
+    for c in coefficients[1:]:
+        total = fma(total, x, F32(c))
+    return total
+
+
+def mlas_logistic(x: Array) -> Array:
+    """x · p(x²) / q(x²) + ½ in float32 for |x| ≤ 18, x limited to that. Source: MLAS `logistic.cpp`."""
+    x = np.clip(x, F32(-18), F32(18))
+    square = x * x
+    p = polynomial(square, LOGISTIC_ABOVE) * x
+    return np.asarray(np.clip(p / polynomial(square, LOGISTIC_BELOW) + F32(0.5), F32(0), F32(1)))
 
 
 def decoded_table_call(site: Site) -> Any:
@@ -119,7 +148,8 @@ def decoded_table(site: Site, x: Array) -> Array:
         values = np.where(reals >= 0, reals, F32(block.negative_slope) * reals)  # type: ignore[attr-defined]
     else:
         with np.errstate(over="ignore"):  # e^−x of large −x is infinite, and 1 / (1 + e^−x) then 0
-            values = reals if name == "Rescale" else float_function(block)(reals)
+            curve = mlas_logistic if name == "Sigmoid" else float_function(block)
+            values = reals if name == "Rescale" else curve(reals)
     return nearest(values / F32(scalar_scale(y))) + scalar_zero_point(y)
 
 

@@ -160,7 +160,7 @@ def resized(site: Site) -> Arithmetic | str | None:
 
 def quantize(site: Site) -> Arithmetic | str | None:
     """Vectors of 8 times the reciprocal, half to even; the rest divided in float64, ties away."""
-    edge, tail = EdgeRule.parse("reciprocal half_even"), EdgeRule.parse("divide64 half_away")
+    edge, tail = EdgeRule.parse("reciprocal half_even wrap_far"), EdgeRule.parse("divide64 half_away wrap_far")
     return Arithmetic(edge=edge, tail_edge=tail, lanes=EDGE_LANES)
 
 

@@ -14,7 +14,7 @@ from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.requantize import Requantize
 
-EDGE = EdgeRule.parse("divide half_away")
+EDGE = EdgeRule.parse("divide half_away wrap_far")
 ACCUMULATOR_32, ACCUMULATOR_64 = Accumulator("int32 wrap"), Accumulator("int64 wrap")
 
 

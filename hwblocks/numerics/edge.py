@@ -13,15 +13,18 @@ import numpy as np
 
 from hwblocks.errors import FormatError, InputError
 from hwblocks.numerics.formats import Format
+from hwblocks.numerics.gemmlowp import wrap
 from hwblocks.numerics.rounding import Rounding, round_real
 
 Array = np.ndarray[Any, Any]
 
+FAR = 2.0**31
 CHOICES = {
     "scaling": ("divide", "reciprocal", "divide64"),
     "zero_point": ("after", "inside"),
     "back": ("centre", "affine"),
     "nan": ("refuse_nan", "lowest_nan"),
+    "far": ("limit_far", "wrap_far"),
 }
 
 
@@ -33,6 +36,8 @@ class EdgeRule:
     zero_point: added after rounding, or inside it.
     back: float32(scale · (code − zero point)) rounded once, or float32(code · scale) + float32(−zero point · scale).
     nan: refused, or the lowest code, as ONNX Runtime gives.
+    far: quotients beyond 32 bits are limited as all are, or become −2**31, to which the zero point is added in 32 bits
+    (wrap_far: how x86 converts floats to integers).
 
     >>> EdgeRule.parse("divide half_away").codes(np.array([0.5, 1.5]), Format("int8"))[0].tolist()
     [1, 2]
@@ -43,6 +48,7 @@ class EdgeRule:
     zero_point: str = "after"
     back: str = "centre"
     nan: str = "refuse_nan"
+    far: str = "limit_far"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounding", Rounding(self.rounding))
@@ -87,6 +93,9 @@ class EdgeRule:
         bounded = np.clip(scaled.astype(np.float64), -(2.0**62), 2.0**62)
         whole = round_real(bounded, self.rounding)
         outside = (whole < format.lo - zero) | (whole > format.hi - zero)
+        if self.far == "wrap_far":
+            held = np.where(np.abs(whole) < FAR, whole, -FAR).astype(np.int64)
+            return np.clip(wrap(held + zero), format.lo, format.hi), outside
         return np.clip(whole, format.lo - zero, format.hi - zero).astype(np.int64) + zero, outside
 
     def _scaled(self, x: Array, scales: Array) -> Array:

@@ -41,7 +41,7 @@ class Requantize:
 
     scheme: shift (power-of-two ratio), single_round, double_round, double_round_up, q16 (integer multipliers),
     float32, float64 (one multiplication), exact (the ratio as a rational number), fixed (multiplier and shift of
-    `multiplier_bits` whatever the ratio: half_even(ratio · 2**bits)).
+    `multiplier_bits` whatever the ratio: half_even(ratio · 2**bits)). The result of q16 wraps in 32 bits.
     rounding: of the last step; first_rounding: of the high multiply of double_round.
     zero_point: added after rounding, or inside it. scale_precision: in which the ratio is computed (product32: the
     product in float32, the division in float64).
@@ -194,7 +194,8 @@ class Requantize:
             left, right = np.maximum(np.negative(shift), 0), np.maximum(shift, 0)
             high = high_product(wrap(np.asarray(values, np.int64) << left), m)
             return shift_away(high, right) if self.rounding is Rounding.HALF_AWAY else shift_up(high, right)
-        return np.asarray(round_shift(values * m, np.asarray(shift), self.rounding), dtype=np.int64)
+        made = np.asarray(round_shift(values * m, np.asarray(shift), self.rounding), dtype=np.int64)
+        return wrap(made) if self.scheme == "q16" else made
 
     def _constants(self, x: float, w: float, y: float) -> tuple[int, int, float, int, int]:
         """(multiplier, right shift, float ratio, numerator, denominator)."""
@@ -289,7 +290,8 @@ class Epilogue:
         product, shift = exact * self.multiplier.astype(object), np.broadcast_to(self.shift, exact.shape)
         if self.zero_inside:
             product, shift = self._with_zero(product, shift)
-        return round_shift(product, shift, self.rounding)  # type: ignore[no-any-return]
+        made = round_shift(product, shift, self.rounding)
+        return _wrap32(made) if self.scheme == "q16" else made  # type: ignore[no-any-return]
 
     def _with_zero(self, product: Array, shift: Array) -> tuple[Array, Array]:
         """The zero point added before the last rounding: at the product's scale, or after an exact left shift."""

@@ -51,6 +51,12 @@ static hwb_int128 wanted_double(const hwb_cast *c, int64_t acc, int64_t i) {
   return rounded(high + (c->n.zero_inside ? c->n.zero_point * power(shift) : 0), power(shift), c->n.rounding);
 }
 
+/* v modulo 2^bits, as a code of the format. */
+static hwb_int128 wrapped(hwb_int128 v, int64_t bits, int is_signed) {
+  hwb_int128 span = (hwb_int128)1 << bits, low = v - floor_div(v, span) * span;
+  return is_signed && low >= span / 2 ? low - span : low;
+}
+
 static hwb_int128 wanted_value(const hwb_cast *c, int64_t acc, int64_t i) {
   hwb_int128 zero = c->n.zero_inside ? c->n.zero_point : 0, den = power(c->shift[i]), num;
   switch (c->n.scheme) {
@@ -62,14 +68,9 @@ static hwb_int128 wanted_value(const hwb_cast *c, int64_t acc, int64_t i) {
     return rounded(num + zero * den, den, c->n.rounding);
   default:
     num = (hwb_int128)acc * c->multiplier[i] * power(-c->shift[i]);
-    return rounded(num + zero * den, den, c->n.rounding);
+    num = rounded(num + zero * den, den, c->n.rounding);
+    return c->n.scheme == HWB_Q16 ? wrapped(num, 32, 1) : num;
   }
-}
-
-/* v modulo 2^bits, as a code of the format. */
-static hwb_int128 wrapped(hwb_int128 v, int64_t bits, int is_signed) {
-  hwb_int128 span = (hwb_int128)1 << bits, low = v - floor_div(v, span) * span;
-  return is_signed && low >= span / 2 ? low - span : low;
 }
 
 static int64_t wanted_code(const hwb_cast *c, int64_t sum, int64_t i, hwb_stats *stats) {

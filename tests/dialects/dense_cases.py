@@ -12,6 +12,8 @@ from layer_cases import TYPES, bias_type, layer_bias, windowed
 from operator_draws import RANGES, SIGNED_UNIT, UNIT, fused, integers, of_kinds, out_sizes
 from operator_models import Case, T, model
 
+FAR = 0.15  # share of cases whose outputs are of a scale far from the others'
+
 
 def pair_step(rng, operator, a, b):
     """A scale of the output in a dyadic ratio to those of the operands; sometimes far too fine, so that sums saturate."""
@@ -65,7 +67,7 @@ def unary(operator, options=None, target=None, fields=None, low=-10, high=0):
             values = every_code(rng, kind, int(rng.integers(0, 40)))
             wide = kind == "int16"
             x = quantized(rng, values.shape, kind, tied(rng, *((-16, -8) if wide else (low, high))))
-            y = quantized(rng, x.shape, kind, related(rng, x.scale))
+            y = quantized(rng, x.shape, kind, related(rng, x.scale, 11.0 if rng.random() < FAR else 3.0))
             if target:
                 y.scale, y.zero = target[kind]
             made = fields(rng) if fields else {}
@@ -114,7 +116,8 @@ def requantize(source, target):
         values = every_code(rng, source, int(rng.integers(0, 40)))
         size = {"int16": 256}
         x = quantized(rng, values.shape, source, tied(rng))
-        y = quantized(rng, x.shape, target, related(rng, x.scale * size.get(source, 1) / size.get(target, 1), 4.0))
+        reach = 12.0 if rng.random() < FAR else 4.0
+        y = quantized(rng, x.shape, target, related(rng, x.scale * size.get(source, 1) / size.get(target, 1), reach))
         return Case(model("QUANTIZE", ("QuantizeOptions", {}), [x], [y]), [values])
 
     return draw
@@ -132,7 +135,7 @@ def quantize(kind):
         reals = np.where(side == 1, np.nextafter(reals, np.float32(np.inf)), reals)
         reals = np.where(side == 2, np.nextafter(reals, np.float32(-np.inf)), reals)
         far = rng.random(y.shape) < 0.02
-        reals[far] = (2.0 ** rng.uniform(8, 30.9, int(far.sum())) * rng.choice([-1, 1], int(far.sum()))) * y.scale
+        reals[far] = (2.0 ** rng.uniform(8, 36, int(far.sum())) * rng.choice([-1, 1], int(far.sum()))) * y.scale
         return Case(
             model("QUANTIZE", ("QuantizeOptions", {}), [T(y.shape, "float32")], [y]), [reals.astype(np.float32)]
         )
@@ -282,6 +285,7 @@ def tied_output(rng, shape, x, w, terms):
     unit = float(np.median(np.atleast_1d(np.asarray(w.scale))) * x.scale)
     typical = (high - low) / 4 * 60 * np.sqrt(terms) / (100 if x.type != "int16" else 25000)
     step = unit * 2.0 ** (np.round(np.log2(typical)) + int(rng.integers(-2, 2)))
+    step *= 2.0 ** -int(rng.integers(4, 12)) if rng.random() < FAR else 1.0  # most sums far outside the output
     return quantized(rng, shape, x.type, related(rng, step, 1.0))
 
 

@@ -52,3 +52,14 @@ def test_proven_is_what_is_compared(dialect):
         pytest.importorskip("tflite_micro")
     exact, near = compared(dialect)
     assert proven(dialect) == {"exact": sorted(exact), "near": sorted(near)}
+
+
+def test_what_is_not_compared_names_families_and_dialects():
+    """Results beyond 32 bits are listed by family (or by width, of all families) with a reason for each dialect."""
+    pytest.importorskip("ai_edge_litert")
+    families = import_module("operator_cases").FAMILIES
+    listed = tomllib.loads(Path(__file__).with_name("cannot_be_equal.toml").read_text(encoding="utf-8"))
+    for name, dialects in listed["beyond_32_bits"].items():
+        assert name in families or name == "int16"
+        assert set(dialects) <= set(TFLITE)
+        assert all(len(reason) > 5 for reason in dialects.values())

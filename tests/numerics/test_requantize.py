@@ -125,3 +125,16 @@ def test_text_forms_come_back(text):
 def test_bad_text_forms(text):
     with pytest.raises(FormatError):
         Requantize.parse(text)
+
+
+def test_q16_results_wrap_in_32_bits():
+    """LiteRT's 64-bit MultiplyByQuantizedMultiplier ends in a conversion to int32."""
+    record, y = Requantize.preset("q16"), Format("int16", scale=1.0)
+    m, shift = record.multiplier(0.5)
+    assert (m, shift) == (16384, 15)
+    far = np.array([[1 << 33], [(1 << 32) + 2], [-(1 << 32) - 4]])  # halves: 2**32, 2**31 + 1, −2**31 − 2
+    wanted = [0, -(2**31) + 1, 2**31 - 2]
+    assert record.multiply(far, 0.5).ravel().tolist() == wanted
+    codes, outside = record.epilogue(0.5, 1.0, y, 1).apply(far)
+    assert codes.ravel().tolist() == [0, -32768, 32767]
+    assert outside.ravel().tolist() == [False, True, True]

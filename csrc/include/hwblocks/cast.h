@@ -65,6 +65,15 @@ static inline int hwb_fits_64(const hwb_cast *c, int64_t acc, int64_t m, int64_t
   return c->n.rounding == HWB_HALF_UP && acc > -reach && acc < reach && m >= 0 && m < 65536 && shift > 0 && shift < 62;
 }
 
+/* acc · m with one rounding and shift, the zero point inside it where the cast says so. */
+static inline hwb_int128 hwb_single(const hwb_cast *c, int64_t acc, int64_t m, int64_t shift, hwb_int128 zero) {
+  if (!zero && hwb_fits_64(c, acc, m, shift)) return (acc * m + ((int64_t)1 << (shift - 1))) >> shift;
+  hwb_int128 product = (hwb_int128)acc * m;
+  if (!zero) return hwb_round_shift(product, shift, c->n.rounding);
+  hwb_int128 left = shift < 0 ? (hwb_int128)1 << -shift : 1, right = shift > 0 ? (hwb_int128)1 << shift : 1;
+  return hwb_round_shift(product * left + zero * right, shift > 0 ? shift : 0, c->n.rounding);
+}
+
 static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t channel) {
   hwb_int128 zero = c->n.zero_inside ? c->n.zero_point : 0;
   int64_t shift = c->shift[channel];
@@ -90,14 +99,8 @@ static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t chan
     hwb_int128 num = hwb_two_words(c->numerator, channel), den = hwb_two_words(c->denominator, channel);
     return hwb_round_ratio(acc * num + zero * den, den, c->n.rounding);
   }
-  default: {
-    int64_t m = c->multiplier[channel];
-    if (!zero && hwb_fits_64(c, acc, m, shift)) return (acc * m + ((int64_t)1 << (shift - 1))) >> shift;
-    hwb_int128 product = (hwb_int128)acc * m;
-    if (!zero) return hwb_round_shift(product, shift, c->n.rounding);
-    hwb_int128 left = shift < 0 ? (hwb_int128)1 << -shift : 1, right = shift > 0 ? (hwb_int128)1 << shift : 1;
-    return hwb_round_shift(product * left + zero * right, shift > 0 ? shift : 0, c->n.rounding);
-  }
+  case HWB_Q16: return hwb_wrap(hwb_single(c, acc, c->multiplier[channel], shift, zero), 32);
+  default: return hwb_single(c, acc, c->multiplier[channel], shift, zero);
   }
 }
 
