@@ -7,11 +7,11 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from onnx_operator_cases import MICROSOFT, codes, kinds, one, windows, zero
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 live = import_module("test_onnx_operators_live")
-one, codes, zero, kinds = live.one, live.codes, live.zero, live.kinds
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 COUNT = 300 if FUZZ else 30
@@ -59,7 +59,7 @@ def pair(name):
         far = 2.0 ** -int(rng.integers(4, 16)) if rng.random() < 0.15 else 1.0
         constants |= {"ys": np.float32(related(rng, unit) * far), "yz": zero(rng, kind)}
         inputs, order = {"a": a, "b": b}, ["a", "as", "az", "b", "bs", "bz", "ys", "yz"]
-        return one((name, order), inputs, constants, None, live.MICROSOFT), inputs
+        return one((name, order), inputs, constants, None, MICROSOFT), inputs
 
     return draw
 
@@ -77,7 +77,7 @@ def single(name, attributes, shapes=((256,),), ys=None):
         constants = {"xs": xs, "xz": zero(rng, kind), "ys": related(rng, xs), "yz": zero(rng, kind)}
         if ys:
             constants |= {"ys": np.float32(rng.choice(ys)), "yz": np.array(np.iinfo(kind).min, kind)}
-        return one((name, ["x", *constants]), {"x": x}, constants, attributes(rng), live.MICROSOFT), {"x": x}
+        return one((name, ["x", *constants]), {"x": x}, constants, attributes(rng), MICROSOFT), {"x": x}
 
     return draw
 
@@ -149,7 +149,7 @@ FAMILIES = {
         (1 / 256, 1 / 255),
     ),
     "QLinearGlobalAveragePool": single("QLinearGlobalAveragePool", lambda rng: {"channels_last": 0}, IMAGES),
-    "QLinearAveragePool": single("QLinearAveragePool", live.windows, IMAGES),
+    "QLinearAveragePool": single("QLinearAveragePool", windows, IMAGES),
     "QLinearMatMul": matmul,
     "QLinearConv": convolution,
     "QuantizeLinear": quantize,
