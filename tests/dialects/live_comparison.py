@@ -12,7 +12,8 @@ import hwblocks as hb
 from hwblocks.importers.from_tflite import import_tflite
 from hwblocks.importers.tflite_file import read_tflite
 
-EXCEPTIONS = tomllib.loads(Path(__file__).with_name("cannot_be_equal.toml").read_text(encoding="utf-8"))["operators"]
+LISTED = tomllib.loads(Path(__file__).with_name("cannot_be_equal.toml").read_text(encoding="utf-8"))
+EXCEPTIONS, BEYOND = LISTED["operators"], LISTED["beyond_32_bits"]
 
 
 def assert_equal(got, wanted, about):
@@ -41,6 +42,19 @@ def differs_on_ties_alone(graph, codes, got, wanted):
     return close and (y.bits == 16 or near[got[0] != wanted[0]].all())
 
 
+def leaves_32_bits(simulator, inputs):
+    """True when a sum times its scales leaves 32 bits before it is limited."""
+    run = simulator.run(inputs, trace="ranges", state="carry")
+    for node in simulator.graph.nodes:
+        site, events = simulator.graph.site(node), run.events[node.name]
+        if not isinstance(node.block, hb.Accumulate) or events.lowest is None:
+            continue
+        step = np.max(site.input(1).format.scale) * site.input(0).format.scale / site.output.format.scale
+        if max(-events.lowest, events.highest) * step >= 2**31:
+            return True
+    return False
+
+
 class Comparison:
     """One case in several dialects: imported once, simulated once for dialects of the same arithmetic.
 
@@ -58,9 +72,18 @@ class Comparison:
         planned = hb.Simulator(self.graph, dialect=dialect)
         key = tuple(node.arithmetic for node in planned.graph.nodes)
         if key not in self.made:
-            inputs = [np.stack(arrays) for arrays in zip(*self.case.invokes)]
-            self.made[key] = list(planned.run(inputs, state="carry").outputs.values())
+            self.made[key] = list(planned.run(self.inputs, state="carry").outputs.values())
         return self.made[key]
+
+    @property
+    def inputs(self):
+        """The invokes as samples."""
+        return [np.stack(arrays) for arrays in zip(*self.case.invokes)]
+
+    def is_beyond(self, dialect):
+        """True when the case is one of those that are listed as not compared."""
+        listed = dialect in BEYOND.get(self.name.split()[0], {})
+        return listed and leaves_32_bits(hb.Simulator(self.graph, dialect=dialect), self.inputs)
 
     def holds(self, dialect):
         """True when the runtime took the case; its outputs equal ours."""
@@ -70,6 +93,8 @@ class Comparison:
             return False
         made, about = self.simulated(dialect), f"{self.name} {dialect} seed {self.seed}"
         assert len(made) == len(wanted)
+        if self.is_beyond(dialect):
+            return False
         if dialect in EXCEPTIONS.get(self.name, {}):
             assert differs_on_ties_alone(self.graph, self.case.inputs[0], made[0], wanted[0]), about
             return True
