@@ -1,4 +1,4 @@
-"""LSTM in integers: 8-bit activations and weights, 16-bit cell.
+"""LSTM in integers: 8-bit weights, 16-bit cell, 8-bit activations; 16-bit ones in TFLite-Micro.
 
 Sources: LiteRT `lstm_eval.cc` and `unidirectional_sequence_lstm.cc`, TFLite-Micro `lstm_eval.h`; restated.
 """
@@ -22,6 +22,7 @@ from hwblocks.numerics.multiplier import quantize_multiplier
 from hwblocks.numerics.requantize import Requantize
 
 DOUBLE_ROUND = Requantize.preset("double_round")
+Q16 = Requantize.preset("q16")
 GATE_SCALE = 2.0**-12
 GATE_ORDER = "fico"  # of the kernel's sums
 EVERY_CODE = np.arange(-32768, 32768)
@@ -255,7 +256,7 @@ def micro_call(site: Site) -> Any:
         return "a cell of so large a scale that nothing is added"
     return lstm_call(
         site,
-        product32,
+        ratio64,
         2.0**-30 / cell.scale("h"),
         SIXTEEN_BITS,
         kept=kept,
@@ -273,17 +274,20 @@ def micro_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
 
 
 def micro_gate(cell: Cell, v: Arrays, gate: str, x: Array, h: Array) -> Array:
-    """The gate's pre-activation in 16 bits."""
-    fed = gemmlowp.wrap(cell.product(v, f"w_{gate}", "x", x) + v[f"b_{gate}"])
+    """The gate's pre-activation in 16 bits; sums of 16-bit activations take the 15-bit multiplier."""
+    wide = cell.formats["x"].bits == 16
+    step = Q16 if wide else DOUBLE_ROUND
+    fed = cell.product(v, f"w_{gate}", "x", x) + v[f"b_{gate}"]
     back = cell.product(v, f"r_{gate}", "h", h)
-    first = sixteen(DOUBLE_ROUND.multiply(fed, product32(cell.scale("x"), cell.scale(f"w_{gate}"), GATE_SCALE)))
-    second = sixteen(DOUBLE_ROUND.multiply(back, product32(cell.scale("h"), cell.scale(f"r_{gate}"), GATE_SCALE)))
+    fed = fed if wide else gemmlowp.wrap(fed)
+    first = sixteen(step.multiply(fed, ratio64(cell.scale("x"), cell.scale(f"w_{gate}"), GATE_SCALE)))
+    second = sixteen(step.multiply(back, ratio64(cell.scale("h"), cell.scale(f"r_{gate}"), GATE_SCALE)))
     return sixteen(first + second)
 
 
-def product32(a: float, b: float, c: float) -> float:
-    """f32(a · b) / c in float64."""
-    return float(np.float32(a) * np.float32(b)) / c
+def ratio64(a: float, b: float, c: float) -> float:
+    """a · b / c in float64."""
+    return a * b / c
 
 
 def micro_step(cell: Cell, v: Arrays, x: Array, h: Array, c: Array) -> tuple[Array, Array]:
@@ -297,4 +301,5 @@ def micro_step(cell: Cell, v: Arrays, x: Array, h: Array, c: Array) -> tuple[Arr
     output = interpolation.table_logistic(micro_gate(cell, v, "o", x, h), 3, 0)
     bent = interpolation.table_tanh(c, *cell_steps(cell))
     hidden = DOUBLE_ROUND.multiply(bent * output, 2.0**-30 / cell.scale("h"))
-    return gemmlowp.saturate(hidden + scalar_zero_point(cell.formats["h"]), 8), c
+    h_format = cell.formats["h"]
+    return gemmlowp.saturate(hidden + scalar_zero_point(h_format), h_format.bits), c

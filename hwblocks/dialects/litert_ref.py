@@ -89,6 +89,13 @@ def matmul(site: Site) -> Arithmetic | str | None:
     return sums(site, "double_round scale_precision=product32", "q16 scale_precision=product32")
 
 
+def lstm(site: Site) -> Arithmetic | str | None:
+    """Gates of 8-bit activations."""
+    if bits(site) != 8:
+        return "16-bit activations are not supported; tflm has them"
+    return record("double_round", algorithm="integer_gates")
+
+
 def add(site: Site) -> Arithmetic | str | None:
     """Both operands aligned; power-of-two 16-bit scales are shifted where the model asks for it."""
     if site.node.attributes.get("pot_scale_int16") == "1" and has_power_scales(site):
@@ -201,7 +208,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"), COMPARISON),
     "L2Norm": fixed("double_round", algorithm="integer_root"),
     "ResizeBilinear": resized,
-    "LSTM": fixed("double_round", algorithm="integer_gates"),
+    "LSTM": lstm,
     "SVDF": fixed("double_round scale_precision=float32", algorithm="int16_state"),
 }
 

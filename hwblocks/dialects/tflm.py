@@ -1,8 +1,8 @@
 """tflm: TFLite-Micro's reference kernels, which most microcontroller and NPU vendors match.
 
 Source: tensorflow/tflite-micro @90b983c, `tensorflow/lite/micro/kernels`. Where the source multiplies and divides
-scales as floats, the package computes in float64, as SUB, ABS, RELU, RSQRT and FULLY_CONNECTED of 16 bits show; of
-LSTM and SVDF thousands of random cases told no difference, so these stay as the source has them.
+scales as floats, the package computes in float64, as SUB, ABS, RELU, RSQRT, and FULLY_CONNECTED and LSTM of 16 bits
+show; of SVDF thousands of random cases told no difference, so it stays as the source has it.
 """
 
 from __future__ import annotations

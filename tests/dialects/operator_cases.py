@@ -44,7 +44,7 @@ for _family, _kinds in {
     "gather": each(TFLM, "int16"),
     "space_to_depth": each(ALL, "int16"),
     "depth_to_space": each(ALL, "int16"),
-    "lstm": each(TFLM, *FEATURES),
+    "lstm": each(TFLM, *FEATURES) | each(LITERT, "int16", "int16 clipped"),
 }.items():
     LACKING[_family] = LACKING.get(_family, {}) | _kinds
 

@@ -21,7 +21,7 @@ def bias_of(rng, count, x, w):
     if x.type == "float32":
         return T((count,), "float32", data=rng.normal(0, 0.5, count).astype(np.float32))
     step = float(np.float32(x.scale) * np.float32(w.scale))
-    return T((count,), "int32", step, 0, 0, rng.integers(-3000, 3000, count))
+    return T((count,), "int64" if x.type == "int16" else "int32", step, 0, 0, rng.integers(-3000, 3000, count))
 
 
 def lstm_case(rng, kind, features):
@@ -31,13 +31,15 @@ def lstm_case(rng, kind, features):
         hidden = int(rng.integers(1, 10))
     major = bool(rng.integers(2))
     real = kind == "float32"
-    x = activation(rng, (time, batch, given) if major else (batch, time, given), kind, -7, -3)
-    h = activation(rng, (batch, hidden), kind, -8, -6)
+    narrower = 8 if kind == "int16" else 0
+    x = activation(rng, (time, batch, given) if major else (batch, time, given), kind, -7 - narrower, -3 - narrower)
+    h = activation(rng, (batch, hidden), kind, -8 - narrower, -6 - narrower)
     c = T((batch, units), "float32" if real else "int16", None if real else 2.0 ** int(rng.integers(-15, -8)))
     h.variable = c.variable = True
     gates = "fco" if "coupled" in features else "ifco"
-    listed = {f"w{g}": constant(rng, (units, given), kind, -8, -5) for g in gates}
-    listed |= {f"r{g}": constant(rng, (units, hidden), kind, -8, -5) for g in gates}
+    weights = "int8" if kind == "int16" else kind
+    listed = {f"w{g}": constant(rng, (units, given), weights, -8, -5) for g in gates}
+    listed |= {f"r{g}": constant(rng, (units, hidden), weights, -8, -5) for g in gates}
     listed |= {f"b{g}": bias_of(rng, units, x, listed[f"w{g}"]) for g in gates}
     wide = kind if real else "int16"
     if "peephole" in features:
@@ -121,6 +123,8 @@ def svdf(state, time, biased=True):
 
 LSTM_KINDS = {
     "int8": lstm("int8"),
+    "int16": lstm("int16"),
+    "int16 clipped": lstm("int16", "cell clip"),
     "clipped": lstm("int8", "cell clip"),
     "coupled": lstm("int8", "coupled"),
     "peephole": lstm("int8", "peephole"),
