@@ -16,11 +16,10 @@ from hwblocks.algorithms.rescaling import centred, scale_of
 from hwblocks.algorithms.softmaxes import softmax_call
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.step_calls import (
     elements_call,
     every_code,
-    limits,
     operand,
     run_time_first,
     step_epilogue,

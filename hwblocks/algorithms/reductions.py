@@ -14,7 +14,7 @@ import numpy as np
 from hwblocks.algorithms.rescaling import centred, requantization, scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.step_calls import reduce_call, step_epilogue, with_multiplier
 from hwblocks.graph.window import Window
 from hwblocks.numerics import gemmlowp
@@ -211,7 +211,7 @@ def l2_norm(site: Site, x: Array) -> Array:
 
 def truncated_average_call(site: Site) -> Any:
     """The exact average of raw codes, ties away from zero, which is the same."""
-    block, x, y = site.node.block, site.input(0), site.output.format
+    block, x = site.node.block, site.input(0)
     if x.is_constant or x.shape[0] != 1 or x.format.bits > 16:
         return "average pooling kernels serve quantized run-time inputs of at most 16 bits"
     made: Window = block.window(x.shape)  # type: ignore[attr-defined]
@@ -219,18 +219,13 @@ def truncated_average_call(site: Site) -> Any:
     divisors = np.ascontiguousarray(block.divisors(x.shape), dtype=np.int64)  # type: ignore[attr-defined]
     return AvgPoolCall(
         x_dtype=x.format.dtype.name,
-        out_dtype=y.dtype.name,
         x_zero=0,
         divisors=divisors.reshape(numbers["out_height"], numbers["out_width"]),
         ratio_num=1,
         ratio_den=1,
         rounding=Rounding.HALF_AWAY,
         zero_point=0,
-        lo=y.lo,
-        hi=y.hi,
-        clamp_lo=site.clamp_codes[0],
-        clamp_hi=site.clamp_codes[1],
-        counts=site.counts,
+        **limits(site),
         **numbers,
     )
 

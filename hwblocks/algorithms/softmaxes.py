@@ -15,8 +15,8 @@ from hwblocks.algorithms.curves import exp32
 from hwblocks.algorithms.rescaling import scale_of
 from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
-from hwblocks.graph.step_calls import limits, unserved
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
+from hwblocks.graph.step_calls import unserved
 from hwblocks.numerics import gemmlowp, interpolation
 from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall
 from hwblocks.numerics.multiplier import quantize_multiplier

@@ -15,7 +15,7 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.ratios import scale_ratio
-from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, window
 from hwblocks.graph.work import Work
@@ -165,18 +165,13 @@ def average_call(site: Site, made: Window, divisors: Array) -> Call | str:
     numbers = made.geometry(x.shape[-1])
     return AvgPoolCall(
         x_dtype=x.format.dtype.name,
-        out_dtype=y.dtype.name,
         x_zero=scalar_zero_point(x.format),
         divisors=np.ascontiguousarray(divisors, dtype=np.int64).reshape(numbers["out_height"], numbers["out_width"]),
         ratio_num=ratio.numerator,
         ratio_den=ratio.denominator,
         rounding=site.arithmetic.rounding,
         zero_point=scalar_zero_point(y),
-        lo=y.lo,
-        hi=y.hi,
-        clamp_lo=site.clamp_codes[0],
-        clamp_hi=site.clamp_codes[1],
-        counts=site.counts,
+        **limits(site),
         **numbers,
     )
 

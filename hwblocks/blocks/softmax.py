@@ -13,7 +13,7 @@ from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
-from hwblocks.graph.site import Site, scalar_scale
+from hwblocks.graph.site import Site, limits, scalar_scale
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.kernels.softmax import SoftmaxCall
@@ -82,7 +82,6 @@ class Softmax(Algorithm):
         scale = Fraction(scalar_scale(y))
         return SoftmaxCall(
             x_dtype=x.format.dtype.name,
-            out_dtype=y.dtype.name,
             rows=x.elements // x.shape[-1],
             length=x.shape[-1],
             table=self.table(site),
@@ -90,11 +89,7 @@ class Softmax(Algorithm):
             ratio_den=scale.numerator,
             rounding=site.arithmetic.rounding,
             zero_point=int(y.zero_point),
-            lo=y.lo,
-            hi=y.hi,
-            clamp_lo=site.clamp_codes[0],
-            clamp_hi=site.clamp_codes[1],
-            counts=site.counts,
+            **limits(site),
         )
 
 

@@ -8,7 +8,7 @@ from math import lcm
 import numpy as np
 
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape, Tensor
 from hwblocks.numerics.kernels.rational import RationalCall
 
@@ -29,7 +29,6 @@ def rational_call(site: Site, a: Fraction, b: Fraction, product: Fraction) -> Ra
         a_zero=scalar_zero_point(first.format),
         b_dtype=second.format.dtype.name if second else None,
         b_zero=scalar_zero_point(second.format) if second else 0,
-        out_dtype=y.dtype.name,
         count=site.output.elements,
         a_count=first.elements,
         b_count=second.elements if second else 0,
@@ -42,11 +41,7 @@ def rational_call(site: Site, a: Fraction, b: Fraction, product: Fraction) -> Ra
         b_index=broadcast_index(second, site.output.shape) if second else None,
         rounding=site.arithmetic.rounding,
         zero_point=scalar_zero_point(y),
-        lo=y.lo,
-        hi=y.hi,
-        clamp_lo=site.clamp_codes[0],
-        clamp_hi=site.clamp_codes[1],
-        counts=site.counts,
+        **limits(site),
     )
 
 

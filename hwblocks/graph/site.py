@@ -160,3 +160,16 @@ def accumulate_epilogue(
         counts=site.counts,
         overflow=site.arithmetic.overflow,
     )
+
+
+def limits(site: Site) -> dict[str, Any]:
+    """The fields of a call that say how its results are limited."""
+    y = site.output.format
+    return {
+        "out_dtype": y.dtype.name,
+        "lo": y.lo,
+        "hi": y.hi,
+        "clamp_lo": site.clamp_codes[0],
+        "clamp_hi": site.clamp_codes[1],
+        "counts": site.counts,
+    }

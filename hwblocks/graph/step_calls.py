@@ -84,19 +84,6 @@ def elements_call(
     )
 
 
-def limits(site: Site) -> dict[str, Any]:
-    """The fields of a call that say how its results are limited."""
-    y = site.output.format
-    return {
-        "out_dtype": y.dtype.name,
-        "lo": y.lo,
-        "hi": y.hi,
-        "clamp_lo": site.clamp_codes[0],
-        "clamp_hi": site.clamp_codes[1],
-        "counts": site.counts,
-    }
-
-
 def step_epilogue(
     site: Site, record: Requantize, x: float, w: float = 1.0, *, unit: float = 1.0, channels: int = COLUMNS
 ) -> Epilogue:

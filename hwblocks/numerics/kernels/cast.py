@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.limited import Limited
 from hwblocks.numerics.kernels.storage import code_of_dtype
 from hwblocks.numerics.requantize import Epilogue
 from hwblocks.numerics.rounding import Rounding
@@ -163,7 +164,7 @@ def _suits_vectors(e: Epilogue, out_dtype: str, bound: int) -> bool:
     return e.scheme == "float32" and e.rounding is Rounding.HALF_EVEN
 
 
-def end_of(call: Any) -> list[int]:
+def end_of(call: Limited) -> list[int]:
     """The fields of hwb_cast_numbers that the end of an op without multipliers reads; it saturates."""
     return [
         0,

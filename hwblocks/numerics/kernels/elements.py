@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.limited import Limited
 from hwblocks.numerics.requantize import Epilogue
 
 Array = np.ndarray[Any, Any]
@@ -52,14 +53,8 @@ class ElementsCall:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FloatSumCall:
+class FloatSumCall(Limited):
     """y = half_even(float32(a + b)), limited; operands are worth doubles that carry scales and zero points."""
 
     operands: tuple[Operand, Operand]
     count: int
-    out_dtype: str
-    lo: int
-    hi: int
-    clamp_lo: int
-    clamp_hi: int
-    counts: tuple[bool, bool] = (True, True)

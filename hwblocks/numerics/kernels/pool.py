@@ -7,63 +7,54 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.limited import Limited
 from hwblocks.numerics.rounding import Rounding
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class MaxPoolCall:
+class Windows:
+    """A call over the windows of one sample [height, width, channels]."""
+
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pad: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MaxPoolCall(Windows):
     """Maximum over windows of one sample [height, width, channels]; taps in the padding are passed over.
 
     lowest: what a window wholly in the padding gives.
     """
 
     dtype: str
-    height: int
-    width: int
-    channels: int
-    out_height: int
-    out_width: int
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    pad: tuple[int, int]
     lowest: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AvgPoolCall:
+class AvgPoolCall(Windows, Limited):
     """Average over windows: y = round(Σ (x − x_zero) · ratio_num / (ratio_den · count)) + zero_point, limited.
 
     divisors [out_height, out_width]: what the sum of each window is divided by.
-    counts: whether leaving the format below and above counts as saturated.
     """
 
     x_dtype: str
-    out_dtype: str
     x_zero: int
-    height: int
-    width: int
-    channels: int
-    out_height: int
-    out_width: int
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    pad: tuple[int, int]
     divisors: np.ndarray[Any, Any]
     ratio_num: int
     ratio_den: int
     rounding: Rounding
     zero_point: int
-    lo: int
-    hi: int
-    clamp_lo: int
-    clamp_hi: int
-    counts: tuple[bool, bool] = (True, True)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FloatPoolCall:
+class FloatPoolCall(Windows, Limited):
     """Average over windows in float32: y = half_even(Σ / divisor / y_scale + zero_point), limited.
 
     reals: what each code of x_dtype is worth, from its lowest value on. Σ rounds at every tap, in window order.
@@ -71,22 +62,7 @@ class FloatPoolCall:
     """
 
     x_dtype: str
-    out_dtype: str
-    height: int
-    width: int
-    channels: int
-    out_height: int
-    out_width: int
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    pad: tuple[int, int]
     divisors: np.ndarray[Any, Any]
     reals: np.ndarray[Any, Any]
     y_scale: float
     zero_point: int
-    lo: int
-    hi: int
-    clamp_lo: int
-    clamp_hi: int
-    counts: tuple[bool, bool] = (True, True)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.limited import Limited
 from hwblocks.numerics.rounding import Rounding
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RationalCall:
+class RationalCall(Limited):
     """y = round((a·A + b·B + a·b·P + C) / D) + zero_point, limited, with a = x0 − a_zero and b = x1 − b_zero.
 
     count: elements of one sample's output. a_index, b_index: which input element each output reads, or None when
@@ -22,7 +23,6 @@ class RationalCall:
     a_zero: int
     b_dtype: str | None
     b_zero: int
-    out_dtype: str
     count: int
     a_count: int
     b_count: int
@@ -35,8 +35,3 @@ class RationalCall:
     b_index: np.ndarray[Any, Any] | None
     rounding: Rounding
     zero_point: int
-    lo: int
-    hi: int
-    clamp_lo: int
-    clamp_hi: int
-    counts: tuple[bool, bool] = (True, True)

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.limited import Limited
 from hwblocks.numerics.rounding import Rounding
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SoftmaxCall:
+class SoftmaxCall(Limited):
     """For each of `rows` rows of `length`: y = round(T · ratio_num / (S · ratio_den)) + zero_point, limited.
 
     T = table[max − x], S = Σ T; table has one entry for each difference of two codes.
     """
 
     x_dtype: str
-    out_dtype: str
     rows: int
     length: int
     table: np.ndarray[Any, Any]
@@ -26,15 +26,10 @@ class SoftmaxCall:
     ratio_den: int
     rounding: Rounding
     zero_point: int
-    lo: int
-    hi: int
-    clamp_lo: int
-    clamp_hi: int
-    counts: tuple[bool, bool] = (True, True)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RuntimeSoftmaxCall:
+class RuntimeSoftmaxCall(Limited):
     """For each of `rows` rows of `length`: y = t + zero_point, limited, with d = max − x and t by `method`.
 
     fixed: T = table[d] in Q0.31, Σ of second[d] in Q12.19, t = T times gemmlowp's reciprocal of Σ, to `bits` bits.
@@ -45,7 +40,6 @@ class RuntimeSoftmaxCall:
 
     method: str
     x_dtype: str
-    out_dtype: str
     rows: int
     length: int
     table: np.ndarray[Any, Any]
@@ -53,8 +47,3 @@ class RuntimeSoftmaxCall:
     constant: float = 0.0
     bits: int = 0
     zero_point: int
-    lo: int
-    hi: int
-    clamp_lo: int
-    clamp_hi: int
-    counts: tuple[bool, bool] = (True, True)
