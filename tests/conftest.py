@@ -32,6 +32,14 @@ def isa(request):
         yield request.param
 
 
+@pytest.fixture(params=_isa_names())
+def compiled_isa(request):
+    """Every instruction set by name, for what asks for one; skipped where the core was left out on purpose."""
+    if request.param == "none":
+        pytest.skip("the compiled core was left out (HWBLOCKS_NO_EXT=1)")
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference models: HWBLOCKS_SHARED, else `shared` beside the checkout."""

@@ -33,12 +33,10 @@ SHAPES = {
 SCHEMES = ("single_round", "double_round", "double_round_up", "shift", "float32", "float64", "exact")
 
 
-@pytest.fixture(params=kernels.isa_names() or ["none"])
-def isa(request):
-    """Each instruction set of this machine."""
-    if request.param == "none":
-        pytest.skip("the compiled core was left out (HWBLOCKS_NO_EXT=1)")
-    return request.param
+@pytest.fixture
+def isa(compiled_isa):
+    """Each instruction set of this machine, by name."""
+    return compiled_isa
 
 
 @pytest.fixture

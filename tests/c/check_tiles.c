@@ -57,24 +57,16 @@ static int64_t saturated_sum(const tile_case *c, int64_t row, int64_t column) {
   return sum;
 }
 
-static void check_sat16(const hwb_kernels *k, int64_t count, int64_t taps, int64_t pairs, int kind) {
+/* 32-bit sums of a tile by a kernel and by a plain loop. */
+static void check_s32(const hwb_kernels *k, void (*gemm)(const hwb_tile *, int32_t *),
+                      int64_t (*wanted)(const tile_case *, int64_t, int64_t), const char *name, const int64_t *size,
+                      int kind) {
   tile_case c;
-  make_case(&c, count, taps, pairs, kind, 256, 128);
-  int32_t *sums = exact((size_t)(count * COLUMNS) * 4);
-  k->gemm_s16s16_sat16_s32(&c.tile, sums);
-  for (int64_t i = 0; i < count * COLUMNS; i++)
-    expect_equal(sums[i], saturated_sum(&c, i / COLUMNS, i % COLUMNS), "gemm_s16s16_sat16_s32", k->name);
-  free(sums);
-  free_case(&c);
-}
-
-static void check_s32(const hwb_kernels *k, int64_t count, int64_t taps, int64_t pairs, int kind) {
-  tile_case c;
-  make_case(&c, count, taps, pairs, kind, 256, 128);
-  int32_t *sums = exact((size_t)(count * COLUMNS) * 4);
-  k->gemm_s16s16_s32(&c.tile, sums);
-  for (int64_t i = 0; i < count * COLUMNS; i++)
-    expect_equal(sums[i], plain_sum(&c, i / COLUMNS, i % COLUMNS), "gemm_s16s16_s32", k->name);
+  make_case(&c, size[0], size[1], size[2], kind, 256, 128);
+  int32_t *sums = exact((size_t)(size[0] * COLUMNS) * 4);
+  gemm(&c.tile, sums);
+  for (int64_t i = 0; i < size[0] * COLUMNS; i++)
+    expect_equal(sums[i], wanted(&c, i / COLUMNS, i % COLUMNS), name, k->name);
   free(sums);
   free_case(&c);
 }
@@ -98,8 +90,9 @@ static void check_gemm(const hwb_kernels *k) {
     for (int64_t taps = 1; taps <= MOST_TAPS; taps += 2)
       for (int d = 0; d < 6; d++)
         for (int kind = 0; kind < 3; kind++) {
-          check_s32(k, count, taps, depth[d], kind);
-          check_sat16(k, count, taps, depth[d], kind);
+          int64_t size[3] = {count, taps, depth[d]};
+          check_s32(k, k->gemm_s16s16_s32, plain_sum, "gemm_s16s16_s32", size, kind);
+          check_s32(k, k->gemm_s16s16_sat16_s32, saturated_sum, "gemm_s16s16_sat16_s32", size, kind);
           check_s64(k, count, taps, depth[d], kind, 128);
           check_s64(k, count, taps, depth[d], kind, 32768); /* not even one pair fits: flush 0 */
         }

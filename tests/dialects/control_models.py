@@ -8,7 +8,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from operator_models import RESOLVERS, TYPES, RefusedError, T, tensor
+from operator_models import RESOLVERS, TYPES, RefusedError, T, set_options, tensor
 from tflite_micro import runtime
 
 TYPES.setdefault("resource", schema.TensorType.RESOURCE)
@@ -69,13 +69,7 @@ def operator(made, codes, name, inputs, outputs, options, custom, version):
         made.operatorCodes.append(code)
     op = schema.OperatorT()
     op.opcodeIndex, op.inputs, op.outputs = codes[key], inputs, outputs
-    if options is not None:
-        table, fields = options
-        op.builtinOptionsType = getattr(schema.BuiltinOptions, table)
-        op.builtinOptions = getattr(schema, f"{table}T")()
-        for field_name, value in fields.items():
-            assert hasattr(op.builtinOptions, field_name), field_name
-            setattr(op.builtinOptions, field_name, value)
+    set_options(op, options)
     if custom is not None:
         op.customOptions = np.frombuffer(custom, np.uint8)
     return op

@@ -9,7 +9,7 @@ import numpy as np
 from dense_draws import codes, every_code, pair_codes, pair_shapes, quantized, related, tied
 from elementwise_cases import FUSES, approximate, slope
 from layer_cases import TYPES, bias_type, layer_bias, windowed
-from operator_draws import RANGES, SIGNED_UNIT, UNIT, fused, integers, of_kinds, out_sizes
+from operator_draws import RANGES, SIGNED_UNIT, UNIT, fused, integers, of_kinds, out_sizes, resize_options
 from operator_models import Case, T, model
 
 FAR = 0.15  # share of cases whose outputs are of a scale far from the others'
@@ -256,8 +256,7 @@ def resize(operator, options):
     def of_kind(kind):
         def draw(rng):
             given, size = ([int(v) for v in rng.integers(1, 60, 2)] for _ in range(2))
-            align = bool(rng.integers(2))
-            fields = {"alignCorners": align, "halfPixelCenters": bool(rng.integers(2)) and not align}
+            fields = resize_options(rng)
             x = quantized(rng, (1, *given, int(rng.integers(1, 71))), kind, tied(rng))
             y = T((1, *size, x.shape[3]), kind, x.scale, x.zero)
             return Case(model(operator, (options, fields), [x, integers(size)], [y]), [codes(rng, x.shape, kind)])

@@ -162,6 +162,12 @@ def integers(values):
     return T(values.shape, "int32", data=values)
 
 
+def resize_options(rng):
+    """Corner alignment, or half-pixel centres, or neither."""
+    align = bool(rng.integers(2))
+    return {"alignCorners": align, "halfPixelCenters": bool(rng.integers(2)) and not align}
+
+
 def of_kinds(make, *kinds):
     """{kind: make(kind)}."""
     return {kind: make(kind) for kind in kinds}

@@ -89,6 +89,18 @@ def tensor(t, index, model):
     return made
 
 
+def set_options(op, options):
+    """Options of an operator: (name of the table, fields) or None."""
+    if options is None:
+        return
+    name, fields = options
+    op.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+    op.builtinOptions = getattr(schema, f"{name}T")()
+    for key, value in fields.items():
+        assert hasattr(op.builtinOptions, key), key
+        setattr(op.builtinOptions, key, value)
+
+
 def model(operator, options, inputs, outputs, intermediates=()):
     """The bytes of a model of one operator; `options` is (name of the table, fields) or None."""
     made, graph = schema.ModelT(), schema.SubGraphT()
@@ -99,13 +111,7 @@ def model(operator, options, inputs, outputs, intermediates=()):
     op = schema.OperatorT()
     op.inputs = [-1 if t is None else next(at) for t in inputs]
     op.outputs, op.intermediates = [next(at) for _ in outputs], [next(at) for _ in intermediates]
-    if options is not None:
-        name, fields = options
-        op.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-        op.builtinOptions = getattr(schema, f"{name}T")()
-        for key, value in fields.items():
-            assert hasattr(op.builtinOptions, key), key
-            setattr(op.builtinOptions, key, value)
+    set_options(op, options)
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, operator)
     code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), FIRST_VERSIONS.get(operator, 1)

@@ -17,6 +17,7 @@ from operator_draws import (
     near,
     of_kinds,
     out_sizes,
+    resize_options,
     result,
     scale,
     spatial,
@@ -145,10 +146,8 @@ def resize(operator, options):
     def of_kind(kind):
         def draw(rng):
             given, size = ([int(v) for v in rng.integers(1, 9, 2)] for _ in range(2))
-            align = bool(rng.integers(2))
-            half = bool(rng.integers(2)) and not align
+            fields = resize_options(rng)
             x = activation(rng, (1, *given, int(rng.choice(CHANNELS))), kind)
-            fields = {"alignCorners": align, "halfPixelCenters": half}
             y = alike(x, (1, *size, x.shape[3]))
             return Case(model(operator, (options, fields), [x, integers(size)], [y]), data(rng, x))
 

@@ -7,7 +7,6 @@ import pytest
 
 import hwblocks as hb
 from hwblocks.graph.builder import GraphBuilder
-from hwblocks.numerics import kernels
 from hwblocks.numerics.arithmetic import Arithmetic
 
 INT8, INT16, INT32 = (hb.Format(name) for name in ("int8", "int16", "int32"))
@@ -22,19 +21,12 @@ def codes(rng, shape, low, high):
     return np.where(rng.integers(0, 4, shape) == 0, ends, drawn)
 
 
-@pytest.fixture(params=kernels.isa_names() or ["none"])
-def isa(request):
-    if request.param == "none":
-        pytest.skip("the compiled core was left out (HWBLOCKS_NO_EXT=1)")
-    return request.param
-
-
 @pytest.fixture
-def assert_equal(isa):
+def assert_equal(compiled_isa):
     """A graph of one node: every output, and what it counted, by kernel and by definition."""
 
     def check(graph, inputs):
-        fast = hb.Simulator(graph, isa=isa)
+        fast = hb.Simulator(graph, isa=compiled_isa)
         assert not fast.plan.unserved
         made, exact = (
             fast.run(inputs, trace="ranges"),
@@ -116,9 +108,9 @@ def test_svdf(assert_equal, algorithm, state, inputs, units, rank):
     assert_equal(graph, given)
 
 
-def test_what_the_lstm_kernel_leaves_to_the_definition(isa):
+def test_what_the_lstm_kernel_leaves_to_the_definition(compiled_isa):
     graph = lstm_graph(np.random.default_rng(1), "integer_gates", 2, 3, 4)
     node = graph.nodes[0]
     moved = graph.replace(nodes=(node.replace(block=hb.LSTM(hidden_scale=1 / 128, hidden_zero=99)),))
-    (reason,) = hb.Simulator(moved, isa=isa).plan.unserved.values()
+    (reason,) = hb.Simulator(moved, isa=compiled_isa).plan.unserved.values()
     assert "zero point" in reason

@@ -9,7 +9,6 @@ import pytest
 
 import hwblocks as hb
 from hwblocks.graph.builder import GraphBuilder
-from hwblocks.numerics import kernels
 from hwblocks.numerics.arithmetic import Arithmetic
 
 PAIRS = hb.Accumulator("int32 wrap dot(2,sat16) zp=correct")
@@ -23,13 +22,6 @@ SHAPES = [  # channels, outputs, kernel, groups, stride, dilation, padding
     (6, 12, (3, 3), 2, 1, 1, 1),
     (8, 6, (2, 2), 2, 1, 1, 0),
 ]
-
-
-@pytest.fixture(params=kernels.isa_names() or ["none"])
-def isa(request):
-    if request.param == "none":
-        pytest.skip("the compiled core was left out (HWBLOCKS_NO_EXT=1)")
-    return request.param
 
 
 def convolution(rng, shape, zero):
@@ -47,11 +39,11 @@ def convolution(rng, shape, zero):
 
 @pytest.mark.parametrize("zero", [0, 113, 255])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_convolutions(isa, shape, zero):
+def test_convolutions(compiled_isa, shape, zero):
     rng = np.random.default_rng([zero, *np.hstack(shape)])
     graph = convolution(rng, shape, zero)
     x = rng.choice([255, 254, 0, 130], (5, 7, 6, shape[0])).astype(np.uint8)
-    fast, exact = hb.Simulator(graph, isa=isa), hb.Simulator(graph, engine="definition")
+    fast, exact = hb.Simulator(graph, isa=compiled_isa), hb.Simulator(graph, engine="definition")
     assert not fast.plan.unserved
     made, wanted = fast.run(x, trace="ranges"), exact.run(x, trace="ranges")
     (name,) = wanted.outputs
@@ -65,7 +57,7 @@ def test_convolutions(isa, shape, zero):
 
 
 @pytest.mark.parametrize("inner", [1, 2, 15, 16, 17, 64])
-def test_linear_layers(isa, inner):
+def test_linear_layers(compiled_isa, inner):
     rng = np.random.default_rng(inner)
     build = GraphBuilder("g")
     x = build.input("x", (1, inner), hb.Format("uint8", scale=0.05, zero_point=9))
@@ -74,7 +66,7 @@ def test_linear_layers(isa, inner):
     target = hb.Format("uint8", scale=1.0, zero_point=128)
     graph = build.build(build.add(hb.Linear(), x, w, name="n", formats=[target], arithmetic=arithmetic))
     data = rng.choice([255, 250, 0], (9, inner)).astype(np.uint8)
-    fast = hb.Simulator(graph, isa=isa)
+    fast = hb.Simulator(graph, isa=compiled_isa)
     assert not fast.plan.unserved
     (made,), (wanted,) = (
         fast.run(data).outputs.values(),

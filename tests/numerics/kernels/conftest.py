@@ -17,12 +17,10 @@ from hwblocks.numerics.requantize import Requantize
 UNBOUNDED = 64
 
 
-@pytest.fixture(params=kernels.isa_names() or ["none"])
-def isa(request):
-    """Each instruction set of this machine; skipped where the core was left out on purpose."""
-    if request.param == "none":
-        pytest.skip("the compiled core was left out (HWBLOCKS_NO_EXT=1)")
-    return request.param
+@pytest.fixture
+def isa(compiled_isa):
+    """Each instruction set of this machine, by name."""
+    return compiled_isa
 
 
 @pytest.fixture
