@@ -13,6 +13,10 @@ from setuptools import Extension, setup
 INCLUDE = "csrc/include"
 HEADERS = sorted(glob("csrc/include/hwblocks/*.h") + glob("csrc/ops/*.h"))
 X86 = platform.machine().lower() in ("x86_64", "amd64")
+X86_FLAGS = {
+    "avx2": ["-mavx2", "-mpopcnt"],
+    "avx512": [f"-m{part}" for part in ("avx2", "popcnt", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni")],
+}
 STABLE_ABI = ("Py_LIMITED_API", "0x030B0000")
 
 
@@ -26,7 +30,7 @@ def flags(*more: str) -> list[str]:
 
 def library(name: str, sources: list[str], *more: str) -> tuple[str, dict[str, object]]:
     """A static library of one instruction set."""
-    macros = [("HWB_HAVE_AVX2", "1")] if X86 else []
+    macros = [("HWB_HAVE_X86", "1")] if X86 else []
     build = {
         "sources": sorted(sources),
         "depends": HEADERS,
@@ -42,7 +46,7 @@ def libraries() -> list[tuple[str, dict[str, object]]]:
     plain = ["csrc/dispatch.c", *glob("csrc/ops/*.c"), *glob("csrc/kernels/*/*__ref.c")]
     made = [library("hwb_core", plain)]
     if X86:
-        made.append(library("hwb_avx2", glob("csrc/kernels/*/*__avx2.c"), "-mavx2"))
+        made += [library(f"hwb_{isa}", glob(f"csrc/kernels/*/*__{isa}.c"), *how) for isa, how in X86_FLAGS.items()]
     return made
 
 

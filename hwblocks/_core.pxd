@@ -10,6 +10,7 @@ cdef extern from "hwblocks/ops.h" nogil:
         int64_t level, saturated, outside, lowest, highest
     ctypedef struct hwb_kernels:
         const char *name
+        int64_t bytes
     ctypedef struct hwb_op
     ctypedef int (*hwb_run)(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept nogil
     ctypedef struct hwb_op:
@@ -29,16 +30,28 @@ cdef extern from "hwblocks/ops.h" nogil:
         const double *scale64
         const int64_t *numerator
         const int64_t *denominator
+        const int32_t *left
+        const int32_t *factor
+        const int32_t *right
+        const int64_t *addend
+        const int64_t *addend_below
     ctypedef struct hwb_ends:
         int64_t tail_start
         hwb_cast cast
         hwb_cast tail
     ctypedef struct hwb_conv_numbers:
-        int64_t depthwise
+        pass
     ctypedef struct hwb_conv:
         hwb_conv_numbers n
         hwb_ends ends
-        const int16_t *panels
+        const void *panels
+        const int64_t *offsets
+    ctypedef struct hwb_depthwise_numbers:
+        pass
+    ctypedef struct hwb_depthwise:
+        hwb_depthwise_numbers n
+        hwb_ends ends
+        const void *weights
         const int64_t *offsets
     ctypedef struct hwb_matmul_numbers:
         pass
@@ -118,6 +131,11 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_ends ends
         hwb_operand a
         hwb_operand b
+    ctypedef struct hwb_pairs_op_numbers:
+        pass
+    ctypedef struct hwb_pairs_op:
+        hwb_pairs_op_numbers n
+        const int16_t *table
     ctypedef struct hwb_float_sum_numbers:
         pass
     ctypedef struct hwb_float_sum:
@@ -169,6 +187,7 @@ cdef extern from "hwblocks/ops.h" nogil:
     const hwb_kernels *hwb_kernels_of(const char *isa)
     const char *hwb_isa_name(int i)
     size_t hwb_conv_scratch_bytes(const hwb_conv *conv)
+    size_t hwb_depthwise_scratch_bytes(const hwb_depthwise *depthwise)
     size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul)
     size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf)
     size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm)
@@ -176,6 +195,7 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_svdf_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_lstm_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_pairs_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept nogil
     int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

@@ -5,6 +5,7 @@ from typing import Any
 ALIGN: int
 
 def isa_names() -> list[str]: ...
+def prefers_bytes(isa: str) -> bool: ...
 
 class Constant:
     size: int

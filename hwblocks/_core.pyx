@@ -9,6 +9,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 ALIGN = 64
+cdef enum:
+    CAST_ARRAYS = 13  # of hwb_cast, in order
+    END_ARRAYS = 26  # of both casts of hwb_ends
 
 
 def isa_names():
@@ -18,6 +21,13 @@ def isa_names():
         names.append(hwb_isa_name(i).decode())
         i += 1
     return names
+
+
+def prefers_bytes(str isa):
+    """True when an instruction set multiplies bytes at least twice as fast as 16-bit words."""
+    cdef bytes name = isa.encode()
+    cdef const hwb_kernels *kernels = hwb_kernels_of(name)
+    return kernels != NULL and kernels.bytes != 0
 
 
 cdef class Constant:
@@ -57,8 +67,10 @@ cdef class Op:
         if self.op.kernels == NULL:
             raise ValueError(f"instruction set {isa!r} is not available")
         self.keep, self.in_bytes, self.out_bytes = constants, in_bytes, out_bytes
-        if family == "conv" or family == "depthwise":
-            self._conv(family == "depthwise", numbers, cast, constants)
+        if family == "conv":
+            self._conv(numbers, cast, constants)
+        elif family == "depthwise":
+            self._depthwise(numbers, cast, constants)
         elif family == "matmul":
             self._matmul(numbers, cast, constants)
         elif family == "table":
@@ -81,6 +93,8 @@ cdef class Op:
             self._runtime_softmax(family, numbers, constants)
         elif family == "elements":
             self._elements(numbers, cast, constants)
+        elif family == "pairs":
+            self._pairs(numbers, constants)
         elif family == "float_sum":
             self._float_sum(numbers, constants)
         elif family == "reduce":
@@ -114,14 +128,14 @@ cdef class Op:
         """numbers: tail_start, then the fields of both casts; constants: those of both casts."""
         cdef Py_ssize_t fields = sizeof(hwb_cast_numbers) // sizeof(int64_t)
         target.tail_start = numbers[0]
-        self._cast(&target.cast, numbers[1 : 1 + fields], constants[:8])
-        self._cast(&target.tail, numbers[1 + fields :], constants[8:16])
+        self._cast(&target.cast, numbers[1 : 1 + fields], constants[:CAST_ARRAYS])
+        self._cast(&target.tail, numbers[1 + fields :], constants[CAST_ARRAYS:END_ARRAYS])
         return 0
 
     cdef int _two_ends(self, hwb_ends *first, hwb_ends *second, const int64_t[::1] numbers, tuple constants) except -1:
         cdef Py_ssize_t half = numbers.shape[0] // 2
-        self._ends(first, numbers[:half], constants[:16])
-        self._ends(second, numbers[half:], constants[16:32])
+        self._ends(first, numbers[:half], constants[:END_ARRAYS])
+        self._ends(second, numbers[half:], constants[END_ARRAYS : 2 * END_ARRAYS])
         return 0
 
     cdef int _cast(self, hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
@@ -134,16 +148,31 @@ cdef class Op:
         target.scale64 = <const double *>address_of(constants[5])
         target.numerator = <const int64_t *>address_of(constants[6])
         target.denominator = <const int64_t *>address_of(constants[7])
+        target.left = <const int32_t *>address_of(constants[8])
+        target.factor = <const int32_t *>address_of(constants[9])
+        target.right = <const int32_t *>address_of(constants[10])
+        target.addend = <const int64_t *>address_of(constants[11])
+        target.addend_below = <const int64_t *>address_of(constants[12])
         return 0
 
-    cdef int _conv(self, bint depthwise, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+    cdef int _conv(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
         self._numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
         self._ends(&p.ends, cast, constants)
-        p.panels = <const int16_t *>address_of(constants[16])
-        p.offsets = <const int64_t *>address_of(constants[17])
-        self.op.run = hwb_depthwise_run if depthwise else hwb_conv_run
+        p.panels = address_of(constants[END_ARRAYS])
+        p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
+        self.op.run = hwb_conv_run
         self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
+        return 0
+
+    cdef int _depthwise(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_depthwise *p = <hwb_depthwise *>self._new(sizeof(hwb_depthwise))
+        self._numbers(&p.n, sizeof(hwb_depthwise_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        p.weights = address_of(constants[END_ARRAYS])
+        p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
+        self.op.run = hwb_depthwise_run
+        self.op.scratch_bytes = hwb_depthwise_scratch_bytes(p)
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
@@ -263,6 +292,13 @@ cdef class Op:
         self.op.run = hwb_elements_run
         return 0
 
+    cdef int _pairs(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_pairs_op *p = <hwb_pairs_op *>self._new(sizeof(hwb_pairs_op))
+        self._numbers(&p.n, sizeof(hwb_pairs_op_numbers), numbers)
+        p.table = <const int16_t *>address_of(constants[0])
+        self.op.run = hwb_pairs_run
+        return 0
+
     cdef int _float_sum(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_float_sum *p = <hwb_float_sum *>self._new(sizeof(hwb_float_sum))
         cdef Py_ssize_t fields = sizeof(hwb_float_sum_numbers) // sizeof(int64_t)
@@ -291,8 +327,8 @@ cdef class Op:
         cdef hwb_svdf *p = <hwb_svdf *>self._new(sizeof(hwb_svdf))
         self._numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
         self._two_ends(&p.newest, &p.units, cast, constants)
-        p.panels = <const int16_t *>address_of(constants[32])
-        p.time = <const int64_t *>address_of(constants[33])
+        p.panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
+        p.time = <const int64_t *>address_of(constants[2 * END_ARRAYS + 1])
         self.op.run = hwb_svdf_run
         self.op.scratch_bytes = hwb_svdf_scratch_bytes(p)
         return 0
@@ -301,11 +337,11 @@ cdef class Op:
         cdef hwb_lstm *p = <hwb_lstm *>self._new(sizeof(hwb_lstm))
         self._numbers(&p.n, sizeof(hwb_lstm_numbers), numbers)
         self._two_ends(&p.fed, &p.back, cast, constants)
-        p.x_panels = <const int16_t *>address_of(constants[32])
-        p.h_panels = <const int16_t *>address_of(constants[33])
-        p.sigmoid = <const int16_t *>address_of(constants[34])
-        p.tanh = <const int16_t *>address_of(constants[35])
-        p.cell_tanh = <const int16_t *>address_of(constants[36])
+        p.x_panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
+        p.h_panels = <const int16_t *>address_of(constants[2 * END_ARRAYS + 1])
+        p.sigmoid = <const int16_t *>address_of(constants[2 * END_ARRAYS + 2])
+        p.tanh = <const int16_t *>address_of(constants[2 * END_ARRAYS + 3])
+        p.cell_tanh = <const int16_t *>address_of(constants[2 * END_ARRAYS + 4])
         self.op.run = hwb_lstm_run
         self.op.scratch_bytes = hwb_lstm_scratch_bytes(p)
         return 0

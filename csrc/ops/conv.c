@@ -1,4 +1,5 @@
-/* Convolution: inputs widened and padded once per group of samples, then tiles over pointers to them (no im2col). */
+/* Convolution: inputs widened (or offset to uint8) and padded once per group of samples, then tiles over pointers to
+   them (no im2col). */
 #include "rows.h"
 #include <hwblocks/ops.h>
 #include <string.h>
@@ -7,105 +8,113 @@ enum { BLOCK_BYTES = 192 * 1024, MOST_ROWS = 240 };
 
 static const int64_t no_offset[1] = {0};
 
-static int64_t padded_elements(const hwb_conv_numbers *n) {
-  int64_t channels = n->depthwise ? n->channels * n->multiplier : n->channels;
-  return n->padded_height * n->padded_width * channels;
-}
+static int64_t padded_elements(const hwb_conv_numbers *n) { return n->padded_height * n->padded_width * n->channels; }
+
+/* Bytes of an input as the kernels read it. */
+static int64_t input_bytes(const hwb_conv_numbers *n) { return n->sums == HWB_SUMS_BYTES ? 1 : 2; }
 
 /* Samples widened together: as many as fill a block of the second-level cache, one at least. */
 static int64_t samples_together(const hwb_conv_numbers *n) {
-  return hwb_max(1, BLOCK_BYTES / (2 * hwb_max(1, padded_elements(n))));
+  return hwb_max(1, BLOCK_BYTES / (input_bytes(n) * hwb_max(1, padded_elements(n))));
+}
+
+static size_t inputs_size(const hwb_conv_numbers *n) {
+  int64_t elements = samples_together(n) * padded_elements(n) + 2 * HWB_SLACK;
+  return ((size_t)(elements * input_bytes(n)) + 63) / 64 * 64;
 }
 
 size_t hwb_conv_scratch_bytes(const hwb_conv *conv) {
-  size_t inputs = (size_t)(samples_together(&conv->n) * padded_elements(&conv->n)) + 2 * HWB_SLACK;
-  size_t rows = sizeof(int16_t *) * (MOST_ROWS + HWB_TILE_ROWS);
-  size_t copies = conv->n.copied ? (size_t)(MOST_ROWS * 2 * conv->n.pairs) * sizeof(int16_t) : 0;
-  return ((inputs * sizeof(int16_t) + 63) / 64) * 64 + rows + copies + 64;
+  size_t rows = sizeof(void *) * (MOST_ROWS + HWB_TILE_ROWS);
+  size_t copies = conv->n.copied ? (size_t)(MOST_ROWS * 2 * conv->n.steps) * sizeof(int16_t) : 0;
+  return inputs_size(&conv->n) + rows + copies + 64;
+}
+
+static void prepare(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, char *y, int64_t elements) {
+  if (n->sums == HWB_SUMS_BYTES) k->offset(x, n->x_dtype, (uint8_t *)y, elements);
+  else k->widen(x, n->x_dtype, n->x_zero, (int16_t *)(void *)y, elements);
 }
 
 /* Padding: zeros, or the code that stands for real 0 where the zero point is not taken off. */
-static void fill(int16_t *y, int64_t count, int64_t value) {
-  if (!value) memset(y, 0, (size_t)count * sizeof *y);
+static void fill(const hwb_conv_numbers *n, char *y, int64_t elements) {
+  int16_t *words = (int16_t *)(void *)y;
+  if (input_bytes(n) == 1 || !n->pad_value) memset(y, (int)n->pad_value, (size_t)(elements * input_bytes(n)));
   else
-    for (int64_t i = 0; i < count; i++) y[i] = (int16_t)value;
+    for (int64_t i = 0; i < elements; i++) words[i] = (int16_t)n->pad_value;
 }
 
-/* One row of pixels: widened, or each channel repeated for its outputs (depthwise with a multiplier). */
-static void widen_row(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, int16_t *y) {
-  if (n->multiplier == 1 || !n->depthwise) {
-    k->widen(x, n->x_dtype, n->x_zero, y, n->width * n->channels);
-    return;
-  }
-  for (int64_t i = 0; i < n->width * n->channels; i++)
-    for (int64_t j = 0; j < n->multiplier; j++)
-      *y++ = (int16_t)(hwb_load(x, n->x_dtype, i) - n->x_zero);
+/* The padding around the rows of one sample in its padded place. */
+static void fill_around(const hwb_conv_numbers *n, int64_t rows, char *y) {
+  int64_t size = input_bytes(n), row = n->padded_width * n->channels, used = n->width * n->channels;
+  int64_t left = n->pad_left * n->channels, right = row - left - used, below = n->padded_height - n->pad_top - rows;
+  fill(n, y, n->pad_top * row + left);
+  char *at = y + (n->pad_top * row + left) * size;
+  for (int64_t h = 0; h < rows; h++) fill(n, at + (h * row + used) * size, h + 1 < rows ? right + left : right);
+  fill(n, y + (n->pad_top + rows) * row * size, below * row);
 }
 
 /* One sample [H, W, C] into its padded place. */
-static void widen_sample(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, int16_t *y) {
-  int64_t channels = n->depthwise ? n->channels * n->multiplier : n->channels;
-  int64_t row_bytes = n->width * n->channels * (int64_t)hwb_size_of(n->x_dtype);
-  int64_t row = n->padded_width * channels;
-  if (n->padded_width != n->width || n->padded_height != n->height)
-    fill(y, n->padded_height * row, n->pad_value);
+static void prepare_sample(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, char *y) {
+  int64_t row = n->padded_width * n->channels, used = n->width * n->channels, size = input_bytes(n);
   int64_t rows = hwb_min(n->height, n->padded_height - n->pad_top);
-  if (n->padded_width == n->width && (n->multiplier == 1 || !n->depthwise)) {
-    k->widen(x, n->x_dtype, n->x_zero, y + n->pad_top * row, rows * row);
+  if (n->padded_width != n->width || n->padded_height != n->height) fill_around(n, rows, y);
+  char *at = y + (n->pad_top * row + n->pad_left * n->channels) * size;
+  if (n->padded_width == n->width) {
+    prepare(n, k, x, at, rows * row);
     return;
   }
-  for (int64_t h = 0; h < rows; h++) widen_row(n, k, x + h * row_bytes, y + (h + n->pad_top) * row + n->pad_left * channels);
+  for (int64_t h = 0; h < rows; h++)
+    prepare(n, k, x + h * used * (int64_t)hwb_size_of(n->x_dtype), at + h * row * size, used);
 }
 
-/* Address of the first input of output position m of one of the widened samples. */
-static const int16_t *position(const hwb_conv_numbers *n, const int16_t *widened, int64_t m, int64_t channels) {
+/* Address of the first input of output position m of one of the prepared samples. */
+static const char *position(const hwb_conv_numbers *n, const char *inputs, int64_t m) {
   int64_t plane = n->out_height * n->out_width, sample = m / plane, at = m % plane;
   int64_t h = (at / n->out_width) * n->stride_h, w = (at % n->out_width) * n->stride_w;
-  return widened + ((sample * n->padded_height + h) * n->padded_width + w) * channels;
+  return inputs + ((sample * n->padded_height + h) * n->padded_width + w) * n->channels * input_bytes(n);
 }
 
 /* Addresses of output positions first .. first + count, filled row by row. */
-static void positions(const hwb_conv_numbers *n, const int16_t *widened, int64_t first, int64_t count, int64_t channels,
-                      int64_t shift, const int16_t **rows) {
-  int64_t step = n->stride_w * channels;
+static void positions(const hwb_conv_numbers *n, const char *inputs, int64_t first, int64_t count, int64_t channel,
+                      const void **rows) {
+  int64_t step = n->stride_w * n->channels * input_bytes(n);
   for (int64_t i = 0; i < count;) {
     int64_t left = n->out_width - (first + i) % n->out_width;
-    const int16_t *at = position(n, widened, first + i, channels) + shift;
+    const char *at = position(n, inputs, first + i) + channel * input_bytes(n);
     for (int64_t end = hwb_min(count, i + left); i < end; i++, at += step) rows[i] = at;
   }
 }
 
 /* The taps of each row copied side by side; rows then point at the copies. */
-static void copy_taps(const hwb_conv *conv, int64_t count, int16_t *copies, const int16_t **rows) {
+static void copy_taps(const hwb_conv *conv, int64_t count, int16_t *copies, const void **rows) {
   const hwb_conv_numbers *n = &conv->n;
   for (int64_t i = 0; i < count; i++) {
-    int16_t *copy = copies + i * 2 * n->pairs;
+    int16_t *copy = copies + i * 2 * n->steps;
     for (int64_t t = 0; t < n->copied; t++)
-      memcpy(copy + t * n->copied_run, rows[i] + conv->offsets[t], (size_t)n->copied_run * sizeof *copy);
-    copy[2 * n->pairs - 1] = n->run % 2 ? 0 : copy[2 * n->pairs - 1];
+      memcpy(copy + t * n->copied_run, (const int16_t *)rows[i] + conv->offsets[t], (size_t)n->copied_run * sizeof *copy);
+    copy[2 * n->steps - 1] = n->run % 2 ? 0 : copy[2 * n->steps - 1];
     rows[i] = copy;
   }
 }
 
-static int64_t rows_together(const hwb_conv_numbers *n) {
-  int64_t bytes = 2 * hwb_max(1, n->taps * n->pairs * 2);
-  int64_t fit = BLOCK_BYTES / bytes / HWB_TILE_ROWS * HWB_TILE_ROWS;
-  return hwb_min(MOST_ROWS, hwb_max(HWB_TILE_ROWS, fit));
+static int64_t rows_together(const hwb_conv_numbers *n, int64_t tile_rows) {
+  int64_t bytes = hwb_max(1, n->taps * n->steps * 4);
+  return hwb_min(MOST_ROWS, hwb_max(tile_rows, BLOCK_BYTES / bytes / tile_rows * tile_rows));
 }
 
-static void groups_out(const hwb_op *op, const int16_t *widened, int64_t total, char *y, const int16_t **rows,
+static void groups_out(const hwb_op *op, const char *prepared, int64_t total, char *y, const void **rows,
                        hwb_stats *stats) {
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *n = &conv->n;
   int64_t outputs = n->out_channels / n->groups, inputs = n->channels / n->groups;
-  int64_t panels = (outputs + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS;
-  int64_t block = rows_together(n), pixel = n->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
+  int64_t panels = (outputs + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS, size = panels * n->taps * n->steps * HWB_STEP_BYTES;
+  int64_t block = rows_together(n, hwb_tile_rows(op->kernels, n->sums));
+  int64_t pixel = n->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   for (int64_t first = 0; first < total; first += block) {
     int64_t count = hwb_min(block, total - first);
     for (int64_t g = 0; g < n->groups; g++) {
-      hwb_rows r = {op->kernels, &conv->ends, n->copied ? no_offset : conv->offsets, n->taps, n->pairs, n->flush, n->wide, g * outputs, outputs,
-                    n->out_channels, conv->panels + g * panels * n->taps * n->pairs * 2 * HWB_TILE_COLUMNS, n->saturate};
-      positions(n, widened, first, count, n->channels, g * inputs, rows);
+      hwb_rows r = {op->kernels, &conv->ends, n->copied ? no_offset : conv->offsets, n->sums, n->taps, n->steps, n->flush,
+                    g * outputs, outputs, n->out_channels, (const char *)conv->panels + g * size};
+      positions(n, prepared, first, count, g * inputs, rows);
       if (n->copied) copy_taps(conv, count, (int16_t *)(void *)(rows + MOST_ROWS + HWB_TILE_ROWS), rows);
       hwb_rows_out(&r, rows, count, y + first * pixel, stats);
     }
@@ -115,65 +124,17 @@ static void groups_out(const hwb_op *op, const int16_t *widened, int64_t total, 
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *c = &conv->n;
-  int64_t together = samples_together(c), plane = c->out_height * c->out_width;
+  int64_t together = samples_together(c), plane = c->out_height * c->out_width, sample = padded_elements(c) * input_bytes(c);
   int64_t x_bytes = c->height * c->width * c->channels * (int64_t)hwb_size_of(c->x_dtype);
   int64_t y_bytes = plane * c->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
-  size_t inputs = (size_t)(together * padded_elements(c)) + 2 * HWB_SLACK;
-  int16_t *widened = scratch;
-  const int16_t **rows = (const int16_t **)(void *)((char *)scratch + ((inputs * sizeof(int16_t) + 63) / 64) * 64);
+  char *prepared = scratch;
+  const void **rows = (const void **)(void *)((char *)scratch + inputs_size(c));
   for (int64_t s = 0; s < n; s += together) {
-    int64_t count = hwb_min(together, n - s), elements = padded_elements(c);
+    int64_t count = hwb_min(together, n - s);
     for (int64_t i = 0; i < count; i++)
-      widen_sample(c, op->kernels, (const char *)in[0] + (s + i) * x_bytes, widened + i * elements);
-    memset(widened + count * elements, 0, 2 * HWB_SLACK * sizeof(int16_t));
-    groups_out(op, widened, count * plane, (char *)y + s * y_bytes, rows, stats);
-  }
-  return HWB_OK;
-}
-
-/* Depthwise sums that need 64 bits: plain loops. */
-static void depthwise_wide(const hwb_op *op, const int16_t *x, const int16_t *weights, int64_t channel, int64_t width,
-                           char *y, hwb_stats *stats) {
-  const hwb_conv *conv = op->parameters;
-  int64_t sums[2 * HWB_TILE_COLUMNS] = {0};
-  for (int64_t t = 0; t < conv->n.taps; t++)
-    for (int64_t c = 0; c < width; c++)
-      sums[c] += (int64_t)x[conv->offsets[t] + c] * weights[(t / 2) * 32 + 2 * c + t % 2];
-  hwb_end_s64(op->kernels, &conv->ends, sums, channel, width, y, stats);
-}
-
-static void depthwise_sample(const hwb_op *op, const int16_t *widened, char *y, hwb_stats *stats) {
-  const hwb_conv *conv = op->parameters;
-  const hwb_conv_numbers *n = &conv->n;
-  int64_t channels = n->out_channels, block = (n->taps + 1) / 2 * 32;
-  size_t element = hwb_size_of(conv->ends.cast.n.out_dtype);
-  for (int64_t m = 0; m < n->out_height * n->out_width; m++) {
-    const int16_t *x = position(n, widened, m, channels);
-    for (int64_t c = 0; c < channels; c += HWB_TILE_COLUMNS) {
-      int64_t width = hwb_min(HWB_TILE_COLUMNS, channels - c);
-      const int16_t *weights = conv->panels + c / HWB_TILE_COLUMNS * block;
-      char *at = y + (size_t)(m * channels + c) * element;
-      if (n->wide) {
-        depthwise_wide(op, x + c, weights, c, width, at, stats);
-        continue;
-      }
-      int32_t sums[2 * HWB_TILE_COLUMNS];
-      op->kernels->depthwise_s16s16_s32(x + c, conv->offsets, n->taps, weights, sums);
-      hwb_end_s32(op->kernels, &conv->ends, sums, c, width, at, stats);
-    }
-  }
-}
-
-int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
-  const hwb_conv *conv = op->parameters;
-  const hwb_conv_numbers *c = &conv->n;
-  int64_t x_bytes = c->height * c->width * c->channels * (int64_t)hwb_size_of(c->x_dtype);
-  int64_t y_bytes = c->out_height * c->out_width * c->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
-  int16_t *widened = scratch;
-  memset(widened + padded_elements(c), 0, 2 * HWB_SLACK * sizeof(int16_t));
-  for (int64_t s = 0; s < n; s++) {
-    widen_sample(c, op->kernels, (const char *)in[0] + s * x_bytes, widened);
-    depthwise_sample(op, widened, (char *)y + s * y_bytes, stats);
+      prepare_sample(c, op->kernels, (const char *)in[0] + (s + i) * x_bytes, prepared + i * sample);
+    memset(prepared + count * sample, 0, (size_t)(2 * HWB_SLACK * input_bytes(c)));
+    groups_out(op, prepared, count * plane, (char *)y + s * y_bytes, rows, stats);
   }
   return HWB_OK;
 }

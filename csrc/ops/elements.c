@@ -70,10 +70,13 @@ static void block_out(const hwb_op *op, int in_tail, int32_t *a, const int32_t *
   int64_t wide[BLOCK] = {0};
   if (e->n.wide) combined_s64(e->n.combination, a, b, width, wide);
   else combined_s32(e->n.combination, a, b, width);
-  for (int64_t i = 0; i < width; i += HWB_TILE_COLUMNS) {
-    int64_t part = hwb_min(HWB_TILE_COLUMNS, width - i);
-    if (e->n.wide) op->kernels->cast_s64(cast, wide + i, 0, part, y + i * element, stats);
-    else op->kernels->cast_s32(cast, a + i, 0, part, y + i * element, stats);
+  for (int64_t i = 0; i < width;) { /* whole rows of 16 elements together, then the rest */
+    int64_t rows = hwb_max(1, (width - i) / HWB_TILE_COLUMNS), part = hwb_min(HWB_TILE_COLUMNS, width - i);
+    hwb_block block = {e->n.wide ? (const void *)(wide + i) : a + i, HWB_TILE_COLUMNS, rows, 0, part, y + i * element,
+                       HWB_TILE_COLUMNS * element};
+    if (e->n.wide) op->kernels->cast_s64(cast, &block, stats);
+    else op->kernels->cast_s32(cast, &block, stats);
+    i += rows * part;
   }
 }
 

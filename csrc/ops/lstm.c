@@ -22,7 +22,7 @@ static layout layout_of(const hwb_lstm_numbers *n) {
   at.fed = at.h + aligned(TOGETHER * 2 * n->h_pairs * 2 + HWB_SLACK);
   at.back = at.fed + aligned(TOGETHER * n->steps * gates * 2);
   at.rows = at.back + aligned(TOGETHER * gates * 4);
-  at.end = at.rows + aligned((TOGETHER * n->steps + HWB_TILE_ROWS) * (int64_t)sizeof(int16_t *));
+  at.end = at.rows + aligned((TOGETHER * n->steps + HWB_TILE_ROWS) * (int64_t)sizeof(void *));
   return at;
 }
 
@@ -69,9 +69,9 @@ static void samples_out(const hwb_op *op, const char *x, int64_t count, int8_t *
   int16_t *wide = (int16_t *)(void *)(scratch + at.x), *held = (int16_t *)(void *)(scratch + at.h);
   int16_t *fed = (int16_t *)(void *)(scratch + at.fed);
   int32_t *back = (int32_t *)(void *)(scratch + at.back);
-  const int16_t **rows = (const int16_t **)(void *)(scratch + at.rows);
-  hwb_rows from_x = {op->kernels, &p->fed, no_offset, 1, n->x_pairs, 0, 0, 0, gates, gates, p->x_panels, 0};
-  hwb_rows from_h = {op->kernels, &p->back, no_offset, 1, n->h_pairs, 0, 0, 0, gates, gates, p->h_panels, 0};
+  const void **rows = (const void **)(void *)(scratch + at.rows);
+  hwb_rows from_x = {op->kernels, &p->fed, no_offset, HWB_SUMS_S32, 1, n->x_pairs, 0, 0, gates, gates, p->x_panels};
+  hwb_rows from_h = {op->kernels, &p->back, no_offset, HWB_SUMS_S32, 1, n->h_pairs, 0, 0, gates, gates, p->h_panels};
   hwb_stats uncounted = {0, 0, 0, 0, 0};
   for (int64_t i = 0; i < count * n->steps; i++) {
     rows[i] = wide + i * x_row;

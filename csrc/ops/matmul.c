@@ -17,7 +17,7 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul) {
   const hwb_matmul_numbers *n = &matmul->n;
-  return aligned(a_elements(n) * 2) + aligned(panel_elements(n) * 2) + sizeof(int16_t *) * (size_t)(n->m + HWB_TILE_ROWS);
+  return aligned(a_elements(n) * 2) + aligned(panel_elements(n) * 2) + sizeof(void *) * (size_t)(n->m + HWB_TILE_ROWS);
 }
 
 /* b [K, N] centred into panels of 16 columns with pairs of k interleaved. */
@@ -36,10 +36,10 @@ int hwb_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, 
   const hwb_matmul_numbers *c = &matmul->n;
   size_t a_size = hwb_size_of(c->a_dtype), b_size = hwb_size_of(c->b_dtype), y_size = hwb_size_of(matmul->ends.cast.n.out_dtype);
   int16_t *a = scratch, *panels = (int16_t *)(void *)((char *)scratch + aligned(a_elements(c) * 2));
-  const int16_t **rows = (const int16_t **)(void *)((char *)panels + aligned(panel_elements(c) * 2));
+  const void **rows = (const void **)(void *)((char *)panels + aligned(panel_elements(c) * 2));
   memset(a, 0, a_elements(c) * 2);
   for (int64_t i = 0; i < c->m; i++) rows[i] = a + i * even(c->k);
-  hwb_rows r = {op->kernels, &matmul->ends, no_offset, 1, even(c->k) / 2, c->flush, c->wide, 0, c->n, c->n, panels, 0};
+  hwb_rows r = {op->kernels, &matmul->ends, no_offset, c->sums, 1, even(c->k) / 2, c->flush, 0, c->n, c->n, panels};
   for (int64_t s = 0; s < n * c->batch; s++) {
     int64_t which = c->b_batch == 1 ? s / c->batch : s;
     if (c->b_batch != 1 || s % c->batch == 0) pack(c, (const char *)in[1] + (size_t)(which * c->k * c->n) * b_size, panels);

@@ -51,20 +51,45 @@ int hwb_maxpool_run(const hwb_op *op, const void *const *in, void *y, int64_t n,
   return HWB_OK;
 }
 
-static void average(const hwb_avgpool *p, const void *x, void *y, int64_t s, int64_t oh, int64_t ow, hwb_stats *stats) {
-  const hwb_window *w = &p->n.w;
+enum { TOGETHER = 64 }; /* channels summed side by side */
+
+#define ADD_TAPS(T)                                                                                                    \
+  do {                                                                                                                 \
+    for (int64_t i = i0; i < i1; i++)                                                                                  \
+      for (int64_t j = j0; j < j1; j++) {                                                                              \
+        const T *tap = (const T *)x + base + at(w, h0, w0, i, j);                                                      \
+        for (int64_t c = 0; c < width; c++) sums[c] += tap[c];                                                         \
+      }                                                                                                                \
+  } while (0)
+
+/* Sums of `width` channels from element `base` of a sample's first pixel on, over the window of one output position. */
+static void window_sums(const hwb_window *w, const void *x, int64_t base, int64_t width, int64_t oh, int64_t ow,
+                        int64_t zero, int32_t *sums) {
   int64_t h0 = oh * w->stride_h - w->pad_top, w0 = ow * w->stride_w - w->pad_left, i0, i1, j0, j1;
   inside(h0, w->kernel_h, w->dilation_h, w->height, &i0, &i1);
   inside(w0, w->kernel_w, w->dilation_w, w->width, &j0, &j1);
+  int32_t start = (int32_t)(-zero * hwb_max(0, i1 - i0) * hwb_max(0, j1 - j0));
+  for (int64_t c = 0; c < width; c++) sums[c] = start;
+  switch (w->x_dtype) {
+  case HWB_S8: ADD_TAPS(int8_t); break;
+  case HWB_U8: ADD_TAPS(uint8_t); break;
+  case HWB_S16: ADD_TAPS(int16_t); break;
+  default: ADD_TAPS(uint16_t); break;
+  }
+}
+
+static void average(const hwb_avgpool *p, const void *x, void *y, int64_t s, int64_t oh, int64_t ow, hwb_stats *stats) {
+  const hwb_window *w = &p->n.w;
   hwb_int128 num = hwb_two_words(p->ratio, 0);
   hwb_int128 den = hwb_two_words(p->ratio, 1) * p->counts[oh * w->out_width + ow];
   int64_t base = s * w->height * w->width * w->channels;
   int64_t out = ((s * w->out_height + oh) * w->out_width + ow) * w->channels;
-  for (int64_t c = 0; c < w->channels; c++) {
-    int64_t sum = 0;
-    for (int64_t i = i0; i < i1; i++)
-      for (int64_t j = j0; j < j1; j++) sum += hwb_load(x, w->x_dtype, base + at(w, h0, w0, i, j) + c) - p->n.x_zero;
-    hwb_store(y, p->n.end.out_dtype, out + c, hwb_ratio_code(&p->n.end, sum * num, den, stats));
+  int32_t sums[TOGETHER];
+  for (int64_t c = 0; c < w->channels; c += TOGETHER) {
+    int64_t width = hwb_min(TOGETHER, w->channels - c);
+    window_sums(w, x, base + c, width, oh, ow, p->n.x_zero, sums);
+    for (int64_t j = 0; j < width; j++)
+      hwb_store(y, p->n.end.out_dtype, out + c + j, hwb_ratio_code(&p->n.end, sums[j] * num, den, stats));
   }
 }
 

@@ -23,15 +23,18 @@ static void columns_out(const hwb_op *op, const void *x, int64_t first, int64_t 
                         hwb_stats *stats) {
   const hwb_reduce *p = op->parameters;
   const hwb_reduce_numbers *n = &p->n;
+  hwb_block block = {.rows = 1, .channel = channel, .width = width, .y = y};
   if (n->wide) {
     int64_t sums[2 * HWB_TILE_COLUMNS] = {0};
     ADD_ROWS_OF_TYPE(int64_t);
-    hwb_end_s64(op->kernels, &p->ends, sums, channel, width, y, stats);
+    block.sums = sums;
+    hwb_end_s64(op->kernels, &p->ends, &block, stats);
     return;
   }
   int32_t sums[2 * HWB_TILE_COLUMNS] = {0};
   ADD_ROWS_OF_TYPE(int32_t);
-  hwb_end_s32(op->kernels, &p->ends, sums, channel, width, y, stats);
+  block.sums = sums;
+  hwb_end_s32(op->kernels, &p->ends, &block, stats);
 }
 
 int hwb_reduce_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {

@@ -11,7 +11,7 @@ static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) / 64 * 64; }
 size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf) {
   const hwb_svdf_numbers *n = &svdf->n;
   return aligned(TOGETHER * 2 * n->pairs * 2 + HWB_SLACK) + aligned(TOGETHER * n->filters * 2) +
-         aligned((TOGETHER + HWB_TILE_ROWS) * (int64_t)sizeof(int16_t *));
+         aligned((TOGETHER + HWB_TILE_ROWS) * (int64_t)sizeof(void *));
 }
 
 /* The memory of one sample moved on by one step, the newest codes last: the zero point is added to a code that was
@@ -42,8 +42,9 @@ static void units_out(const hwb_op *op, const void *kept, char *y, hwb_stats *st
     int64_t width = hwb_min(HWB_TILE_COLUMNS, units - u);
     for (int64_t i = 0; i < width; i++) sums[i] = unit_sum(svdf, kept, u + i);
     for (int64_t i = 0; i < width; i++) narrow[i] = svdf->n.wide ? 0 : (int32_t)sums[i];
-    if (svdf->n.wide) hwb_end_s64(op->kernels, &svdf->units, sums, u, width, y + u * element, stats);
-    else hwb_end_s32(op->kernels, &svdf->units, narrow, u, width, y + u * element, stats);
+    hwb_block block = {.sums = svdf->n.wide ? (const void *)sums : narrow, .rows = 1, .channel = u, .width = width, .y = y + u * element};
+    if (svdf->n.wide) hwb_end_s64(op->kernels, &svdf->units, &block, stats);
+    else hwb_end_s32(op->kernels, &svdf->units, &block, stats);
   }
 }
 
@@ -56,8 +57,8 @@ int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   int64_t y_bytes = c->filters / c->rank * (int64_t)hwb_size_of(svdf->units.cast.n.out_dtype);
   int16_t *x = scratch;
   char *newest = (char *)scratch + aligned(TOGETHER * inputs * 2 + HWB_SLACK);
-  const int16_t **rows = (const int16_t **)(void *)(newest + aligned(TOGETHER * c->filters * 2));
-  hwb_rows features = {op->kernels, &svdf->newest, no_offset, 1, c->pairs, 0, 0, 0, c->filters, c->filters, svdf->panels, 0};
+  const void **rows = (const void **)(void *)(newest + aligned(TOGETHER * c->filters * 2));
+  hwb_rows features = {op->kernels, &svdf->newest, no_offset, HWB_SUMS_S32, 1, c->pairs, 0, 0, c->filters, c->filters, svdf->panels};
   hwb_stats uncounted = {0, 0, 0, 0, 0};
   memset(x, 0, (size_t)(TOGETHER * inputs) * 2 + HWB_SLACK);
   for (int64_t i = 0; i < TOGETHER; i++) rows[i] = x + i * inputs;

@@ -16,6 +16,11 @@ enum hwb_scheme {
   HWB_EXACT
 };
 
+/* Forms that vectors compute; equal to the scheme for every sum within the bound that the binding checked.
+   affine: y = (v · 2^left · factor + addend) >> (32 + right), the zero point in the addend, which may depend on the
+   sign of v; real32, real64: one product of floats, half_even or half_away; stored: the sum itself. */
+enum hwb_vector { HWB_SCALAR = 0, HWB_AFFINE, HWB_AFFINE_BY_SIGN, HWB_REAL32, HWB_REAL64, HWB_STORED };
+
 enum hwb_overflow { HWB_SATURATE = 0, HWB_WRAP };
 
 /* Constants of a cast. The first fields are plain numbers in this order (numerics/kernels/binding.py writes them);
@@ -27,7 +32,7 @@ typedef struct {
   int64_t counts_low, counts_high; /* 0 on a side that a fused clamp bounds: leaving the format there is no event */
   int64_t accumulator_bits; /* 64: the sum is exact and in range */
   int64_t out_dtype;
-  int64_t vector; /* 1 when every channel's constants suit the vector paths of cast_s32 */
+  int64_t vector; /* enum hwb_vector: the form in which every channel's constants suit vectors */
 } hwb_cast_numbers;
 
 typedef struct {
@@ -39,6 +44,8 @@ typedef struct {
   const double *scale64;
   const int64_t *numerator;   /* two words per channel, low first */
   const int64_t *denominator; /* two words per channel, low first */
+  const int32_t *left, *factor, *right; /* of the affine form; left NULL where no channel shifts */
+  const int64_t *addend, *addend_below; /* for v >= 0 and v < 0 */
 } hwb_cast;
 
 /* How sums end: channels below tail_start by `cast`, the others by `tail` (a runtime's remainder loop);
@@ -72,6 +79,11 @@ static inline hwb_int128 hwb_single(const hwb_cast *c, int64_t acc, int64_t m, i
   if (!zero) return hwb_round_shift(product, shift, c->n.rounding);
   hwb_int128 left = shift < 0 ? (hwb_int128)1 << -shift : 1, right = shift > 0 ? (hwb_int128)1 << shift : 1;
   return hwb_round_shift(product * left + zero * right, shift > 0 ? shift : 0, c->n.rounding);
+}
+
+/* A 32-bit sum with its bias, modulo 2^32; the total is within 32 bits. */
+static inline int64_t hwb_with_bias32(const hwb_cast *c, int32_t sum, int64_t channel) {
+  return (int32_t)((uint32_t)sum + (uint32_t)c->bias32[channel]);
 }
 
 static inline hwb_int128 hwb_scaled(const hwb_cast *c, int64_t acc, int64_t channel) {
@@ -118,9 +130,8 @@ static inline int64_t hwb_limited(const hwb_cast_numbers *n, hwb_int128 v, hwb_s
   return v < n->clamp_lo ? n->clamp_lo : v > n->clamp_hi ? n->clamp_hi : (int64_t)v;
 }
 
-/* One sum of products (bias not yet added) to its output code; counts into stats. */
-static inline int64_t hwb_cast_one(const hwb_cast *c, int64_t sum, int64_t channel, hwb_stats *stats) {
-  int64_t acc = sum + c->bias[channel];
+/* One accumulator (bias added) to its output code; counts into stats. */
+static inline int64_t hwb_cast_total(const hwb_cast *c, int64_t acc, int64_t channel, hwb_stats *stats) {
   if (c->n.accumulator_bits < 64) {
     int64_t held = hwb_wrap(acc, c->n.accumulator_bits);
     stats->outside += held != acc;
@@ -133,6 +144,11 @@ static inline int64_t hwb_cast_one(const hwb_cast *c, int64_t sum, int64_t chann
   if (c->n.scheme == HWB_RAW) return acc;
   hwb_int128 v = hwb_scaled(c, acc, channel);
   return hwb_limited(&c->n, c->n.zero_inside ? v : v + c->n.zero_point, stats);
+}
+
+/* The same of a sum of products, its bias not yet added. */
+static inline int64_t hwb_cast_one(const hwb_cast *c, int64_t sum, int64_t channel, hwb_stats *stats) {
+  return hwb_cast_total(c, sum + c->bias[channel], channel, stats);
 }
 
 #endif

@@ -5,24 +5,60 @@
 #include <hwblocks/cast.h>
 #include <hwblocks/types.h>
 
-enum { HWB_TILE_ROWS = 6, HWB_TILE_COLUMNS = 16, HWB_SLACK = 64 };
+enum { HWB_TILE_ROWS = 8, HWB_TILE_COLUMNS = 16, HWB_COLUMN_BYTES = 64, HWB_SLACK = 64 };
 
-/* Packed weights ("panels"): for each 16 output channels, for each tap, for each pair of k: 16 times (k, k + 1), int16.
-   The run of a tap is padded to whole pairs with zero weights, so that what lies beyond a run never counts. */
+/* Rows of inputs against one panel of weights for 16 output channels. A step is what one multiply-add sums: a pair of
+   k in 16 bits, or four k in 8 bits. Panels: for each tap, for each step: 16 times the k of the step. The run of a tap
+   is padded to whole steps with zero weights, so that what lies beyond a run never counts. */
 typedef struct {
-  const int16_t *const *rows; /* HWB_TILE_ROWS pointers to centred int16 inputs, one per output position */
-  const int64_t *offsets;     /* elements from a row's pointer to each tap */
-  int64_t count;              /* rows in use, 1 to HWB_TILE_ROWS */
-  int64_t taps, pairs;        /* taps, and pairs of k in the run of each tap */
-  const int16_t *panel;       /* 64-byte aligned */
-  int64_t flush;              /* s64 only: pairs that a 32-bit sum can hold; 0 when not even one */
+  const void *const *rows; /* HWB_TILE_ROWS pointers to the inputs of output positions: int16, or uint8 */
+  const int64_t *offsets;  /* elements from a row's pointer to each tap */
+  int64_t count;           /* rows in use, 1 to the family's rows in hwb_kernels */
+  int64_t taps, steps;     /* taps, and steps in the run of each tap */
+  const void *panel;       /* 64-byte aligned */
+  int64_t flush;           /* s64 only: steps that a 32-bit sum can hold; 0 when not even one */
 } hwb_tile;
+
+/* Depthwise: a column holds 16 channels of several input rows side by side, 64 bytes: [16][2] int16 or [16][4] uint8. */
+typedef struct {
+  const void *columns;    /* the first output position's first column */
+  int64_t step;           /* bytes from one output position's columns to the next one's */
+  int64_t count;          /* output positions, one at least */
+  const int64_t *offsets; /* bytes to the column of each term */
+  int64_t terms;
+  const void *weights;    /* [terms] columns of int16 or int8, 64-byte aligned */
+} hwb_columns;
+
+/* Input rows to lay side by side: channel c of pixel i of row r is x[r][i · step[r] + c]. */
+typedef struct {
+  const void *x[4];
+  int64_t step[4]; /* elements; 0 for a row of padding */
+  int64_t dtype;
+  int64_t pixels, width; /* pixels, and channels of each, 1 to 16 */
+} hwb_side_by_side;
+
+/* Sums of output positions (rows) × channels on their way to output codes. Up to 15 sums beyond width may be read. */
+typedef struct {
+  const void *sums; /* int32 or int64 */
+  int64_t step;     /* elements from one row of sums to the next */
+  int64_t rows, channel, width;
+  char *y;
+  int64_t y_step; /* bytes */
+} hwb_block;
+
+/* y = limited((a · a_factor · 2^left + b · b_factor · 2^left + addend) >> 32) of two streams of 8-bit codes as stored. */
+typedef struct {
+  int64_t a_dtype, b_dtype, left, a_factor, b_factor, addend;
+  int64_t lo, hi, clamp_lo, clamp_hi, counts_low, counts_high, out_dtype; /* as in hwb_cast_numbers; s8 or u8 */
+} hwb_pairs_numbers;
 
 typedef struct {
   const char *name;
+  int64_t s16_rows, u8_rows; /* output positions of a tile */
+  int64_t bytes;             /* 1: bytes multiply at least twice as fast as 16-bit words */
 
-  /* sums[6][16] = Σ over taps and pairs of rows · panel. Exact while every sum stays within 32 bits.
-     Reads up to one int16 beyond a run; rows beyond count are not written. */
+  /* sums[count][16] = Σ over taps and steps of rows · panel, int16 × int16 in pairs. Exact while every sum stays within
+     32 bits. Reads up to one int16 beyond a run. */
   void (*gemm_s16s16_s32)(const hwb_tile *tile, int32_t *sums);
 
   /* As gemm_s16s16_s32, with the sum of each pair of products saturated to 16 bits before it is added (vpmaddubsw's sums). */
@@ -31,35 +67,52 @@ typedef struct {
   /* As gemm_s16s16_s32 in 64 bits: exact for any K below 2^32. */
   void (*gemm_s16s16_s64)(const hwb_tile *tile, int64_t *sums);
 
+  /* As gemm_s16s16_s32 of uint8 × int8 in fours, modulo 2^32. Reads up to three bytes beyond a run. */
+  void (*gemm_u8s8_s32)(const hwb_tile *tile, int32_t *sums);
+
   /* y[i] = x[i] − zero in int16 for n elements of type dtype (s8, u8, s16); the difference must fit. */
   void (*widen)(const void *x, int64_t dtype, int64_t zero, int16_t *y, int64_t n);
 
-  /* Cast `width` (1 to 16) sums of consecutive channels from `channel` on, store at y[0 .. width). */
-  void (*cast_s32)(const hwb_cast *cast, const int32_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *stats);
-  void (*cast_s64)(const hwb_cast *cast, const int64_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *stats);
+  /* y[i] = x[i], or x[i] + 128 of type s8, in uint8 for n elements. */
+  void (*offset)(const void *x, int64_t dtype, uint8_t *y, int64_t n);
 
-  /* Depthwise: sums[16] = Σ over taps of x[offsets[t] + c] · w for 16 channels. weights: for each pair of taps 16 times
-     (tap, tap + 1), the missing tap of an odd count zero. Exact while every sum stays within 32 bits. */
-  void (*depthwise_s16s16_s32)(const int16_t *x, const int64_t *offsets, int64_t taps, const int16_t *weights,
-                               int32_t *sums);
+  /* Cast sums, store output codes. */
+  void (*cast_s32)(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);
+  void (*cast_s64)(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);
+
+  /* Pixels of two rows less `zero` as columns of int16; of four rows as columns of uint8, s8 with 128 added. */
+  void (*columns_s16)(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step);
+  void (*columns_u8)(const hwb_side_by_side *from, uint8_t *columns, int64_t step);
+
+  /* sums[count][16] = Σ over terms of columns · weights. Exact while every sum stays within 32 bits; u8s8 modulo 2^32. */
+  void (*depthwise_s16s16_s32)(const hwb_columns *c, int32_t *sums);
+  void (*depthwise_u8s8_s32)(const hwb_columns *c, int32_t *sums);
+
+  /* n pairs of 8-bit codes by the affine form. */
+  void (*pairs)(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats);
 } hwb_kernels;
 
-/* Cast sums of consecutive channels by the ends; arguments as of cast_s32. 16 entries after the last sum may be read. */
-static inline void hwb_end_s32(const hwb_kernels *k, const hwb_ends *e, const int32_t *sums, int64_t channel,
-                               int64_t width, void *y, hwb_stats *stats) {
-  int64_t first = hwb_max(0, hwb_min(width, e->tail_start - channel));
-  if (first) k->cast_s32(&e->cast, sums, channel, first, y, stats);
-  char *rest = (char *)y + first * (int64_t)hwb_size_of(e->cast.n.out_dtype);
-  if (first < width) k->cast_s32(&e->tail, sums + first, channel + first, width - first, rest, stats);
+/* Cast sums of consecutive channels by the ends. */
+static inline void hwb_end(void (*cast)(const hwb_cast *, const hwb_block *, hwb_stats *), const hwb_ends *e,
+                           const hwb_block *block, size_t sum_bytes, hwb_stats *stats) {
+  hwb_block part = *block;
+  int64_t first = hwb_max(0, hwb_min(block->width, e->tail_start - block->channel));
+  part.width = first;
+  if (first) cast(&e->cast, &part, stats);
+  if (first == block->width) return;
+  part.sums = (const char *)block->sums + (size_t)first * sum_bytes;
+  part.channel += first;
+  part.width = block->width - first;
+  part.y += first * (int64_t)hwb_size_of(e->cast.n.out_dtype);
+  cast(&e->tail, &part, stats);
 }
 
-/* The same of 64-bit sums. */
-static inline void hwb_end_s64(const hwb_kernels *k, const hwb_ends *e, const int64_t *sums, int64_t channel,
-                               int64_t width, void *y, hwb_stats *stats) {
-  int64_t first = hwb_max(0, hwb_min(width, e->tail_start - channel));
-  if (first) k->cast_s64(&e->cast, sums, channel, first, y, stats);
-  char *rest = (char *)y + first * (int64_t)hwb_size_of(e->cast.n.out_dtype);
-  if (first < width) k->cast_s64(&e->tail, sums + first, channel + first, width - first, rest, stats);
+static inline void hwb_end_s32(const hwb_kernels *k, const hwb_ends *e, const hwb_block *block, hwb_stats *stats) {
+  hwb_end(k->cast_s32, e, block, sizeof(int32_t), stats);
+}
+
+static inline void hwb_end_s64(const hwb_kernels *k, const hwb_ends *e, const hwb_block *block, hwb_stats *stats) {
+  hwb_end(k->cast_s64, e, block, sizeof(int64_t), stats);
 }
 
 /* The table of an instruction set, or NULL when this build or machine has none of that name. */
@@ -69,20 +122,23 @@ const hwb_kernels *hwb_kernels_of(const char *isa);
 const char *hwb_isa_name(int i);
 
 /* Parts of the tables, each in its own file. */
-void hwb_gemm_s16s16_s32__ref(const hwb_tile *tile, int32_t *sums);
-void hwb_gemm_s16s16_sat16_s32__ref(const hwb_tile *tile, int32_t *sums);
-void hwb_gemm_s16s16_s64__ref(const hwb_tile *tile, int64_t *sums);
-void hwb_widen__ref(const void *x, int64_t dtype, int64_t zero, int16_t *y, int64_t n);
-void hwb_cast_s32__ref(const hwb_cast *c, const int32_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *st);
-void hwb_cast_s64__ref(const hwb_cast *c, const int64_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *st);
-void hwb_depthwise_s16s16_s32__ref(const int16_t *x, const int64_t *offsets, int64_t taps, const int16_t *weights,
-                                   int32_t *sums);
-void hwb_gemm_s16s16_s32__avx2(const hwb_tile *tile, int32_t *sums);
-void hwb_gemm_s16s16_sat16_s32__avx2(const hwb_tile *tile, int32_t *sums);
-void hwb_gemm_s16s16_s64__avx2(const hwb_tile *tile, int64_t *sums);
-void hwb_widen__avx2(const void *x, int64_t dtype, int64_t zero, int16_t *y, int64_t n);
-void hwb_cast_s32__avx2(const hwb_cast *c, const int32_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *st);
-void hwb_depthwise_s16s16_s32__avx2(const int16_t *x, const int64_t *offsets, int64_t taps, const int16_t *weights,
-                                    int32_t *sums);
+#define HWB_DECLARE(isa)                                                                                               \
+  void hwb_gemm_s16s16_s32__##isa(const hwb_tile *tile, int32_t *sums);                                                \
+  void hwb_gemm_s16s16_sat16_s32__##isa(const hwb_tile *tile, int32_t *sums);                                          \
+  void hwb_gemm_s16s16_s64__##isa(const hwb_tile *tile, int64_t *sums);                                                \
+  void hwb_gemm_u8s8_s32__##isa(const hwb_tile *tile, int32_t *sums);                                                  \
+  void hwb_widen__##isa(const void *x, int64_t dtype, int64_t zero, int16_t *y, int64_t n);                            \
+  void hwb_offset__##isa(const void *x, int64_t dtype, uint8_t *y, int64_t n);                                         \
+  void hwb_cast_s32__##isa(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);                            \
+  void hwb_cast_s64__##isa(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);                            \
+  void hwb_columns_s16__##isa(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step);             \
+  void hwb_columns_u8__##isa(const hwb_side_by_side *from, uint8_t *columns, int64_t step);                            \
+  void hwb_depthwise_s16s16_s32__##isa(const hwb_columns *c, int32_t *sums);                                           \
+  void hwb_depthwise_u8s8_s32__##isa(const hwb_columns *c, int32_t *sums);                                             \
+  void hwb_pairs__##isa(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats)
+
+HWB_DECLARE(ref);
+HWB_DECLARE(avx2);
+HWB_DECLARE(avx512);
 
 #endif

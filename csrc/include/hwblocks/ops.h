@@ -17,36 +17,58 @@ struct hwb_op {
   size_t scratch_bytes; /* for any n; 64-byte aligned */
 };
 
+/* How products are summed: int16 operands in 32 or 64 bits, or with every pair saturated to 16 bits; uint8 inputs
+   (s8 with 128 added) and int8 weights in 32 bits, the bias taking off what the inputs' zero points add. */
+enum hwb_sums { HWB_SUMS_S32 = 0, HWB_SUMS_S64, HWB_SUMS_SAT16, HWB_SUMS_BYTES };
+
 /* Convolution with constant weights [O, kh, kw, C / groups]; a linear layer is a 1×1 kernel over rows. */
 typedef struct {
   int64_t x_dtype, x_zero, height, width, channels;
   int64_t out_height, out_width, out_channels;
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
-  int64_t groups, wide, flush;
-  /* how weights are packed: taps of `run` values each (a whole kernel row where that is contiguous), in `pairs` pairs */
-  int64_t taps, run, pairs;
+  int64_t groups, sums, flush;
+  /* how weights are packed: taps of `run` values each (a whole kernel row where that is contiguous), in `steps` steps */
+  int64_t taps, run, steps;
   int64_t padded_height, padded_width;
-  int64_t depthwise, multiplier; /* one input channel per group, `multiplier` outputs each */
-  int64_t saturate, pad_value;   /* 1: pairs of products saturate to 16 bits; what padding holds, x_zero taken off */
-  int64_t copied, copied_run;    /* taps of `copied_run` inputs each to copy side by side, so that pairs cross them; or 0 */
+  int64_t pad_value;          /* what padding holds, as the kernels see inputs */
+  int64_t copied, copied_run; /* taps of `copied_run` inputs each to copy side by side, so that pairs cross them; or 0 */
 } hwb_conv_numbers;
 
 typedef struct {
   hwb_conv_numbers n;
   hwb_ends ends;
-  const int16_t *panels; /* [groups][panels of 16 outputs][taps][pairs][16][2], or depthwise [blocks][tap pairs][16][2] */
+  const void *panels;     /* [groups][panels of 16 outputs][taps][steps][16][2] int16, or [4] int8 */
   const int64_t *offsets; /* elements from an output position's first input to each tap */
 } hwb_conv;
 
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_conv_scratch_bytes(const hwb_conv *conv);
+
+/* Depthwise convolution: one input channel per group, `multiplier` outputs each. Kernel rows are taken `rows` at a time
+   (two int16 or four uint8) as columns of 16 channels; a term is one kernel column of one such set of rows. */
+typedef struct {
+  int64_t x_dtype, x_zero, height, width, channels;
+  int64_t out_height, out_width, multiplier;
+  int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+  int64_t sums, padded_width;
+  int64_t pad_code; /* the stored code of padding */
+} hwb_depthwise_numbers;
+
+typedef struct {
+  hwb_depthwise_numbers n;
+  hwb_ends ends;
+  const void *weights;    /* [blocks of 16 channels][sets of rows][kernel_w][16][2] int16, or [4] int8 */
+  const int64_t *offsets; /* bytes from a position's first column to the column of each term */
+} hwb_depthwise;
+
+int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+size_t hwb_depthwise_scratch_bytes(const hwb_depthwise *depthwise);
 
 /* Matrix product of two run-time operands. */
 typedef struct {
   int64_t a_dtype, a_zero, b_dtype, b_zero;
   int64_t batch, b_batch, m, k, n;
-  int64_t wide, flush;
+  int64_t sums, flush;
 } hwb_matmul_numbers;
 
 typedef struct {
@@ -125,6 +147,7 @@ int hwb_maxpool_run(const hwb_op *op, const void *const *in, void *y, int64_t n,
 
 /* The end of an exact rational op: round, add the zero point, limit. Uses the cast's number fields
    rounding, zero_point, lo, hi, clamp_lo, clamp_hi, out_dtype. */
+/* The sum of a window's codes fits 32 bits. */
 typedef struct {
   hwb_window w;
   hwb_cast_numbers end;
@@ -225,6 +248,20 @@ typedef struct {
 } hwb_elements;
 
 int hwb_elements_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* Two operands of 8-bit codes element by element: by a table of every pair where there is
+   one, else by the affine form. The table holds rounded values, not yet limited, at [a − lowest][b − lowest]. */
+typedef struct {
+  hwb_pairs_numbers p;
+  int64_t count;
+} hwb_pairs_op_numbers;
+
+typedef struct {
+  hwb_pairs_op_numbers n;
+  const int16_t *table;
+} hwb_pairs_op;
+
+int hwb_pairs_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
 /* y = half_even(float32(a + b)), limited, of reals in double that carry scales and zero points; |a + b| < 2^31. */
 typedef struct {

@@ -1,49 +1,88 @@
-/* AVX2 casts of 32-bit accumulators, 8 at a time, for the common schemes; the scalar definition for the rest.
-
-   The constants were checked when they were bound (numerics/kernels/binding.py, `vector`): single_round has half_up and
-   32 <= shift <= 62; double_round half_up, then half_away or half_up, with 0 <= shift <= 31 on both sides;
-   shift half_up and 0 <= shift <= 31; float32 half_even; float64 half_even or half_away; the zero point comes after, or inside float32; overflow saturates,
-   and the output is s8, u8 or s16. */
+/* AVX2 casts of 32-bit accumulators, 8 channels at a time with their constants held while the rows pass; the scalar
+   definition for what has no vector form (enum hwb_vector; numerics/kernels/cast.py decides). */
 #include <hwblocks/kernels.h>
 #include <immintrin.h>
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE __m256i load8(const int32_t *x) { return _mm256_loadu_si256((const __m256i *)x); }
+/* The constants of 8 channels, and what the rows counted. */
+typedef struct {
+  __m256i bias, left, factor, factor_odd, right;
+  __m256i even, odd, even_below, odd_below; /* addends of even and odd channels */
+  __m256 scale32;
+  __m256d scale64[2];
+  __m256i zero, clamp_low, clamp_high, count_low, count_high;
+  __m256i saturated, outside, lowest, highest;
+  __m128i cut;
+  __m256i live;
+} state;
 
-/* Even and odd 64-bit results back into eight 32-bit lanes: even from its low word, odd moved to the high word. */
-INLINE __m256i join(__m256i even_low, __m256i odd_high) { return _mm256_blend_epi32(even_low, odd_high, 0xAA); }
+INLINE __m256i load(const void *x) { return _mm256_loadu_si256((const __m256i *)x); }
+INLINE __m256i odd_down(__m256i v) { return _mm256_srli_epi64(v, 32); }
 
-/* (v · m + 2^(shift − 1)) >> shift, exact in 64 bits: the high word of the sum, then the rest of the shift. */
-INLINE __m256i single_round(const hwb_cast *c, __m256i v, int64_t ch) {
-  __m256i m = load8(c->multiplier + ch), s = load8(c->shift + ch);
-  __m256i one = _mm256_set1_epi64x(1), less = _mm256_sub_epi32(s, _mm256_set1_epi32(1));
-  __m256i round_even = _mm256_sllv_epi64(one, _mm256_and_si256(less, _mm256_set1_epi64x(0xFFFFFFFF)));
-  __m256i round_odd = _mm256_sllv_epi64(one, _mm256_srli_epi64(less, 32));
-  __m256i even = _mm256_add_epi64(_mm256_mul_epi32(v, m), round_even);
-  __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(v, 32), _mm256_srli_epi64(m, 32)), round_odd);
-  __m256i high = join(_mm256_srli_epi64(even, 32), odd);
-  return _mm256_srav_epi32(high, _mm256_sub_epi32(s, _mm256_set1_epi32(32)));
+/* Every second of eight 64-bit addends: the even ones, or the odd ones. */
+INLINE __m256i picked(const int64_t *addend, int odd) {
+  __m256i a = load(addend), b = load(addend + 4);
+  __m256i mixed = odd ? _mm256_unpackhi_epi64(a, b) : _mm256_unpacklo_epi64(a, b);
+  return _mm256_permute4x64_epi64(mixed, 0xD8);
 }
 
-/* v / 2^r, ties up, or away from zero. */
-INLINE __m256i rounded_right(__m256i v, __m256i r, int away) {
-  __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), r), _mm256_set1_epi32(1));
-  __m256i rest = _mm256_and_si256(v, mask), threshold = _mm256_srli_epi32(mask, 1);
-  if (away) threshold = _mm256_add_epi32(threshold, _mm256_srli_epi32(v, 31));
-  return _mm256_sub_epi32(_mm256_srav_epi32(v, r), _mm256_cmpgt_epi32(rest, threshold));
+INLINE void load_affine(const hwb_cast *c, int64_t ch, int by_sign, state *s) {
+  s->left = c->left ? load(c->left + ch) : _mm256_setzero_si256();
+  s->factor = load(c->factor + ch);
+  s->factor_odd = odd_down(s->factor);
+  s->right = load(c->right + ch);
+  s->even = picked(c->addend + ch, 0);
+  s->odd = picked(c->addend + ch, 1);
+  if (!by_sign) return;
+  s->even_below = picked(c->addend_below + ch, 0);
+  s->odd_below = picked(c->addend_below + ch, 1);
 }
 
-/* Left shift wrapping, high multiply with ties up, then a rounding right shift. */
-INLINE __m256i double_round(const hwb_cast *c, __m256i v, int64_t ch) {
-  __m256i m = load8(c->multiplier + ch), s = load8(c->shift + ch), zero = _mm256_setzero_si256();
-  v = _mm256_sllv_epi32(v, _mm256_max_epi32(_mm256_sub_epi32(zero, s), zero));
-  __m256i half = _mm256_set1_epi64x((int64_t)1 << 30);
-  __m256i even = _mm256_add_epi64(_mm256_mul_epi32(v, m), half);
-  __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(v, 32), _mm256_srli_epi64(m, 32)), half);
-  __m256i high = join(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1));
-  return rounded_right(high, _mm256_max_epi32(s, zero), c->n.rounding == HWB_HALF_AWAY);
+INLINE state load_state(const hwb_cast *c, int64_t ch, int64_t width, const int form) {
+  const hwb_cast_numbers *n = &c->n;
+  state s;
+  s.bias = load(c->bias32 + ch);
+  if (form == HWB_AFFINE || form == HWB_AFFINE_BY_SIGN) load_affine(c, ch, form == HWB_AFFINE_BY_SIGN, &s);
+  if (form == HWB_REAL32) s.scale32 = _mm256_loadu_ps(c->scale32 + ch);
+  if (form == HWB_REAL64) {
+    s.scale64[0] = _mm256_loadu_pd(c->scale64 + ch);
+    s.scale64[1] = _mm256_loadu_pd(c->scale64 + ch + 4);
+  }
+  s.zero = _mm256_set1_epi32((int32_t)n->zero_point);
+  s.clamp_low = _mm256_set1_epi32((int32_t)n->clamp_lo);
+  s.clamp_high = _mm256_set1_epi32((int32_t)n->clamp_hi);
+  s.count_low = _mm256_set1_epi32(n->counts_low ? (int32_t)n->lo : INT32_MIN);
+  s.count_high = _mm256_set1_epi32(n->counts_high ? (int32_t)n->hi : INT32_MAX);
+  s.saturated = s.outside = _mm256_setzero_si256();
+  s.lowest = _mm256_set1_epi32(INT32_MAX);
+  s.highest = _mm256_set1_epi32(INT32_MIN);
+  s.cut = _mm_cvtsi32_si128((int)(32 - hwb_min(32, n->accumulator_bits)));
+  s.live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)hwb_min(width, 8)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return s;
+}
+
+INLINE __m256i by_sign_of(__m256i product, __m256i above, __m256i below) {
+  __m256d chosen = _mm256_blendv_pd(_mm256_castsi256_pd(above), _mm256_castsi256_pd(below), _mm256_castsi256_pd(product));
+  return _mm256_add_epi64(product, _mm256_castpd_si256(chosen));
+}
+
+/* The high words of v · factor + addend, then the rest of the shift. */
+INLINE __m256i affine(const hwb_cast *c, const state *s, __m256i v, int by_sign) {
+  if (c->left) v = _mm256_sllv_epi32(v, s->left);
+  __m256i even = _mm256_mul_epi32(v, s->factor), odd = _mm256_mul_epi32(odd_down(v), s->factor_odd);
+  even = by_sign ? by_sign_of(even, s->even, s->even_below) : _mm256_add_epi64(even, s->even);
+  odd = by_sign ? by_sign_of(odd, s->odd, s->odd_below) : _mm256_add_epi64(odd, s->odd);
+  return _mm256_srav_epi32(_mm256_blend_epi32(odd_down(even), odd, 0xAA), s->right);
+}
+
+INLINE __m256i real32(const hwb_cast *c, const state *s, __m256i v) {
+  __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(v), s->scale32), edge = _mm256_set1_ps(1073741824.0f);
+  if (c->n.zero_inside) product = _mm256_add_ps(product, _mm256_cvtepi32_ps(s->zero));
+  product = _mm256_max_ps(_mm256_min_ps(product, edge), _mm256_sub_ps(_mm256_setzero_ps(), edge));
+  v = _mm256_cvtps_epi32(product);
+  return c->n.zero_inside ? v : _mm256_add_epi32(v, s->zero);
 }
 
 /* Four doubles to the nearest integers: ties to even, or away from zero. */
@@ -58,99 +97,116 @@ INLINE __m128i nearest4(__m256d v, int away) {
   return _mm256_cvtpd_epi32(_mm256_add_pd(whole, up));
 }
 
-/* One multiplication in binary64. */
-INLINE __m256i float64(const hwb_cast *c, __m256i v, int64_t ch) {
+INLINE __m256i real64(const hwb_cast *c, const state *s, __m256i v) {
   int away = c->n.rounding == HWB_HALF_AWAY;
-  __m256d low = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_castsi256_si128(v)), _mm256_loadu_pd(c->scale64 + ch));
-  __m256d high = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_extracti128_si256(v, 1)), _mm256_loadu_pd(c->scale64 + ch + 4));
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(nearest4(low, away)), nearest4(high, away), 1);
+  __m128i low = nearest4(_mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_castsi256_si128(v)), s->scale64[0]), away);
+  __m128i high = nearest4(_mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_extracti128_si256(v, 1)), s->scale64[1]), away);
+  return _mm256_add_epi32(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), s->zero);
 }
 
-INLINE __m256i scaled(const hwb_cast *c, __m256i v, int64_t ch) {
-  switch (c->n.scheme) {
-  case HWB_SINGLE_ROUND: return single_round(c, v, ch);
-  case HWB_DOUBLE_ROUND: return double_round(c, v, ch);
-  case HWB_FLOAT64: return float64(c, v, ch);
-  case HWB_SHIFT: return rounded_right(v, load8(c->shift + ch), 0);
-  default: {
-    __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_loadu_ps(c->scale32 + ch));
-    if (c->n.zero_inside) product = _mm256_add_ps(product, _mm256_set1_ps((float)c->n.zero_point));
-    __m256 edge = _mm256_set1_ps(1073741824.0f); /* far outside every output, inside int32 */
-    product = _mm256_max_ps(_mm256_min_ps(product, edge), _mm256_sub_ps(_mm256_setzero_ps(), edge));
-    return _mm256_cvtps_epi32(product);
+/* Counters go up by one where hits are all ones. */
+INLINE __m256i counted(const state *s, __m256i counter, __m256i hits) {
+  return _mm256_sub_epi32(counter, _mm256_and_si256(hits, s->live));
+}
+
+/* The accumulator as its register holds it. */
+INLINE __m256i held(const hwb_cast *c, state *s, __m256i v) {
+  if (c->n.accumulator_bits >= 32) return v;
+  __m256i kept = _mm256_sra_epi32(_mm256_sll_epi32(v, s->cut), s->cut);
+  __m256i lost = _mm256_xor_si256(_mm256_cmpeq_epi32(kept, v), _mm256_set1_epi32(-1));
+  s->outside = counted(s, s->outside, lost);
+  return kept;
+}
+
+INLINE void note_range(state *s, __m256i v) {
+  s->lowest = _mm256_min_epi32(s->lowest, _mm256_blendv_epi8(_mm256_set1_epi32(INT32_MAX), v, s->live));
+  s->highest = _mm256_max_epi32(s->highest, _mm256_blendv_epi8(_mm256_set1_epi32(INT32_MIN), v, s->live));
+}
+
+/* Eight codes to the first `width` elements at y. */
+INLINE void store(__m256i v, int64_t dtype, int64_t width, char *y) {
+  if (dtype == HWB_S32) {
+    __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)width), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    _mm256_maskstore_epi32((int *)(void *)y, live, v);
+    return;
   }
+  __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+  __m128i words = dtype == HWB_U16 ? _mm_packus_epi32(low, high) : _mm_packs_epi32(low, high);
+  size_t size = dtype <= HWB_U8 ? 1 : 2;
+  if (size == 1) words = dtype == HWB_S8 ? _mm_packs_epi16(words, words) : _mm_packus_epi16(words, words);
+  if (width >= 8) {
+    if (size == 1) _mm_storel_epi64((__m128i *)(void *)y, words);
+    else _mm_storeu_si128((__m128i *)(void *)y, words);
+    return;
   }
+  char whole[16];
+  _mm_storeu_si128((__m128i *)(void *)whole, words);
+  memcpy(y, whole, (size_t)width * size);
 }
 
-/* Lanes below `width` as all ones. */
-INLINE __m256i lanes_below(int64_t width) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)width), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-INLINE int64_t count_lanes(__m256i mask) {
-  return __builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
-}
-
-static void note_range(__m256i v, int64_t width, hwb_stats *st) {
-  int32_t lane[8];
-  _mm256_storeu_si256((__m256i *)lane, v);
-  for (int64_t j = 0; j < width; j++) {
-    st->lowest = hwb_min(st->lowest, lane[j]);
-    st->highest = hwb_max(st->highest, lane[j]);
-  }
-}
-
-/* Eight accumulators to codes in 32-bit lanes; only the first `width` lanes count. */
-INLINE __m256i cast8(const hwb_cast *c, const int32_t *sums, int64_t ch, int64_t width, hwb_stats *st) {
-  const hwb_cast_numbers *n = &c->n;
-  __m256i v = _mm256_add_epi32(load8(sums), load8(c->bias32 + ch)), live = lanes_below(width);
-  if (n->accumulator_bits < 32) {
-    __m128i cut = _mm_cvtsi32_si128((int)(32 - n->accumulator_bits));
-    __m256i held = _mm256_sra_epi32(_mm256_sll_epi32(v, cut), cut);
-    st->outside += count_lanes(_mm256_andnot_si256(_mm256_cmpeq_epi32(held, v), live));
-    v = held;
-  }
-  if (st->level >= 2) note_range(v, width, st);
-  __m256i zero = _mm256_set1_epi32(n->zero_inside ? 0 : (int32_t)n->zero_point);
-  v = _mm256_add_epi32(scaled(c, v, ch), zero);
-  __m256i low = _mm256_set1_epi32((int32_t)n->lo), high = _mm256_set1_epi32((int32_t)n->hi);
-  __m256i above = _mm256_and_si256(_mm256_cmpgt_epi32(v, high), _mm256_set1_epi32(-(int32_t)n->counts_high));
-  __m256i below = _mm256_and_si256(_mm256_cmpgt_epi32(low, v), _mm256_set1_epi32(-(int32_t)n->counts_low));
-  __m256i outside = _mm256_or_si256(above, below);
-  st->saturated += count_lanes(_mm256_and_si256(outside, live));
-  __m256i clamp_low = _mm256_set1_epi32((int32_t)n->clamp_lo), clamp_high = _mm256_set1_epi32((int32_t)n->clamp_hi);
-  return _mm256_max_epi32(_mm256_min_epi32(v, clamp_high), clamp_low);
-}
-
-INLINE void store16(__m256i a, __m256i b, int64_t dtype, int64_t width, void *y) {
-  __m256i s16 = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8);
-  if (dtype == HWB_S16) {
-    if (width == 16) {
-      _mm256_storeu_si256((__m256i *)y, s16);
-      return;
+INLINE void cast_row(const hwb_cast *c, state *s, const int32_t *sums, int64_t width, char *y, const int form,
+                     const int level) {
+  __m256i v = held(c, s, _mm256_add_epi32(load(sums), s->bias));
+  if (level >= 2) note_range(s, v);
+  if (form == HWB_REAL32) v = real32(c, s, v);
+  else if (form == HWB_REAL64) v = real64(c, s, v);
+  else if (form != HWB_STORED) v = affine(c, s, v, form == HWB_AFFINE_BY_SIGN);
+  if (form != HWB_STORED) {
+    if (level >= 1) {
+      __m256i below = _mm256_cmpgt_epi32(s->count_low, v), above = _mm256_cmpgt_epi32(v, s->count_high);
+      s->saturated = counted(s, s->saturated, _mm256_or_si256(below, above));
     }
-    int16_t whole[16];
-    _mm256_storeu_si256((__m256i *)whole, s16);
-    memcpy(y, whole, (size_t)width * 2);
-    return;
+    v = _mm256_max_epi32(_mm256_min_epi32(v, s->clamp_high), s->clamp_low);
   }
-  __m128i low = _mm256_castsi256_si128(s16), high = _mm256_extracti128_si256(s16, 1);
-  __m128i bytes = dtype == HWB_S8 ? _mm_packs_epi16(low, high) : _mm_packus_epi16(low, high);
-  if (width == 16) {
-    _mm_storeu_si128((__m128i *)y, bytes);
-    return;
-  }
-  int8_t whole[16];
-  _mm_storeu_si128((__m128i *)whole, bytes);
-  memcpy(y, whole, (size_t)width);
+  store(v, c->n.out_dtype, width, y);
 }
 
-void hwb_cast_s32__avx2(const hwb_cast *c, const int32_t *sums, int64_t channel, int64_t width, void *y, hwb_stats *st) {
-  if (!c->n.vector) {
-    hwb_cast_s32__ref(c, sums, channel, width, y, st);
-    return;
+static int64_t total(__m256i v) {
+  int32_t lane[8];
+  _mm256_storeu_si256((__m256i *)(void *)lane, v);
+  int64_t sum = 0;
+  for (int j = 0; j < 8; j++) sum += lane[j];
+  return sum;
+}
+
+static void note(const state *s, hwb_stats *stats) {
+  int32_t low[8], high[8];
+  stats->saturated += total(s->saturated);
+  stats->outside += total(s->outside);
+  if (stats->level < 2) return;
+  _mm256_storeu_si256((__m256i *)(void *)low, s->lowest);
+  _mm256_storeu_si256((__m256i *)(void *)high, s->highest);
+  for (int j = 0; j < 8; j++) {
+    stats->lowest = hwb_min(stats->lowest, low[j]);
+    stats->highest = hwb_max(stats->highest, high[j]);
   }
-  __m256i a = cast8(c, sums, channel, hwb_min(width, 8), st);
-  __m256i b = width > 8 ? cast8(c, sums + 8, channel + 8, width - 8, st) : a;
-  store16(a, b, c->n.out_dtype, width, y);
+}
+
+INLINE void cast_columns(const hwb_cast *c, const hwb_block *b, int64_t at, hwb_stats *stats, const int form,
+                         const int level) {
+  const int32_t *sums = (const int32_t *)b->sums + at;
+  char *y = b->y + at * (int64_t)hwb_size_of(c->n.out_dtype);
+  int64_t width = hwb_min(8, b->width - at);
+  state s = load_state(c, b->channel + at, width, form);
+  for (int64_t i = 0; i < b->rows; i++) cast_row(c, &s, sums + i * b->step, width, y + i * b->y_step, form, level);
+  if (level >= 1 || c->n.accumulator_bits < 32) note(&s, stats);
+}
+
+INLINE void cast_form(const hwb_cast *c, const hwb_block *b, hwb_stats *stats, const int form) {
+  for (int64_t at = 0; at < b->width; at += 8) {
+    if (stats->level >= 2) cast_columns(c, b, at, stats, form, 2);
+    else if (stats->level == 1) cast_columns(c, b, at, stats, form, 1);
+    else cast_columns(c, b, at, stats, form, 0);
+  }
+}
+
+void hwb_cast_s32__avx2(const hwb_cast *c, const hwb_block *b, hwb_stats *stats) {
+  switch (c->n.vector) {
+  case HWB_AFFINE: cast_form(c, b, stats, HWB_AFFINE); break;
+  case HWB_AFFINE_BY_SIGN: cast_form(c, b, stats, HWB_AFFINE_BY_SIGN); break;
+  case HWB_REAL32: cast_form(c, b, stats, HWB_REAL32); break;
+  case HWB_REAL64: cast_form(c, b, stats, HWB_REAL64); break;
+  case HWB_STORED: cast_form(c, b, stats, HWB_STORED); break;
+  default: hwb_cast_s32__ref(c, b, stats); break;
+  }
 }

@@ -3,10 +3,10 @@
 
 static int64_t tile_sum(const hwb_tile *tile, int64_t row, int64_t column) {
   int64_t sum = 0;
-  const int16_t *w = tile->panel + 2 * column;
+  const int16_t *w = (const int16_t *)tile->panel + 2 * column;
   for (int64_t t = 0; t < tile->taps; t++) {
-    const int16_t *x = tile->rows[row] + tile->offsets[t];
-    for (int64_t k = 0; k < tile->pairs; k++, w += 2 * HWB_TILE_COLUMNS)
+    const int16_t *x = (const int16_t *)tile->rows[row] + tile->offsets[t];
+    for (int64_t k = 0; k < tile->steps; k++, w += 2 * HWB_TILE_COLUMNS)
       sum += (int64_t)x[2 * k] * w[0] + (int64_t)x[2 * k + 1] * w[1];
   }
   return sum;
@@ -25,10 +25,10 @@ void hwb_gemm_s16s16_s64__ref(const hwb_tile *tile, int64_t *sums) {
 /* The sum of each pair of products saturated to 16 bits. */
 static int32_t saturated_sum(const hwb_tile *tile, int64_t row, int64_t column) {
   int32_t sum = 0;
-  const int16_t *w = tile->panel + 2 * column;
+  const int16_t *w = (const int16_t *)tile->panel + 2 * column;
   for (int64_t t = 0; t < tile->taps; t++) {
-    const int16_t *x = tile->rows[row] + tile->offsets[t];
-    for (int64_t k = 0; k < tile->pairs; k++, w += 2 * HWB_TILE_COLUMNS) {
+    const int16_t *x = (const int16_t *)tile->rows[row] + tile->offsets[t];
+    for (int64_t k = 0; k < tile->steps; k++, w += 2 * HWB_TILE_COLUMNS) {
       int64_t pair = (int64_t)x[2 * k] * w[0] + (int64_t)x[2 * k + 1] * w[1];
       sum += (int32_t)hwb_max(INT16_MIN, hwb_min(INT16_MAX, pair));
     }

@@ -9,8 +9,8 @@ static void row_out(const hwb_tile *tile, int64_t row, int32_t *out) {
   __m256i s0 = _mm256_setzero_si256(), s1 = s0;
   const int16_t *w = tile->panel;
   for (int64_t t = 0; t < tile->taps; t++) {
-    const int16_t *x = tile->rows[row] + tile->offsets[t];
-    for (int64_t k = 0; k < tile->pairs; k++, w += 2 * HWB_TILE_COLUMNS) {
+    const int16_t *x = (const int16_t *)tile->rows[row] + tile->offsets[t];
+    for (int64_t k = 0; k < tile->steps; k++, w += 2 * HWB_TILE_COLUMNS) {
       int32_t pair;
       memcpy(&pair, x + 2 * k, sizeof pair);
       __m256i a = _mm256_set1_epi32(pair);

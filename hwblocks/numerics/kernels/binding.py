@@ -10,19 +10,12 @@ import numpy as np
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import EXACT_BITS, end_of, ends_of, words
 from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.conv_binding import SUMS, bind_conv
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
-from hwblocks.numerics.kernels.packing import (
-    Layout,
-    depthwise_layout,
-    fits_int16,
-    flush_pairs,
-    layout_of,
-    pack_depthwise,
-    pack_panels,
-    side_by_side,
-)
+from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
+from hwblocks.numerics.kernels.pairs_binding import pairs_op
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
@@ -40,64 +33,9 @@ ESTIMATE_SPAN = 1 << 30  # terms below it keep the core's double estimates far f
 
 def bind_call(call: Any, isa: str) -> Any:
     """The op of a call, or the reason why no kernel serves it."""
-    return _BINDERS[type(call)](call, isa)
-
-
-def bind_conv(call: ConvCall, isa: str) -> Any:
-    """Convolution, depthwise convolution and linear layers."""
-    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
-    if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
-        return "centred operands beyond 16 bits"
-    if call.bound >= INT64_SPAN:
-        return f"sums of up to {call.bound} leave 64 bits"
-    wide = call.bound >= INT32_SPAN
-    ends = ends_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound, call.bias,
-                   call.tail, call.tail_start)  # fmt: skip
-    if isinstance(ends, str):
-        return ends
-    depthwise = call.groups > 1 and call.channels == call.groups
-    if call.saturate and (wide or depthwise or np.dtype(call.x_dtype).itemsize > 1):
-        return "saturated pairs of products that are not of 8 bits, or of a depthwise convolution"
-    made = depthwise_layout(call) if depthwise else side_by_side(call) if call.saturate else layout_of(call)
-    panels = pack_depthwise(call) if depthwise else pack_panels(call, made)
-    flush = flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
-    numbers = conv_numbers(call, made, wide, flush, depthwise)
-    constants = (*ends.arrays, panels, made.offsets)
-    x = (call.height * call.width * call.channels, call.x_dtype)
-    y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
-    return op(isa, "depthwise" if depthwise else "conv", numbers, ends.numbers, constants, [x], y)
-
-
-def conv_numbers(call: ConvCall, made: Layout, wide: bool, flush: int, depthwise: bool) -> list[int]:
-    """The fields of hwb_conv_numbers, in order."""
-    return [
-        code_of_dtype(call.x_dtype),
-        call.x_zero,
-        call.height,
-        call.width,
-        call.channels,
-        call.out_height,
-        call.out_width,
-        call.out_channels,
-        *call.kernel,
-        *call.stride,
-        *call.dilation,
-        *call.pad,
-        call.groups,
-        int(wide),
-        flush,
-        made.taps,
-        made.run,
-        made.pairs,
-        made.padded_height,
-        made.padded_width,
-        int(depthwise),
-        call.out_channels // call.channels if depthwise else 1,
-        int(call.saturate),
-        call.pad_value,
-        made.copied,
-        made.copied_run,
-    ]
+    bind = _BINDERS[type(call)]
+    made = pairs_op(call, isa, bind) if type(call) in (ElementsCall, FloatSumCall, RationalCall) else None
+    return bind(call, isa) if made is None else made
 
 
 def bind_matmul(call: MatmulCall, isa: str) -> Any:
@@ -123,7 +61,7 @@ def bind_matmul(call: MatmulCall, isa: str) -> Any:
         call.m,
         call.k,
         call.n,
-        int(call.bound >= INT32_SPAN),
+        SUMS["s64" if call.bound >= INT32_SPAN else "s32"],
         flush_pairs(*reach),
     ]
     a = (call.batch * call.m * call.k, call.a_dtype)
@@ -193,6 +131,8 @@ def bind_avgpool(call: AvgPoolCall, isa: str) -> Any:
     """Exact average pooling."""
     window = call.kernel[0] * call.kernel[1]
     largest = window << 17
+    if np.dtype(call.x_dtype).itemsize > 2 or largest >= INT32_SPAN:
+        return "windows whose sums may leave 32 bits"
     if (largest * call.ratio_num).bit_length() > EXACT_BITS or (call.ratio_den * window).bit_length() > EXACT_BITS:
         return "a scale ratio beyond 128-bit integers"
     numbers = [*window_numbers(call, call.x_dtype), *end_of(call), call.x_zero]

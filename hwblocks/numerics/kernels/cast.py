@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.affine import Affine, affine_of
 from hwblocks.numerics.kernels.limited import Limited
-from hwblocks.numerics.kernels.storage import code_of_dtype
+from hwblocks.numerics.kernels.storage import INT32_SPAN, code_of_dtype
 from hwblocks.numerics.requantize import Epilogue
 from hwblocks.numerics.rounding import Rounding
 
@@ -27,6 +28,7 @@ SCHEMES = {
     "float64": 6,
     "exact": 7,
 }
+FORMS = {"scalar": 0, "affine": 1, "affine_by_sign": 2, "real32": 3, "real64": 4, "stored": 5}  # enum hwb_vector
 EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 MASK = (1 << 64) - 1
 NO_TAIL = (1 << 63) - 1  # tail_start of hwb_ends without a tail
@@ -34,7 +36,7 @@ NO_TAIL = (1 << 63) - 1  # tail_start of hwb_ends without a tail
 
 @dataclass(frozen=True, eq=False)
 class BoundCast:
-    """numbers: the fields of hwb_cast_numbers, in order. arrays: multiplier, shift, scales, numerator, denominator."""
+    """numbers: the fields of hwb_cast_numbers, in order. arrays: those of hwb_cast after the bias, in order."""
 
     numbers: list[int]
     arrays: tuple[Array | None, ...]
@@ -61,11 +63,12 @@ def bias_constants(bias: Array | None, channels: int) -> tuple[Array, Array]:
 def cast_of(epilogue: Epilogue | None, out_dtype: str, channels: int, bits: int, bound: int) -> BoundCast | str:
     """The cast of an epilogue, or the reason why the core cannot do it. None stores the accumulators."""
     if epilogue is None:
-        return BoundCast([0] * 14 + [bits, code_of_dtype(out_dtype), 0], (None,) * 6)
+        form = FORMS["stored" if out_dtype == "int32" else "scalar"]
+        return BoundCast([0] * 14 + [bits, code_of_dtype(out_dtype), form], (None,) * 11)
     reason = _unsupported(epilogue, bound)
     if reason:
         return reason
-    vector = int(_suits_vectors(epilogue, out_dtype, bound))
+    form, affine = _form(epilogue, out_dtype, bound)
     exact = epilogue.scheme == "exact"
     arrays = (
         padded(epilogue.multiplier, np.int32),
@@ -74,8 +77,9 @@ def cast_of(epilogue: Epilogue | None, out_dtype: str, channels: int, bits: int,
         padded(epilogue.scale64, np.float64),
         words(epilogue.numerator) if exact else None,
         words(epilogue.denominator) if exact else None,
+        *_affine_arrays(affine),
     )
-    return BoundCast([*_numbers(epilogue), bits, code_of_dtype(out_dtype), vector], arrays)
+    return BoundCast([*_numbers(epilogue), bits, code_of_dtype(out_dtype), form], arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,27 +145,33 @@ def _unsupported(e: Epilogue, bound: int) -> str:
     return ""
 
 
-def _suits_vectors(e: Epilogue, out_dtype: str, bound: int) -> bool:
-    """True when every channel's constants are those that cast_s32__avx2.c is exact for."""
-    if (
-        (e.zero_inside and e.scheme != "float32")
-        or e.overflow.mode != "saturate"
-        or out_dtype not in ("int8", "uint8", "int16")
-    ):
-        return False
-    if bound + abs(e.zero_point) >= 1 << 31:
-        return False
-    low, high = int(e.shift.min(initial=0)), int(e.shift.max(initial=0))
-    if e.scheme == "single_round":
-        return e.rounding is Rounding.HALF_UP and int(e.shift.min(initial=64)) >= 32 and high <= 62
-    if e.scheme in ("double_round", "double_round_up"):
-        known = e.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY) and e.first_rounding is Rounding.HALF_UP
-        return known and low >= 0 and high <= 31
-    if e.scheme == "shift":
-        return e.rounding is Rounding.HALF_UP and low >= 0 and high <= 31
-    if e.scheme == "float64":
-        return e.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY)
-    return e.scheme == "float32" and e.rounding is Rounding.HALF_EVEN
+def _form(e: Epilogue, out_dtype: str, bound: int) -> tuple[int, Affine | None]:
+    """The form in which vectors compute the cast (enum hwb_vector), and its constants; 0 where there is none."""
+    if e.overflow.mode != "saturate" or out_dtype == "int64" or bound + abs(e.zero_point) >= INT32_SPAN:
+        return FORMS["scalar"], None
+    if e.scheme in ("float32", "float64"):
+        return _real_form(e), None
+    affine = affine_of(e, bound)
+    if affine is None:
+        return FORMS["scalar"], None
+    sign_matters = affine.by_sign and (e.counts[0] or e.clamp_lo < e.zero_point)  # else the clamp levels what is below 0
+    return FORMS["affine_by_sign" if sign_matters else "affine"], affine
+
+
+def _real_form(e: Epilogue) -> int:
+    if e.scheme == "float32":
+        return FORMS["real32" if e.rounding is Rounding.HALF_EVEN else "scalar"]
+    known = e.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY) and not e.zero_inside
+    return FORMS["real64" if known else "scalar"]
+
+
+def _affine_arrays(affine: Affine | None) -> tuple[Array | None, ...]:
+    """left, factor, right, addend, addend_below of hwb_cast."""
+    if affine is None:
+        return (None,) * 5
+    left = None if affine.left is None else padded(affine.left, np.int32)
+    words64 = (padded(affine.addend, np.int64), padded(affine.addend_below, np.int64))
+    return left, padded(affine.factor, np.int32), padded(affine.right, np.int32), *words64
 
 
 def end_of(call: Limited) -> list[int]:

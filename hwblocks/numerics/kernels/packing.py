@@ -12,23 +12,26 @@ from hwblocks.numerics.kernels.conv import ConvCall
 Array = np.ndarray[Any, Any]
 
 COLUMNS = 16  # output channels of a panel
+LONGEST_FLAT = 64  # steps of a run that are worth an offset each
+COLUMN_BYTES = 64  # of a depthwise column
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Taps of `run` contiguous inputs each, in `pairs` pairs; offsets in elements of the widened, padded input.
+    """Taps of `run` contiguous inputs each, in `steps` steps of `width` k; offsets in elements of the padded input.
 
     copied: how many taps of copied_run inputs are copied side by side first, where pairs cross them; 0 for none.
     """
 
     taps: int
     run: int
-    pairs: int
+    steps: int
     padded_height: int
     padded_width: int
     offsets: Array
     copied: int = 0
     copied_run: int = 0
+    width: int = 2
 
 
 def padded_size(call: ConvCall) -> tuple[int, int]:
@@ -40,16 +43,26 @@ def padded_size(call: ConvCall) -> tuple[int, int]:
     return sizes[0], sizes[1]
 
 
-def layout_of(call: ConvCall) -> Layout:
+def layout_of(call: ConvCall, step: int = 2) -> Layout:
     """Whole kernel rows as taps where they are contiguous, single pixels of a group elsewhere."""
     height, width = padded_size(call)
     kh, kw = call.kernel
     if call.groups == 1 and (call.dilation[1] == 1 or kw == 1):
         run = kw * call.channels
         offsets = np.arange(kh, dtype=np.int64) * call.dilation[0] * width * call.channels
-        return Layout(kh, run, (run + 1) // 2, height, width, offsets)
+        return Layout(kh, run, -(-run // step), height, width, offsets, width=step)
     run = call.channels // call.groups
-    return Layout(kh * kw, run, (run + 1) // 2, height, width, tap_offsets(call, width, call.channels))
+    offsets = tap_offsets(call, width, call.channels)
+    return Layout(kh * kw, run, -(-run // step), height, width, offsets, width=step)
+
+
+def flattened(made: Layout) -> Layout:
+    """The same layout with every step of short runs as a tap of its own, so that one loop passes through all of them."""
+    if made.taps == 1 or made.steps > LONGEST_FLAT:
+        return made
+    steps = np.arange(made.steps, dtype=np.int64) * made.width
+    offsets = np.ascontiguousarray((made.offsets[:, None] + steps[None, :]).ravel())
+    return replace(made, taps=made.taps * made.steps, steps=1, offsets=offsets)
 
 
 def side_by_side(call: ConvCall) -> Layout:
@@ -58,7 +71,7 @@ def side_by_side(call: ConvCall) -> Layout:
     if made.run % 2 == 0 or made.taps == 1:
         return made
     run = made.taps * made.run
-    return replace(made, taps=1, run=run, pairs=(run + 1) // 2, copied=made.taps, copied_run=made.run)
+    return replace(made, taps=1, run=run, steps=(run + 1) // 2, copied=made.taps, copied_run=made.run)
 
 
 def tap_offsets(call: ConvCall, width: int, channels: int) -> Array:
@@ -70,13 +83,14 @@ def tap_offsets(call: ConvCall, width: int, channels: int) -> Array:
 
 
 def pack_panels(call: ConvCall, layout: Layout) -> Array:
-    """[groups][panels][taps][pairs][16][2] int16; missing channels and odd ends are zero."""
-    groups, outputs = call.groups, call.out_channels // call.groups
+    """[groups][panels][taps][steps][16][width] int16, or int8 in fours; missing channels and odd ends are zero."""
+    groups, outputs, width = call.groups, call.out_channels // call.groups, layout.width
     panels = -(-outputs // COLUMNS)
     by_tap = call.weights.reshape(groups, outputs, layout.taps, layout.run)
-    packed = np.zeros((groups, panels * COLUMNS, layout.taps, layout.pairs * 2), np.int16)
+    kind = np.int8 if width == 4 else np.int16
+    packed = np.zeros((groups, panels * COLUMNS, layout.taps, layout.steps * width), kind)
     packed[:, :outputs, :, : layout.run] = by_tap
-    split = packed.reshape(groups, panels, COLUMNS, layout.taps, layout.pairs, 2)
+    split = packed.reshape(groups, panels, COLUMNS, layout.taps, layout.steps, width)
     return np.ascontiguousarray(split.transpose(0, 1, 3, 4, 2, 5))
 
 
@@ -89,20 +103,22 @@ def pack_rows(weights: Array) -> Array:
     return np.ascontiguousarray(packed.reshape(panels, COLUMNS, pairs, 2).transpose(0, 2, 1, 3))
 
 
-def depthwise_layout(call: ConvCall) -> Layout:
-    """One tap per kernel position over pixels of all output channels."""
-    height, width = padded_size(call)
-    taps = call.kernel[0] * call.kernel[1]
-    return Layout(taps, 1, 1, height, width, tap_offsets(call, width, call.out_channels))
+def depthwise_layout(call: ConvCall, rows: int) -> Layout:
+    """Terms of `rows` kernel rows and one kernel column; offsets in bytes of the columns laid out for an output row."""
+    width = padded_size(call)[1]
+    sets, columns = -(-call.kernel[0] // rows), call.kernel[1]
+    at = np.arange(sets)[:, None] * width + np.arange(columns)[None, :] * call.dilation[1]
+    return Layout(sets * columns, 1, 1, 0, width, np.ascontiguousarray(at.ravel() * COLUMN_BYTES, dtype=np.int64))
 
 
-def pack_depthwise(call: ConvCall) -> Array:
-    """[blocks of 16 channels][pairs of taps][16][2] int16; a missing tap or channel is zero."""
-    outputs, taps = call.out_channels, call.kernel[0] * call.kernel[1]
-    blocks, pairs = -(-outputs // COLUMNS), (taps + 1) // 2
-    packed = np.zeros((blocks * COLUMNS, pairs * 2), np.int16)
-    packed[:outputs, :taps] = call.weights.reshape(outputs, taps)
-    return np.ascontiguousarray(packed.reshape(blocks, COLUMNS, pairs, 2).transpose(0, 2, 1, 3))
+def pack_columns(call: ConvCall, rows: int) -> Array:
+    """[blocks of 16 channels][sets of rows][kernel_w][16][rows] int16, or int8 in fours; what is missing is zero."""
+    outputs, (kh, kw) = call.out_channels, call.kernel
+    blocks, sets = -(-outputs // COLUMNS), -(-kh // rows)
+    packed = np.zeros((blocks * COLUMNS, sets * rows, kw), np.int8 if rows == 4 else np.int16)
+    packed[:outputs, :kh] = call.weights.reshape(outputs, kh, kw)
+    split = packed.reshape(blocks, COLUMNS, sets, rows, kw)
+    return np.ascontiguousarray(split.transpose(0, 2, 4, 1, 3))
 
 
 def fits_int16(low: int, high: int) -> bool:

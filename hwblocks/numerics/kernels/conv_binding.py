@@ -1,0 +1,126 @@
+"""Binding of convolutions, depthwise convolutions and linear layers: how products are summed, and weights packed so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hwblocks import _core
+from hwblocks.numerics.kernels.bound_op import op
+from hwblocks.numerics.kernels.cast import Ends, ends_of
+from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.packing import (
+    Layout,
+    depthwise_layout,
+    fits_int16,
+    flattened,
+    flush_pairs,
+    layout_of,
+    pack_columns,
+    pack_panels,
+    side_by_side,
+)
+from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
+
+Array = np.ndarray[Any, Any]
+
+SUMS = {"s32": 0, "s64": 1, "sat16": 2, "bytes": 3}  # enum hwb_sums
+
+
+def bind_conv(call: ConvCall, isa: str) -> Any:
+    """The op of a call, or the reason why no kernel serves it."""
+    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
+    if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
+        return "centred operands beyond 16 bits"
+    if call.bound >= INT64_SPAN:
+        return f"sums of up to {call.bound} leave 64 bits"
+    depthwise = call.groups > 1 and call.channels == call.groups
+    sums = kind_of_sums(call, isa)
+    if call.saturate and (sums == "s64" or depthwise or np.dtype(call.x_dtype).itemsize > 1):
+        return "saturated pairs of products that are not of 8 bits, or of a depthwise convolution"
+    ends = ends_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound,
+                   bias_of(call, sums), call.tail, call.tail_start)  # fmt: skip
+    if isinstance(ends, str):
+        return ends
+    return _depthwise_op(call, isa, sums, ends) if depthwise else _conv_op(call, isa, sums, ends)
+
+
+def kind_of_sums(call: ConvCall, isa: str) -> str:
+    """How products are summed (a key of SUMS): in bytes where the instruction set gains by it and operands fit."""
+    if call.bound >= INT32_SPAN:
+        return "s64"
+    if call.saturate:
+        return "sat16"
+    fits = np.dtype(call.x_dtype).itemsize == 1 and -128 <= call.weights.min() and call.weights.max() <= 127
+    return "bytes" if fits and 0 <= call.pad_value + byte_zero(call) <= 255 and _core.prefers_bytes(isa) else "s32"
+
+
+def byte_zero(call: ConvCall) -> int:
+    """The zero point of inputs as bytes: 128 is added to signed ones."""
+    return call.x_zero - dtype_range(call.x_dtype)[0]
+
+
+def bias_of(call: ConvCall, sums: str) -> Array | None:
+    """The bias; of bytes less what their zero point adds, Σ (x + z)·w − z·Σ w."""
+    if sums != "bytes":
+        return call.bias
+    per_channel = call.weights.astype(np.int64).reshape(call.out_channels, -1).sum(axis=1)
+    return (0 if call.bias is None else call.bias.astype(np.int64)) - byte_zero(call) * per_channel
+
+
+def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
+    made = side_by_side(call) if call.saturate else layout_of(call, 4 if sums == "bytes" else 2)
+    panels = pack_panels(call, made)
+    if sums in ("bytes", "s32"):
+        made = flattened(made)
+    numbers = [*geometry(call), call.groups, SUMS[sums], flush_of(call), *tap_numbers(call, made, sums)]
+    constants = (*ends.arrays, panels, made.offsets)
+    return op(isa, "conv", numbers, ends.numbers, constants, *sizes(call))
+
+
+def geometry(call: ConvCall) -> list[int]:
+    """The first fields of hwb_conv_numbers."""
+    return [
+        code_of_dtype(call.x_dtype),
+        call.x_zero,
+        call.height,
+        call.width,
+        call.channels,
+        call.out_height,
+        call.out_width,
+        call.out_channels,
+        *call.kernel,
+        *call.stride,
+        *call.dilation,
+        *call.pad,
+    ]
+
+
+def tap_numbers(call: ConvCall, made: Layout, sums: str) -> list[int]:
+    """The last fields of hwb_conv_numbers: how taps are packed, and what padding holds."""
+    pad = call.pad_value + (byte_zero(call) if sums == "bytes" else 0)
+    size = (made.padded_height, made.padded_width)
+    return [made.taps, made.run, made.steps, *size, pad, made.copied, made.copied_run]
+
+
+def flush_of(call: ConvCall) -> int:
+    """Pairs of products that a 32-bit sum holds."""
+    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
+    return flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
+
+
+def sizes(call: ConvCall) -> tuple[list[tuple[int, str]], tuple[int, str]]:
+    """(elements, storage type) of the inputs and the output of one sample."""
+    x = (call.height * call.width * call.channels, call.x_dtype)
+    return [x], (call.out_height * call.out_width * call.out_channels, call.out_dtype)
+
+
+def _depthwise_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
+    rows = 4 if sums == "bytes" else 2
+    made = depthwise_layout(call, rows)
+    first = geometry(replace(call, out_channels=call.out_channels // call.channels))  # the multiplier
+    numbers = [*first, SUMS[sums], made.padded_width, call.pad_value + call.x_zero]
+    constants = (*ends.arrays, pack_columns(call, rows), made.offsets)
+    return op(isa, "depthwise", numbers, ends.numbers, constants, *sizes(call))
