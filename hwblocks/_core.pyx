@@ -6,6 +6,7 @@ No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 
 from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.stdlib cimport calloc, free
+from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcpy
 
 ALIGN = 64
@@ -370,7 +371,7 @@ cdef class Workspace:
 cdef class Program:
     """Ops one after the other: steps (op, input slots, output slot or slots), bytes and arena offset of each slot.
 
-    An offset of −1 marks a tensor that the caller passes to `run`. One program may run in several threads at once.
+    An offset of −1 marks a tensor that the caller passes. One program may run in several threads at once.
     """
 
     cdef hwb_step *steps
@@ -416,48 +417,108 @@ cdef class Program:
     def __dealloc__(self):
         free(self.steps)
 
-    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
-        """Run n ≤ chunk samples; externals holds a contiguous array for every slot outside the arena.
+    def prepare(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
+        """A Call of n samples in chunks; externals holds a contiguous array of them for every slot outside the arena."""
+        return Call(self, externals, n, chunk, statistics)
 
-        Returns one list (saturated, outside, lowest, highest) for each step.
-        """
+    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
+        """Run n samples at once; returns one list (saturated, outside, lowest, highest) for each step."""
         if not 0 < n <= chunk:
             raise ValueError(f"{n} samples in a chunk of {chunk}")
-        cdef Workspace space = self.idle.pop() if self.idle else Workspace()
-        cdef size_t scratch_at = (self.arena * chunk + 63) // 64 * 64
-        cdef Workspace tables = Workspace()
-        cdef Py_ssize_t slots = len(self.slot_bytes)
-        space.reserve(scratch_at + self.scratch + 64)
-        tables.reserve(slots * sizeof(void *) + self.count * sizeof(hwb_stats) + 64)
-        cdef void **address = <void **>tables.memory
-        cdef hwb_stats *stats = <hwb_stats *>(<char *>tables.memory + (slots * sizeof(void *) + 63) // 64 * 64)
-        held = [self._place(address, i, externals.get(i), n, chunk, space) for i in range(slots)]
-        cdef int64_t i
-        for i in range(self.count):
-            stats[i].level, stats[i].saturated, stats[i].outside = statistics, 0, 0
-            stats[i].lowest, stats[i].highest = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF
-        cdef int status
-        with nogil:
-            status = hwb_program_run(self.steps, self.count, address, n, <char *>space.memory + scratch_at, stats)
-        self.idle.append(space)
-        if status != HWB_OK:
-            raise RuntimeError(f"a kernel refused its arguments (status {status})")
-        return [(stats[i].saturated, stats[i].outside, stats[i].lowest, stats[i].highest) for i in range(self.count)]
+        cdef Call call = Call(self, externals, n, chunk, statistics)
+        call.run(0, n)
+        call.release()
+        return call.counts()
 
-    cdef object _place(self, void **address, Py_ssize_t slot, object array, int64_t n, int64_t chunk, Workspace space):
-        """Set a slot's address; returns what must stay alive during the run."""
-        cdef int64_t offset = self.offsets[slot]
-        cdef int64_t size = self.slot_bytes[slot]
+
+cdef class Call:
+    """A program with its arrays: run(first, past) computes a range of their samples, counts() tells what was counted.
+
+    It owns its arena, so calls of one program may run in several threads at once; one call runs in one thread.
+    """
+
+    cdef Program program
+    cdef Workspace space
+    cdef Workspace tables
+    cdef list views
+    cdef int64_t n, chunk, statistics, slots
+    cdef char **base
+    cdef void **address
+    cdef int64_t *step
+    cdef hwb_stats *stats
+
+    def __cinit__(self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics):
+        self.program, self.n, self.chunk, self.statistics = program, n, min(n, chunk), statistics
+        self.slots = len(program.slot_bytes)
+        self.space = program.idle.pop() if program.idle else Workspace()
+        self.tables = Workspace()
+        self.space.reserve((program.arena * self.chunk + 63) // 64 * 64 + program.scratch + 64)
+        cdef size_t width = (self.slots * sizeof(void *) + 63) // 64 * 64
+        self.tables.reserve(3 * width + program.count * sizeof(hwb_stats) + 64)
+        self.base = <char **>self.tables.memory
+        self.address = <void **>(<char *>self.tables.memory + width)
+        self.step = <int64_t *>(<char *>self.tables.memory + 2 * width)
+        self.stats = <hwb_stats *>(<char *>self.tables.memory + 3 * width)
+        self.views = [self._place(i, externals) for i in range(self.slots)]
+        self.reset()
+
+    def release(self):
+        """Give the arena back to the program; the call cannot run any more."""
+        if self.space is not None:
+            self.program.idle.append(self.space)
+        self.space = None
+
+    def reset(self):
+        """Forget what was counted."""
+        cdef int64_t i
+        for i in range(self.program.count):
+            self.stats[i].level, self.stats[i].saturated, self.stats[i].outside = self.statistics, 0, 0
+            self.stats[i].lowest, self.stats[i].highest = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF
+
+    def run(self, int64_t first, int64_t past):
+        """Samples first to past, chunk by chunk, without the GIL; Ctrl-C is seen between chunks."""
+        if not 0 <= first < past <= self.n:
+            raise ValueError(f"samples {first} to {past} of {self.n}")
+        if self.space is None:
+            raise ValueError("a released call")
+        cdef int status = 0
+        cdef char *scratch = <char *>self.space.memory + (self.program.arena * self.chunk + 63) // 64 * 64
+        cdef int64_t i, count
+        while first < past:
+            count = min(self.chunk, past - first)
+            for i in range(self.slots):
+                self.address[i] = self.base[i] + first * self.step[i]
+            with nogil:
+                status = hwb_program_run(self.program.steps, self.program.count, self.address, count, scratch, self.stats)
+            if status != HWB_OK:
+                raise RuntimeError(f"a kernel refused its arguments (status {status})")
+            first += count
+            if first < past:
+                PyErr_CheckSignals()
+
+    def counts(self):
+        """(saturated, outside, lowest, highest) of each step since the last reset."""
+        cdef int64_t i
+        return [
+            (self.stats[i].saturated, self.stats[i].outside, self.stats[i].lowest, self.stats[i].highest)
+            for i in range(self.program.count)
+        ]
+
+    cdef object _place(self, Py_ssize_t slot, dict externals):
+        """Set a slot's address and the bytes from one sample to the next; returns what must stay alive."""
+        cdef int64_t offset = self.program.offsets[slot]
+        cdef int64_t size = self.program.slot_bytes[slot]
         if offset >= 0:
-            address[slot] = <char *>space.memory + offset * chunk
+            self.base[slot], self.step[slot] = <char *>self.space.memory + offset * self.chunk, 0
             return None
+        array = externals.get(slot)
         if array is None:
             raise ValueError(f"slot {slot} needs an array")
         whole = memoryview(array)
-        if whole.readonly and slot in self.written:
+        if whole.readonly and slot in self.program.written:
             raise ValueError(f"slot {slot}: the array of an output is read-only")
         cdef const unsigned char[::1] view = whole.cast("B")
-        if view.shape[0] != n * size:
-            raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {n * size} needed")
-        address[slot] = <void *>&view[0]
+        if view.shape[0] != self.n * size:
+            raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {self.n * size} needed")
+        self.base[slot], self.step[slot] = <char *>&view[0], size
         return view

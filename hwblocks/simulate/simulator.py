@@ -24,8 +24,9 @@ from hwblocks.graph.rewrite import folded
 from hwblocks.graph.site import Site
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.simulate.direct import Direct, chunk_size, direct_of
 from hwblocks.simulate.execute import run_node
-from hwblocks.simulate.inputs import Samples, read_samples
+from hwblocks.simulate.inputs import Reader, Samples
 from hwblocks.simulate.plan import Plan, make_plan
 from hwblocks.simulate.stages import Compiled
 from hwblocks.simulate.store import Store
@@ -34,9 +35,6 @@ from hwblocks.simulate.trace import NodeEvents, Trace, traced_names
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int], None]
 
-CACHE_BYTES = 1 << 20  # a chunk's tensors should stay within the second-level cache, more or less
-LARGEST_CHUNK = 128
-CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slowest useful speed
 STATISTICS = {None: 1, "ranges": 2, "steps": 3}
 
 
@@ -98,7 +96,9 @@ class Simulator:
         self.graph = with_accumulators(graph, self.decided)
         self.threads = threads or available_processors()
         self.engine, self.isa = engine, isa
+        self._reader = Reader(self.graph)
         self._plans: dict[bool, Plan] = {}
+        self._directs: dict[tuple[int, tuple[str, ...], int], Direct | None] = {}
         self._state: dict[str, Array] = {}
         self.reset()
 
@@ -134,15 +134,19 @@ class Simulator:
         state: "carry" (samples are one sequence that goes on from the last run), "reset" (every sample starts anew),
         or the `state` of a run (a sequence that goes on from there). Graphs without states have no use for it.
         """
-        samples = read_samples(self.graph, x, real)
+        samples = self._reader.read(x, real)
         keep = traced_names(self.unfolded, trace)
         plan = self._plan(self.engine == "definition" or trace == "steps")
+        statistics = STATISTICS.get(trace if isinstance(trace, str) else None, 1)
+        direct = self._direct(plan, keep, statistics)
+        if direct is not None:
+            return self._run_direct(direct, samples, keep, statistics, progress)
         work = _Work(
             self,
             plan.compiled(keep),
             samples,
             keep,
-            STATISTICS.get(trace if isinstance(trace, str) else None, 1),
+            statistics,
             starting_state(self.graph, state, self._state),
             not (isinstance(state, str) and state == "reset") and bool(self.graph.states),
         )
@@ -150,6 +154,31 @@ class Simulator:
         if work.sequence:
             self._state = dict(work.state)
         return work.result(self.decided)
+
+    def _direct(self, plan: Plan, keep: tuple[str, ...], statistics: int) -> Direct | None:
+        """The direct run of a plan where it is one program."""
+        key = (id(plan), keep, statistics)
+        if key not in self._directs:
+            wanted = tuple(dict.fromkeys((*self.graph.outputs, *keep)))
+            self._directs[key] = direct_of(self.graph, plan.compiled(keep), wanted, statistics, self.macs)
+        return self._directs[key]
+
+    def _run_direct(
+        self, direct: Direct, samples: Samples, keep: tuple[str, ...], statistics: int, progress: Progress | None
+    ) -> Run:
+        """All samples by a few calls into C."""
+        arrays, counted = direct.run(samples.arrays, samples.count, statistics, self.threads, progress)
+        if samples.short:
+            arrays = {n: a.reshape(a.shape[0], *a.shape[2:]) if a.shape[1:2] == (1,) else a for n, a in arrays.items()}
+        trace = Trace(self.graph, {n: arrays[n] for n in keep}, lambda: self._named(counted()))
+        return Run(self.graph, {n: arrays[n] for n in self.graph.outputs}, trace, {})
+
+    def _named(self, events: dict[str, NodeEvents]) -> dict[str, NodeEvents]:
+        """Events in the graph's order, with what decided each accumulator."""
+        for name, (_, who) in self.decided.items():
+            if name in events:
+                events[name].decided_by = who
+        return {node.name: events[node.name] for node in self.graph.nodes if node.name in events}
 
     def reset(self) -> None:
         """Forget carried state: the next sequence starts from the graph's initial values."""
@@ -209,9 +238,7 @@ class _Work:
     def _chunks(self) -> list[tuple[int, int]]:
         count, size = self.samples.count, 1
         if self.simulator.graph.batched and not self.sequence:
-            fits = CACHE_BYTES // self.compiled.bytes_per_sample
-            calls = CALL_MACS // max(self.simulator.macs, 1)
-            size = max(1, min(fits, calls, LARGEST_CHUNK))
+            size = chunk_size(self.compiled.bytes_per_sample, self.simulator.macs)
         return [(start, min(start + size, count)) for start in range(0, count, size)]
 
     def _chunk(self, start: int, stop: int) -> dict[str, NodeEvents]:
@@ -259,7 +286,8 @@ class _Work:
             if name in self.events:
                 self.events[name].decided_by = who
         shaped = {name: self._shaped(name) for name in self.kept}
-        trace = Trace(graph, {n: shaped[n] for n in self.keep}, self._ordered_events())
+        events = self._ordered_events()
+        trace = Trace(graph, {n: shaped[n] for n in self.keep}, lambda: events)
         return Run(graph, {n: shaped[n] for n in graph.outputs}, trace, self.state if self.sequence else self.last)
 
     def _check_traps(self) -> None:

@@ -64,6 +64,17 @@ class ProgramStage:
             events.setdefault(step.site.node.name, NodeEvents()).add(_events(step.site, row, count, statistics))
 
 
+def program_events(
+    stage: ProgramStage, counts: Sequence[Sequence[Sequence[int]]], count: int, statistics: int
+) -> dict[str, NodeEvents]:
+    """What the parts of a run of `count` samples counted, by node."""
+    events = {}
+    for step, *rows in zip(stage.steps, *counts, strict=True):
+        whole = [sum(r[0] for r in rows), sum(r[1] for r in rows), min(r[2] for r in rows), max(r[3] for r in rows)]
+        events[step.site.node.name] = _events(step.site, whole, count, statistics)
+    return events
+
+
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
     saturated, outside, lowest, highest = (int(v) for v in row)
     made = NodeEvents(saturated=saturated, final=outside, outputs=sum(t.elements for t in site.outputs) * count)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,12 @@ class Trace(Mapping[str, Array]):
 
     graph: Graph
     tensors: dict[str, Array] = field(default_factory=dict)
-    events: dict[str, NodeEvents] = field(default_factory=dict)
+    counted: Callable[[], dict[str, NodeEvents]] = dict
+
+    @cached_property
+    def events(self) -> dict[str, NodeEvents]:
+        """Counts by node name; put together when they are first asked for."""
+        return self.counted()
 
     def __getitem__(self, name: str) -> Array:
         return self.tensors[name]
