@@ -49,15 +49,23 @@ class Direct:
         self, arrays: Mapping[str, Array], count: int, statistics: int, threads: int, progress: Progress | None
     ) -> tuple[dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
         """The wanted tensors [count, *shape] of `count` samples, and a maker of events."""
-        slots: dict[int, Array] = {slot: np.empty((count, size), dtype) for slot, size, dtype in self.made}
-        for name, slot in self.inputs:
-            slots[slot] = np.ascontiguousarray(arrays[name])
+        slots = self.slots(arrays, count)
         if threads == 1 or count <= self.chunk:
             counts = [self._part(slots, count, self.call, 0, 1, statistics, progress)]
         else:
             counts = self._in_threads(slots, count, statistics, threads, progress)
-        outputs = {name: slots[slot].reshape(count, *shape) for name, slot, shape in self.results}
-        return outputs, lambda: program_events(self.stage, counts, count, statistics)
+        return self.outputs(slots, count), lambda: program_events(self.stage, counts, count, statistics)
+
+    def slots(self, arrays: Mapping[str, Array], count: int) -> dict[int, Array]:
+        """The array of every slot outside the arena: the inputs, and room for what is made."""
+        slots: dict[int, Array] = {slot: np.empty((count, size), dtype) for slot, size, dtype in self.made}
+        for name, slot in self.inputs:
+            slots[slot] = np.ascontiguousarray(arrays[name])
+        return slots
+
+    def outputs(self, slots: Mapping[int, Array], count: int) -> dict[str, Array]:
+        """The wanted tensors [count, *shape], as they lie in the slots."""
+        return {name: slots[slot].reshape(count, *shape) for name, slot, shape in self.results}
 
     def _part(
         self, slots: dict[int, Array], count: int, call: int, which: int, of: int, statistics: int,

@@ -24,6 +24,7 @@ from hwblocks.graph.rewrite import folded
 from hwblocks.graph.site import Site
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.simulate.bound import Bound
 from hwblocks.simulate.direct import Direct, chunk_size, direct_of
 from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.inputs import Reader, Samples
@@ -154,6 +155,15 @@ class Simulator:
         if work.sequence:
             self._state = dict(work.state)
         return work.result(self.decided)
+
+    def bind(self, count: int = 1) -> Bound:
+        """The simulator bound to arrays of `count` samples, for many short runs: fill inputs, run, read outputs.
+        """
+        if count < 1:
+            raise SimulationError(f"bind: {count} samples; use at least 1")
+        batched = self.graph.batched and not self.graph.states
+        plan = self._plan(self.engine == "definition")
+        return Bound(self, count, self._direct(plan, (), STATISTICS[None]) if batched else None, STATISTICS[None])
 
     def _direct(self, plan: Plan, keep: tuple[str, ...], statistics: int) -> Direct | None:
         """The direct run of a plan where it is one program."""

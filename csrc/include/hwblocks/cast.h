@@ -18,8 +18,9 @@ enum hwb_scheme {
 
 /* Forms that vectors compute; equal to the scheme for every sum within the bound that the binding checked.
    affine: y = (v · 2^left · factor + addend) >> (32 + right), the zero point in the addend, which may depend on the
-   sign of v; real32, real64: one product of floats, half_even or half_away; stored: the sum itself. */
-enum hwb_vector { HWB_SCALAR = 0, HWB_AFFINE, HWB_AFFINE_BY_SIGN, HWB_REAL32, HWB_REAL64, HWB_STORED };
+   sign of v; real32, real64: one product of floats, half_even or half_away; stored: the sum itself.
+   wide, of 64-bit sums: y = (v · factor + addend) >> right, the addend by the sign of v; all within 64 bits. */
+enum hwb_vector { HWB_SCALAR = 0, HWB_AFFINE, HWB_AFFINE_BY_SIGN, HWB_REAL32, HWB_REAL64, HWB_STORED, HWB_WIDE };
 
 enum hwb_overflow { HWB_SATURATE = 0, HWB_WRAP };
 

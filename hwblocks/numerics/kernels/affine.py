@@ -68,6 +68,29 @@ def affine_of(e: Epilogue, bound: int) -> Affine | None:
     return Affine(left, *(rows[:, i] for i in range(1, 5)))
 
 
+def wide_affine_of(e: Epilogue, bound: int) -> Affine | None:
+    """The form y = (v · factor + addend) >> right of 64-bit sums within ±bound, or None when it has none."""
+    if e.scheme not in ("shift", "single_round", "fixed", "q16") or bound >= INT63:
+        return None
+    pairs = list(zip(e.multiplier.tolist(), e.shift.tolist(), strict=True))
+    distinct = {pair: _wide_channel(e, bound, *pair) for pair in dict.fromkeys(pairs)}
+    if any(row is None for row in distinct.values()):
+        return None
+    rows = np.array([distinct[pair] for pair in pairs], dtype=np.int64).reshape(len(pairs), 4)
+    return Affine(None, *(rows[:, i] for i in range(4)))
+
+
+def _wide_channel(e: Epilogue, bound: int, factor: int, shift: int) -> tuple[int, int, int, int] | None:
+    """(factor, right, addend, addend below zero) of one channel of 64-bit sums."""
+    sides = addends(e.rounding, shift) if shift > 0 else None
+    if sides is None or not 0 <= factor < INT31 or shift >= LARGEST_SHIFT or (e.zero_inside and sides[0] != sides[1]):
+        return None
+    above, below = (a + (e.zero_point << shift) for a in sides)
+    largest = bound * factor + max(abs(above), abs(below))
+    wraps = e.scheme == "q16" and largest >> shift >= INT31 - 1
+    return None if largest >= INT63 or wraps else (factor, shift, above, below)
+
+
 def _channel(e: Epilogue, bound: int, factor: int, shift: int) -> tuple[int, int, int, int, int] | None:
     """(left, factor, right, addend, addend below zero) of one channel."""
     if not 0 <= factor < INT31:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.numerics.kernels.affine import Affine, affine_of
+from hwblocks.numerics.kernels.affine import Affine, affine_of, wide_affine_of
 from hwblocks.numerics.kernels.limited import Limited
 from hwblocks.numerics.kernels.storage import INT32_SPAN, code_of_dtype
 from hwblocks.numerics.requantize import Epilogue
@@ -28,7 +28,7 @@ SCHEMES = {
     "float64": 6,
     "exact": 7,
 }
-FORMS = {"scalar": 0, "affine": 1, "affine_by_sign": 2, "real32": 3, "real64": 4, "stored": 5}  # enum hwb_vector
+FORMS = {"scalar": 0, "affine": 1, "affine_by_sign": 2, "real32": 3, "real64": 4, "stored": 5, "wide": 6}  # enum hwb_vector
 EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 MASK = (1 << 64) - 1
 NO_TAIL = (1 << 63) - 1  # tail_start of hwb_ends without a tail
@@ -147,7 +147,12 @@ def _unsupported(e: Epilogue, bound: int) -> str:
 
 def _form(e: Epilogue, out_dtype: str, bound: int) -> tuple[int, Affine | None]:
     """The form in which vectors compute the cast (enum hwb_vector), and its constants; 0 where there is none."""
-    if e.overflow.mode != "saturate" or out_dtype == "int64" or bound + abs(e.zero_point) >= INT32_SPAN:
+    if e.overflow.mode != "saturate" or out_dtype == "int64":
+        return FORMS["scalar"], None
+    if bound >= INT32_SPAN:
+        wide = wide_affine_of(e, bound)
+        return FORMS["wide" if wide else "scalar"], wide
+    if bound + abs(e.zero_point) >= INT32_SPAN:
         return FORMS["scalar"], None
     if e.scheme in ("float32", "float64"):
         return _real_form(e), None

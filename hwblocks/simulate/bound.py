@@ -1,0 +1,70 @@
+"""Bound simulators: arrays of inputs and outputs that stay in place, so that a run is hardly more than the call into C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwblocks.simulate.direct import Direct
+from hwblocks.simulate.stages import program_events
+from hwblocks.simulate.trace import NodeEvents
+
+if TYPE_CHECKING:
+    from hwblocks.simulate.simulator import Simulator
+
+Array = np.ndarray[Any, Any]
+
+
+class Bound:
+    """A simulator bound to `count` samples in arrays that the caller fills and reads in place.
+
+    inputs: [count, *shape] by name, to be filled with stored codes (or floats at float inputs) before each run.
+    outputs: [count, *shape] by name, overwritten by each run. Codes are not checked: they must fit the inputs' formats.
+    Runs in the calling thread. States are reset before every run.
+    """
+
+    def __init__(self, simulator: Simulator, count: int, direct: Direct | None, statistics: int) -> None:
+        graph = simulator.graph
+        self.simulator, self.count, self.statistics, self._direct = simulator, count, statistics, direct
+        self.inputs: dict[str, Array] = {n: _zeros(graph.tensors[n], count) for n in graph.inputs}
+        self._events: dict[str, NodeEvents] = {}
+        if direct is None:
+            self.outputs = {n: _zeros(graph.tensors[n], count) for n in graph.outputs}
+            return
+        slots = direct.slots(self.inputs, count)
+        self._call = direct.stage.program.prepare(slots, count, direct.chunk, statistics)
+        self.outputs = direct.outputs(slots, count)
+
+    def run(self) -> None:
+        """Compute the outputs from what the inputs hold now."""
+        if self._direct is not None:
+            self._call.run(0, self.count)
+            return
+        made = self.simulator.run(self.inputs, state="reset")
+        for name, array in made.outputs.items():
+            self.outputs[name][...] = array.reshape(self.outputs[name].shape)
+        for name, events in made.events.items():
+            self._events.setdefault(name, NodeEvents()).add(events)
+
+    @property
+    def events(self) -> dict[str, NodeEvents]:
+        """Counts by node name over all runs since the last reset; `outputs` those of one run."""
+        if self._direct is None:
+            return self._events
+        return program_events(self._direct.stage, [self._call.counts()], self.count, self.statistics)
+
+    def reset(self) -> None:
+        """Forget what was counted."""
+        self._events = {}
+        if self._direct is not None:
+            self._call.reset()
+
+
+def _zeros(tensor: Any, count: int) -> Array:
+    """Real zeros of `count` samples, as stored."""
+    array = np.zeros((count, *tensor.shape), tensor.format.dtype)
+    if tensor.format.is_quantized:
+        array[...] = tensor.format.code_of(0.0)
+    return array
+
