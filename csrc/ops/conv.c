@@ -106,7 +106,7 @@ static void groups_out(const hwb_op *op, const char *prepared, int64_t total, ch
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *n = &conv->n;
   int64_t outputs = n->out_channels / n->groups, inputs = n->channels / n->groups;
-  int64_t panels = (outputs + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS, size = panels * n->taps * n->steps * HWB_STEP_BYTES;
+  int64_t panels = (outputs + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS, size = panels * n->taps * n->steps * hwb_step_bytes(n->sums);
   int64_t block = rows_together(n, hwb_tile_rows(op->kernels, n->sums));
   int64_t pixel = n->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   for (int64_t first = 0; first < total; first += block) {

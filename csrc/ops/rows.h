@@ -21,8 +21,8 @@ static inline int64_t hwb_tile_rows(const hwb_kernels *k, int64_t sums) {
   return sums == HWB_SUMS_BYTES ? k->u8_rows : k->s16_rows;
 }
 
-/* Bytes of one step of a panel: 16 columns of two int16 or four int8. */
-enum { HWB_STEP_BYTES = 64 };
+/* Bytes of one step of a panel: 16 columns of two int16 or four int8, or of two int8. */
+static inline int64_t hwb_step_bytes(int64_t sums) { return sums == HWB_SUMS_MIXED ? 32 : 64; }
 
 enum { HWB_ROWS_CAST = 4 * HWB_TILE_ROWS }; /* output positions summed before they are cast together */
 
@@ -34,6 +34,7 @@ static inline void hwb_tiles(const hwb_rows *r, const void *const *rows, int64_t
     int32_t *narrow = (int32_t *)sums + m * HWB_TILE_COLUMNS;
     if (r->sums == HWB_SUMS_BYTES) r->kernels->gemm_u8s8_s32(&tile, narrow);
     else if (r->sums == HWB_SUMS_S32) r->kernels->gemm_s16s16_s32(&tile, narrow);
+    else if (r->sums == HWB_SUMS_MIXED) r->kernels->gemm_s16s8_s32(&tile, narrow);
     else if (r->sums == HWB_SUMS_SAT16) r->kernels->gemm_s16s16_sat16_s32(&tile, narrow);
     else r->kernels->gemm_s16s16_s64(&tile, (int64_t *)sums + m * HWB_TILE_COLUMNS);
   }
@@ -43,7 +44,7 @@ static inline void hwb_tiles(const hwb_rows *r, const void *const *rows, int64_t
    so that a panel stays in the first-level cache while the rows pass. */
 static inline void hwb_rows_out(const hwb_rows *r, const void *const *rows, int64_t count, char *y, hwb_stats *stats) {
   int64_t element = (int64_t)hwb_size_of(r->ends->cast.n.out_dtype), together = hwb_tile_rows(r->kernels, r->sums);
-  int64_t panel_bytes = r->taps * r->steps * HWB_STEP_BYTES, some = HWB_ROWS_CAST / together * together;
+  int64_t panel_bytes = r->taps * r->steps * hwb_step_bytes(r->sums), some = HWB_ROWS_CAST / together * together;
   int64_t sums[HWB_ROWS_CAST * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS]; /* or twice as many of 32 bits */
   const char *panel = r->panels;
   for (int64_t c = 0; c < r->channels; c += HWB_TILE_COLUMNS, panel += panel_bytes) {

@@ -16,7 +16,7 @@ typedef struct {
   int64_t count;           /* rows in use, 1 to the family's rows in hwb_kernels */
   int64_t taps, steps;     /* taps, and steps in the run of each tap */
   const void *panel;       /* 64-byte aligned */
-  int64_t flush;           /* s64 only: steps that a 32-bit sum can hold; 0 when not even one */
+  int64_t flush;           /* steps that a narrower sum can hold: 32 bits of s64, 16 bits of u8s8; 0: not even one */
 } hwb_tile;
 
 /* Depthwise: a column holds 16 channels of several input rows side by side, 64 bytes: [16][2] int16 or [16][4] uint8. */
@@ -52,14 +52,20 @@ typedef struct {
   int64_t lo, hi, clamp_lo, clamp_hi, counts_low, counts_high, out_dtype; /* as in hwb_cast_numbers; s8 or u8 */
 } hwb_pairs_numbers;
 
+/* When products of bytes are faster than of 16-bit words: never, always, or where 16 bits hold several of them. */
+enum hwb_bytes { HWB_BYTES_NEVER = 0, HWB_BYTES_ALWAYS, HWB_BYTES_NARROW };
+
 typedef struct {
   const char *name;
   int64_t s16_rows, u8_rows; /* output positions of a tile */
-  int64_t bytes;             /* 1: bytes multiply at least twice as fast as 16-bit words */
+  int64_t bytes;             /* enum hwb_bytes */
 
   /* sums[count][16] = Σ over taps and steps of rows · panel, int16 × int16 in pairs. Exact while every sum stays within
      32 bits. Reads up to one int16 beyond a run. */
   void (*gemm_s16s16_s32)(const hwb_tile *tile, int32_t *sums);
+
+  /* As gemm_s16s16_s32 with weights in int8. */
+  void (*gemm_s16s8_s32)(const hwb_tile *tile, int32_t *sums);
 
   /* As gemm_s16s16_s32, with the sum of each pair of products saturated to 16 bits before it is added (vpmaddubsw's sums). */
   void (*gemm_s16s16_sat16_s32)(const hwb_tile *tile, int32_t *sums);
@@ -67,7 +73,8 @@ typedef struct {
   /* As gemm_s16s16_s32 in 64 bits: exact for any K below 2^32. */
   void (*gemm_s16s16_s64)(const hwb_tile *tile, int64_t *sums);
 
-  /* As gemm_s16s16_s32 of uint8 × int8 in fours, modulo 2^32. Reads up to three bytes beyond a run. */
+  /* As gemm_s16s16_s32 of uint8 × int8 in fours, modulo 2^32. Where bytes are narrow, no 16-bit sum of `flush` pairs
+     of products may leave its range. Reads up to three bytes beyond a run. */
   void (*gemm_u8s8_s32)(const hwb_tile *tile, int32_t *sums);
 
   /* y[i] = x[i] − zero in int16 for n elements of type dtype (s8, u8, s16); the difference must fit. */
@@ -124,6 +131,7 @@ const char *hwb_isa_name(int i);
 /* Parts of the tables, each in its own file. */
 #define HWB_DECLARE(isa)                                                                                               \
   void hwb_gemm_s16s16_s32__##isa(const hwb_tile *tile, int32_t *sums);                                                \
+  void hwb_gemm_s16s8_s32__##isa(const hwb_tile *tile, int32_t *sums);                                                 \
   void hwb_gemm_s16s16_sat16_s32__##isa(const hwb_tile *tile, int32_t *sums);                                          \
   void hwb_gemm_s16s16_s64__##isa(const hwb_tile *tile, int64_t *sums);                                                \
   void hwb_gemm_u8s8_s32__##isa(const hwb_tile *tile, int32_t *sums);                                                  \

@@ -18,8 +18,9 @@ struct hwb_op {
 };
 
 /* How products are summed: int16 operands in 32 or 64 bits, or with every pair saturated to 16 bits; uint8 inputs
-   (s8 with 128 added) and int8 weights in 32 bits, the bias taking off what the inputs' zero points add. */
-enum hwb_sums { HWB_SUMS_S32 = 0, HWB_SUMS_S64, HWB_SUMS_SAT16, HWB_SUMS_BYTES };
+   (s8 with 128 added) and int8 weights in 32 bits, the bias taking off what the inputs' zero points add; int16 inputs
+   and int8 weights in 32 bits. */
+enum hwb_sums { HWB_SUMS_S32 = 0, HWB_SUMS_S64, HWB_SUMS_SAT16, HWB_SUMS_BYTES, HWB_SUMS_MIXED };
 
 /* Convolution with constant weights [O, kh, kw, C / groups]; a linear layer is a 1×1 kernel over rows. */
 typedef struct {

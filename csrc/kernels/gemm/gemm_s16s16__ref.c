@@ -40,3 +40,17 @@ void hwb_gemm_s16s16_sat16_s32__ref(const hwb_tile *tile, int32_t *sums) {
   for (int64_t i = 0; i < tile->count; i++)
     for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = saturated_sum(tile, i, j);
 }
+
+void hwb_gemm_s16s8_s32__ref(const hwb_tile *tile, int32_t *sums) {
+  for (int64_t i = 0; i < tile->count; i++)
+    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) {
+      const int8_t *w = (const int8_t *)tile->panel + 2 * j;
+      int64_t sum = 0;
+      for (int64_t t = 0; t < tile->taps; t++) {
+        const int16_t *x = (const int16_t *)tile->rows[i] + tile->offsets[t];
+        for (int64_t k = 0; k < tile->steps; k++, w += 2 * HWB_TILE_COLUMNS)
+          sum += (int64_t)x[2 * k] * w[0] + (int64_t)x[2 * k + 1] * w[1];
+      }
+      sums[i * HWB_TILE_COLUMNS + j] = (int32_t)sum;
+    }
+}

@@ -26,7 +26,10 @@ from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dt
 
 Array = np.ndarray[Any, Any]
 
-SUMS = {"s32": 0, "s64": 1, "sat16": 2, "bytes": 3}  # enum hwb_sums
+SUMS = {"s32": 0, "s64": 1, "sat16": 2, "bytes": 3, "mixed": 4}  # enum hwb_sums
+ALWAYS, NARROW = 1, 2  # enum hwb_bytes
+LEAST_DEPTH = 4  # pairs of products in 16 bits from which bytes are faster than words
+FEW_ROWS = 4  # output positions of a sample up to which reading the weights takes longer than multiplying them
 
 
 def bind_conv(call: ConvCall, isa: str) -> Any:
@@ -36,7 +39,7 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
         return "centred operands beyond 16 bits"
     if call.bound >= INT64_SPAN:
         return f"sums of up to {call.bound} leave 64 bits"
-    depthwise = call.groups > 1 and call.channels == call.groups
+    depthwise = is_depthwise(call)
     sums = kind_of_sums(call, isa)
     if call.saturate and (sums == "s64" or depthwise or np.dtype(call.x_dtype).itemsize > 1):
         return "saturated pairs of products that are not of 8 bits, or of a depthwise convolution"
@@ -53,8 +56,25 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
         return "s64"
     if call.saturate:
         return "sat16"
-    fits = np.dtype(call.x_dtype).itemsize == 1 and -128 <= call.weights.min() and call.weights.max() <= 127
-    return "bytes" if fits and 0 <= call.pad_value + byte_zero(call) <= 255 and _core.prefers_bytes(isa) else "s32"
+    if call.weights.min() < -128 or call.weights.max() > 127:
+        return "s32"
+    fits = np.dtype(call.x_dtype).itemsize == 1 and 0 <= call.pad_value + byte_zero(call) <= 255
+    when = _core.byte_products(isa)
+    if fits and (when == ALWAYS or (when == NARROW and not is_depthwise(call) and byte_depth(call) >= LEAST_DEPTH)):
+        return "bytes"
+    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1
+    return "mixed" if few and when == NARROW else "s32"
+
+
+def is_depthwise(call: ConvCall) -> bool:
+    """True when every group has one input channel."""
+    return call.groups > 1 and call.channels == call.groups
+
+
+def byte_depth(call: ConvCall) -> int:
+    """Pairs of products of bytes whose sum stays within 16 bits for all inputs, by the weights' extremes."""
+    pair = 255 * 2 * max(0, int(call.weights.max(initial=0)), -int(call.weights.min(initial=0)))
+    return ((1 << 15) - 1) // pair if pair else 1 << 15
 
 
 def byte_zero(call: ConvCall) -> int:
@@ -72,10 +92,12 @@ def bias_of(call: ConvCall, sums: str) -> Array | None:
 
 def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
     made = side_by_side(call) if call.saturate else layout_of(call, 4 if sums == "bytes" else 2)
-    panels = pack_panels(call, made)
-    if sums in ("bytes", "s32"):
+    panels = pack_panels(call, made, np.int8 if sums in ("bytes", "mixed") else np.int16)
+    narrow = sums == "bytes" and _core.byte_products(isa) == NARROW
+    if sums in ("bytes", "s32") and not narrow:
         made = flattened(made)
-    numbers = [*geometry(call), call.groups, SUMS[sums], flush_of(call), *tap_numbers(call, made, sums)]
+    flush = byte_depth(call) if narrow else flush_of(call)
+    numbers = [*geometry(call), call.groups, SUMS[sums], flush, *tap_numbers(call, made, sums)]
     constants = (*ends.arrays, panels, made.offsets)
     return op(isa, "conv", numbers, ends.numbers, constants, *sizes(call))
 

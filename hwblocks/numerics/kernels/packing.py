@@ -82,12 +82,11 @@ def tap_offsets(call: ConvCall, width: int, channels: int) -> Array:
     return np.ascontiguousarray((rows[:, None] + columns[None, :]).ravel() * channels)
 
 
-def pack_panels(call: ConvCall, layout: Layout) -> Array:
-    """[groups][panels][taps][steps][16][width] int16, or int8 in fours; missing channels and odd ends are zero."""
+def pack_panels(call: ConvCall, layout: Layout, kind: Any = np.int16) -> Array:
+    """[groups][panels][taps][steps][16][width] of a storage type; missing channels and odd ends are zero."""
     groups, outputs, width = call.groups, call.out_channels // call.groups, layout.width
     panels = -(-outputs // COLUMNS)
     by_tap = call.weights.reshape(groups, outputs, layout.taps, layout.run)
-    kind = np.int8 if width == 4 else np.int16
     packed = np.zeros((groups, panels * COLUMNS, layout.taps, layout.steps * width), kind)
     packed[:, :outputs, :, : layout.run] = by_tap
     split = packed.reshape(groups, panels, COLUMNS, layout.taps, layout.steps, width)
