@@ -30,11 +30,26 @@ class Program:
     def run(
         self, externals: dict[int, Any], n: int, chunk: int, statistics: int
     ) -> list[tuple[int, int, int, int]]: ...
-    def prepare(self, externals: dict[int, Any], n: int, chunk: int, statistics: int) -> Call: ...
+    def prepare(
+        self,
+        externals: dict[int, Any],
+        n: int,
+        chunk: int,
+        statistics: int,
+        fixed: Any = (),
+        carried: Any = (),
+    ) -> Call: ...
 
 class Call:
     def __init__(
-        self, program: Program, externals: dict[int, Any], n: int, chunk: int, statistics: int
+        self,
+        program: Program,
+        externals: dict[int, Any],
+        n: int,
+        chunk: int,
+        statistics: int,
+        fixed: Any = (),
+        carried: Any = (),
     ) -> None: ...
     def reset(self) -> None: ...
     def run(self, first: int, past: int) -> None: ...

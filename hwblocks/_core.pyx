@@ -417,9 +417,13 @@ cdef class Program:
     def __dealloc__(self):
         free(self.steps)
 
-    def prepare(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
-        """A Call of n samples in chunks; externals holds a contiguous array of them for every slot outside the arena."""
-        return Call(self, externals, n, chunk, statistics)
+    def prepare(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=()):
+        """A Call of n samples in chunks; externals holds a contiguous array of them for every slot outside the arena.
+
+        fixed: slots whose arrays hold one chunk, the same for every chunk. carried: pairs of slots (from, to): what a
+        chunk leaves in one is copied into the other, which must be fixed, before the next.
+        """
+        return Call(self, externals, n, chunk, statistics, fixed, carried)
 
     def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
         """Run n samples at once; returns one list (saturated, outside, lowest, highest) for each step."""
@@ -440,15 +444,19 @@ cdef class Call:
     cdef Program program
     cdef Workspace space
     cdef Workspace tables
-    cdef list views
+    cdef list views, carried
+    cdef object fixed
     cdef int64_t n, chunk, statistics, slots
     cdef char **base
     cdef void **address
     cdef int64_t *step
     cdef hwb_stats *stats
 
-    def __cinit__(self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics):
+    def __cinit__(
+        self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=()
+    ):
         self.program, self.n, self.chunk, self.statistics = program, n, min(n, chunk), statistics
+        self.fixed, self.carried = fixed, list(carried)
         self.slots = len(program.slot_bytes)
         self.space = program.idle.pop() if program.idle else Workspace()
         self.tables = Workspace()
@@ -483,7 +491,7 @@ cdef class Call:
             raise ValueError("a released call")
         cdef int status = 0
         cdef char *scratch = <char *>self.space.memory + (self.program.arena * self.chunk + 63) // 64 * 64
-        cdef int64_t i, count
+        cdef int64_t i, count, source, target
         while first < past:
             count = min(self.chunk, past - first)
             for i in range(self.slots):
@@ -492,6 +500,8 @@ cdef class Call:
                 status = hwb_program_run(self.program.steps, self.program.count, self.address, count, scratch, self.stats)
             if status != HWB_OK:
                 raise RuntimeError(f"a kernel refused its arguments (status {status})")
+            for source, target in self.carried:
+                memcpy(self.address[target], self.address[source], count * <int64_t>self.program.slot_bytes[target])
             first += count
             if first < past:
                 PyErr_CheckSignals()
@@ -518,7 +528,9 @@ cdef class Call:
         if whole.readonly and slot in self.program.written:
             raise ValueError(f"slot {slot}: the array of an output is read-only")
         cdef const unsigned char[::1] view = whole.cast("B")
-        if view.shape[0] != self.n * size:
-            raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {self.n * size} needed")
-        self.base[slot], self.step[slot] = <char *>&view[0], size
+        cdef bint fixed = slot in self.fixed
+        cdef int64_t needed = size * (self.chunk if fixed else self.n)
+        if view.shape[0] != needed:
+            raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {needed} needed")
+        self.base[slot], self.step[slot] = <char *>&view[0], 0 if fixed else size
         return view

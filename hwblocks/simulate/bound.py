@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwblocks.simulate.direct import Direct
+from hwblocks.simulate.direct import Direct, Job
 from hwblocks.simulate.stages import program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -21,7 +21,7 @@ class Bound:
 
     inputs: [count, *shape] by name, to be filled with stored codes (or floats at float inputs) before each run.
     outputs: [count, *shape] by name, overwritten by each run. Codes are not checked: they must fit the inputs' formats.
-    Runs in the calling thread. States are reset before every run.
+    Runs in the calling thread. States go on from run to run; reset() takes them back to their initial values.
     """
 
     def __init__(self, simulator: Simulator, count: int, direct: Direct | None, statistics: int) -> None:
@@ -29,19 +29,24 @@ class Bound:
         self.simulator, self.count, self.statistics, self._direct = simulator, count, statistics, direct
         self.inputs: dict[str, Array] = {n: _zeros(graph.tensors[n], count) for n in graph.inputs}
         self._events: dict[str, NodeEvents] = {}
+        self._initial = {s.name: s.initial for s in graph.states}
+        self._state: Any = self._initial
         if direct is None:
             self.outputs = {n: _zeros(graph.tensors[n], count) for n in graph.outputs}
             return
-        slots = direct.slots(self.inputs, count)
-        self._call = direct.stage.program.prepare(slots, count, direct.chunk, statistics)
-        self.outputs = direct.outputs(slots, count)
+        job = Job(self.inputs, count, statistics, self._initial, bool(graph.states))
+        chunk = 1 if job.sequence else direct.chunk
+        self._slots = direct.slots(job, chunk)
+        self._call = direct.prepared(job, self._slots, chunk)
+        self.outputs = direct.outputs(self._slots, count)
 
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
         if self._direct is not None:
             self._call.run(0, self.count)
             return
-        made = self.simulator.run(self.inputs, state="reset")
+        made = self.simulator.run(self.inputs, state=self._state or "reset")
+        self._state = made.state
         for name, array in made.outputs.items():
             self.outputs[name][...] = array.reshape(self.outputs[name].shape)
         for name, events in made.events.items():
@@ -55,10 +60,12 @@ class Bound:
         return program_events(self._direct.stage, [self._call.counts()], self.count, self.statistics)
 
     def reset(self) -> None:
-        """Forget what was counted."""
-        self._events = {}
+        """Forget what was counted, and take states back to their initial values."""
+        self._events, self._state = {}, self._initial
         if self._direct is not None:
             self._call.reset()
+            for state in self._direct.states:
+                self._slots[state.slot][...] = self._initial[state.name]
 
 
 def _zeros(tensor: Any, count: int) -> Array:

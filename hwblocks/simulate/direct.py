@@ -16,7 +16,6 @@ from hwblocks.simulate.trace import NodeEvents
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int], None]
 
-
 CACHE_BYTES = 1 << 20  # a chunk's tensors should stay within the second-level cache, more or less
 LARGEST_CHUNK = 128
 CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slowest useful speed
@@ -30,89 +29,144 @@ def chunk_size(bytes_per_sample: int, macs: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class Made:
+    """A tensor that the program makes outside its arena: its slot, elements of a sample and storage type."""
+
+    slot: int
+    elements: int
+    dtype: Any
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A state of the graph: the slot that holds it, the slot of what it becomes, and its shape."""
+
+    name: str
+    slot: int
+    next: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample."""
+
+    inputs: Mapping[str, Array]
+    count: int
+    statistics: int
+    state: Mapping[str, Array]
+    sequence: bool = False
+    threads: int = 1
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Direct:
     """A compiled plan of one program, ready to run.
 
-    inputs: slots of the graph's inputs. made: slot, elements of a sample and storage type of what the program makes.
-    results: for every wanted tensor the slot that holds it, and its shape. chunk: samples that the program takes at
-    once. call: samples of one call into C, whole chunks.
+    inputs: slots of the graph's inputs. results: for every wanted tensor the slot that holds it, and its shape.
+    chunk: samples that the program takes at once. call: samples of one call into C, whole chunks.
     """
 
     stage: ProgramStage
     inputs: tuple[tuple[str, int], ...]
-    made: tuple[tuple[int, int, Any], ...]
+    made: tuple[Made, ...]
     results: tuple[tuple[str, int, tuple[int, ...]], ...]
+    states: tuple[State, ...]
     chunk: int
     call: int
 
-    def run(
-        self, arrays: Mapping[str, Array], count: int, statistics: int, threads: int, progress: Progress | None
-    ) -> tuple[dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
-        """The wanted tensors [count, *shape] of `count` samples, and a maker of events."""
-        slots = self.slots(arrays, count)
-        if threads == 1 or count <= self.chunk:
-            counts = [self._part(slots, count, self.call, 0, 1, statistics, progress)]
+    def run(self, job: Job) -> tuple[dict[str, Array], dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
+        """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
+        chunk = 1 if job.sequence else self.chunk
+        slots = self.slots(job, chunk)
+        if job.threads == 1 or job.count <= chunk or self.states:
+            counts = [self._part(job, slots, chunk, self.call, 0, 1)]
         else:
-            counts = self._in_threads(slots, count, statistics, threads, progress)
-        return self.outputs(slots, count), lambda: program_events(self.stage, counts, count, statistics)
+            counts = self._in_threads(job, slots, chunk)
+        states = self.left(slots, job)
+        return self.outputs(slots, job.count), states, lambda: program_events(self.stage, counts, job.count, job.statistics)
 
-    def slots(self, arrays: Mapping[str, Array], count: int) -> dict[int, Array]:
-        """The array of every slot outside the arena: the inputs, and room for what is made."""
-        slots: dict[int, Array] = {slot: np.empty((count, size), dtype) for slot, size, dtype in self.made}
+    def slots(self, job: Job, chunk: int) -> dict[int, Array]:
+        """The array of every slot outside the arena: inputs and states, and room for what is made."""
+        fixed, count = self.fixed, job.count
+        kept = min(chunk, count)
+        slots: dict[int, Array] = {
+            m.slot: np.empty((kept if m.slot in fixed else count, m.elements), m.dtype) for m in self.made
+        }
         for name, slot in self.inputs:
-            slots[slot] = np.ascontiguousarray(arrays[name])
+            slots[slot] = np.ascontiguousarray(job.inputs[name])
+        for state in self.states:
+            slots[state.slot] = np.stack([job.state[state.name]] * kept)
         return slots
+
+    @property
+    def fixed(self) -> frozenset[int]:
+        """Slots whose arrays hold one chunk: states, and what they become where nobody else wants it."""
+        wanted = {slot for _, slot, _ in self.results}
+        return frozenset(s for state in self.states for s in (state.slot, state.next) if s not in wanted)
+
+    def prepared(self, job: Job, slots: dict[int, Array], chunk: int) -> Any:
+        """The call into C of a job's arrays."""
+        carried = [(s.next, s.slot) for s in self.states] if job.sequence else []
+        return self.stage.program.prepare(slots, job.count, chunk, job.statistics, self.fixed, carried)
 
     def outputs(self, slots: Mapping[int, Array], count: int) -> dict[str, Array]:
         """The wanted tensors [count, *shape], as they lie in the slots."""
         return {name: slots[slot].reshape(count, *shape) for name, slot, shape in self.results}
 
-    def _part(
-        self, slots: dict[int, Array], count: int, call: int, which: int, of: int, statistics: int,
-        progress: Progress | None,
-    ) -> Counts:  # fmt: skip
+    def left(self, slots: Mapping[int, Array], job: Job) -> dict[str, Array]:
+        """The states after the last sample."""
+        last = (job.count - 1) % min(self.chunk, job.count)
+        made = {}
+        for s in self.states:
+            array = slots[s.slot][0] if job.sequence else slots[s.next][last if s.next in self.fixed else -1]
+            made[s.name] = array.reshape(s.shape)
+        return made
+
+    def _part(self, job: Job, slots: dict[int, Array], chunk: int, call: int, which: int, of: int) -> Counts:
         """What every `of`-th call counts, from number `which` on."""
-        prepared = self.stage.program.prepare(slots, count, self.chunk, statistics)
-        for start in range(which * call, count, of * call):
-            stop = min(start + call, count)
+        prepared = self.prepared(job, slots, chunk)
+        for start in range(which * call, job.count, of * call):
+            stop = min(start + call, job.count)
             prepared.run(start, stop)
-            if progress is not None:
-                progress(stop - start)
+            if job.progress is not None:
+                job.progress(stop - start)
         counts: Counts = prepared.counts()
         prepared.release()
         return counts
 
-    def _in_threads(
-        self, slots: dict[int, Array], count: int, statistics: int, threads: int, progress: Progress | None
-    ) -> list[Counts]:
+    def _in_threads(self, job: Job, slots: dict[int, Array], chunk: int) -> list[Counts]:
         """The calls in turn to every thread, short enough for each to have some."""
-        call = min(self.call, -(-count // threads))
-        parts = min(threads, -(-count // call))
+        call = min(self.call, -(-job.count // job.threads))
+        parts = min(job.threads, -(-job.count // call))
         with ThreadPoolExecutor(parts) as pool:
-            jobs = [pool.submit(self._part, slots, count, call, i, parts, statistics, progress) for i in range(parts)]
-            return [job.result() for job in jobs]
+            futures = [pool.submit(self._part, job, slots, chunk, call, i, parts) for i in range(parts)]
+            return [future.result() for future in futures]
 
 
-def direct_of(
-    graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int
-) -> Direct | None:
-    """The direct run of a compiled plan, or None where it is more than one program, has states, or keeps an input."""
-    if len(compiled.stages) != 1 or graph.states or not graph.batched or statistics >= FOLLOWED:
+def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int) -> Direct | None:
+    """The direct run of a compiled plan, or None where it is more than one program or keeps what it does not make."""
+    if len(compiled.stages) != 1 or statistics >= FOLLOWED:
         return None
     stage = compiled.stages[0]
     if not isinstance(stage, ProgramStage):
         return None
-    owners = {name: compiled.owners.get(name, name) for name in wanted}
+    owners = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
     read = {name: slot for name, slot in stage.slots.items() if name not in stage.made}
-    if any(owner not in stage.made for owner in owners.values()) or any(name not in graph.inputs for name in read):
+    states = {s.tensor for s in graph.states}
+    if any(owner not in stage.made for owner in owners.values()) or any(n not in {*graph.inputs, *states} for n in read):
+        return None
+    if not states <= set(read):
         return None
     tensors = {name: graph.tensors[name] for name in stage.made}
-    chunk = chunk_size(compiled.bytes_per_sample, macs)
+    chunk = chunk_size(compiled.bytes_per_sample, macs) if graph.batched else 1
     return Direct(
         stage,
-        tuple(read.items()),
-        tuple((stage.slots[n], t.elements, t.format.dtype) for n, t in tensors.items()),
-        tuple((n, stage.slots[o], graph.tensors[n].shape) for n, o in owners.items()),
+        tuple((name, slot) for name, slot in read.items() if name not in states),
+        tuple(Made(stage.slots[n], t.elements, t.format.dtype) for n, t in tensors.items()),
+        tuple((n, stage.slots[owners[n]], graph.tensors[n].shape) for n in wanted),
+        tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
         chunk,
         max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk),
     )

@@ -25,7 +25,7 @@ from hwblocks.graph.site import Site
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.simulate.bound import Bound
-from hwblocks.simulate.direct import Direct, chunk_size, direct_of
+from hwblocks.simulate.direct import Direct, Job, chunk_size, direct_of
 from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.inputs import Reader, Samples
 from hwblocks.simulate.plan import Plan, make_plan
@@ -141,7 +141,7 @@ class Simulator:
         statistics = STATISTICS.get(trace if isinstance(trace, str) else None, 1)
         direct = self._direct(plan, keep, statistics)
         if direct is not None:
-            return self._run_direct(direct, samples, keep, statistics, progress)
+            return self._run_direct(direct, samples, keep, statistics, state, progress)
         work = _Work(
             self,
             plan.compiled(keep),
@@ -149,7 +149,7 @@ class Simulator:
             keep,
             statistics,
             starting_state(self.graph, state, self._state),
-            not (isinstance(state, str) and state == "reset") and bool(self.graph.states),
+            self._is_sequence(state),
         )
         work.run(progress)
         if work.sequence:
@@ -157,13 +157,15 @@ class Simulator:
         return work.result(self.decided)
 
     def bind(self, count: int = 1) -> Bound:
-        """The simulator bound to arrays of `count` samples, for many short runs: fill inputs, run, read outputs.
-        """
+        """The simulator bound to arrays of `count` samples, for many short runs: fill inputs, run, read outputs."""
         if count < 1:
             raise SimulationError(f"bind: {count} samples; use at least 1")
-        batched = self.graph.batched and not self.graph.states
-        plan = self._plan(self.engine == "definition")
-        return Bound(self, count, self._direct(plan, (), STATISTICS[None]) if batched else None, STATISTICS[None])
+        plan, statistics = self._plan(self.engine == "definition"), STATISTICS[None]
+        return Bound(self, count, self._direct(plan, (), statistics), statistics)
+
+    def _is_sequence(self, state: Any) -> bool:
+        """True when samples hand their state on."""
+        return bool(self.graph.states) and not (isinstance(state, str) and state == "reset")
 
     def _direct(self, plan: Plan, keep: tuple[str, ...], statistics: int) -> Direct | None:
         """The direct run of a plan where it is one program."""
@@ -174,14 +176,25 @@ class Simulator:
         return self._directs[key]
 
     def _run_direct(
-        self, direct: Direct, samples: Samples, keep: tuple[str, ...], statistics: int, progress: Progress | None
+        self,
+        direct: Direct,
+        samples: Samples,
+        keep: tuple[str, ...],
+        statistics: int,
+        state: Any,
+        progress: Progress | None,
     ) -> Run:
         """All samples by a few calls into C."""
-        arrays, counted = direct.run(samples.arrays, samples.count, statistics, self.threads, progress)
+        sequence = self._is_sequence(state)
+        start = starting_state(self.graph, state, self._state) if self.graph.states else {}
+        job = Job(samples.arrays, samples.count, statistics, start, sequence, self.threads, progress)
+        arrays, states, counted = direct.run(job)
+        if sequence:
+            self._state = dict(states)
         if samples.short:
             arrays = {n: a.reshape(a.shape[0], *a.shape[2:]) if a.shape[1:2] == (1,) else a for n, a in arrays.items()}
         trace = Trace(self.graph, {n: arrays[n] for n in keep}, lambda: self._named(counted()))
-        return Run(self.graph, {n: arrays[n] for n in self.graph.outputs}, trace, {})
+        return Run(self.graph, {n: arrays[n] for n in self.graph.outputs}, trace, states)
 
     def _named(self, events: dict[str, NodeEvents]) -> dict[str, NodeEvents]:
         """Events in the graph's order, with what decided each accumulator."""
