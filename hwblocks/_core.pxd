@@ -78,6 +78,7 @@ cdef extern from "hwblocks/ops.h" nogil:
         const int64_t *counts
         const int32_t *which
         const int32_t *element
+        const int32_t *lengths
     ctypedef struct hwb_split_numbers:
         pass
     ctypedef struct hwb_split:

@@ -207,6 +207,7 @@ cdef class Op:
         p.counts = <const int64_t *>address_of(constants[0])
         p.which = <const int32_t *>address_of(constants[1])
         p.element = <const int32_t *>address_of(constants[2])
+        p.lengths = <const int32_t *>address_of(constants[3])
         self.op.run = hwb_gather_run
         return 0
 

@@ -1,5 +1,6 @@
 /* Table look-up, gather and split. */
 #include <hwblocks/ops.h>
+#include <string.h>
 
 /* A loop for one pair of types; `low` is the lowest value of the input type. */
 #define LOOK_UP(X, Y, low)                                                                                             \
@@ -37,11 +38,22 @@ int hwb_table_run(const hwb_op *op, const void *const *in, void *y, int64_t n, v
 #define GATHER(T)                                                                                                      \
   do {                                                                                                                 \
     T *out = (T *)y + s * g->n.count;                                                                                  \
-    for (int64_t i = 0; i < g->n.count; i++) {                                                                         \
+    for (int64_t i = 0; i < g->n.entries; i++) {                                                                         \
       int32_t w = g->which[i];                                                                                         \
       out[i] = w < 0 ? (T)g->n.fill : ((const T *)in[w])[s * g->counts[w] + g->element[i]];                            \
     }                                                                                                                  \
   } while (0)
+
+/* Runs of neighbours of one sample, copied or filled. */
+static void gather_runs(const hwb_gather *g, const void *const *in, int64_t s, char *y) {
+  int64_t size = (int64_t)hwb_size_of(g->n.dtype);
+  for (int64_t i = 0; i < g->n.entries; y += g->lengths[i] * size, i++) {
+    int32_t w = g->which[i];
+    if (w < 0)
+      for (int64_t j = 0; j < g->lengths[i]; j++) hwb_store(y, g->n.dtype, j, g->n.fill);
+    else memcpy(y, (const char *)in[w] + (s * g->counts[w] + g->element[i]) * size, (size_t)(g->lengths[i] * size));
+  }
+}
 
 int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_gather *g = op->parameters;
@@ -49,7 +61,8 @@ int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, 
   (void)scratch;
   (void)stats;
   for (int64_t s = 0; s < n; s++) {
-    if (bytes == 1) GATHER(int8_t);
+    if (g->lengths) gather_runs(g, in, s, (char *)y + s * g->n.count * (int64_t)bytes);
+    else if (bytes == 1) GATHER(int8_t);
     else if (bytes == 2) GATHER(int16_t);
     else if (bytes == 4) GATHER(int32_t);
     else GATHER(int64_t);

@@ -107,15 +107,16 @@ typedef struct {
 
 int hwb_threshold_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
-/* y[i] = inputs[which[i]][element[i]], or fill where which is −1. */
+/* y[i] = inputs[which[i]][element[i]], or fill where which is −1. With lengths, entry i stands for lengths[i] neighbours
+   from element[i] on; `entries` of them make `count` elements. */
 typedef struct {
-  int64_t dtype, count, inputs, fill;
+  int64_t dtype, count, entries, inputs, fill;
 } hwb_gather_numbers;
 
 typedef struct {
   hwb_gather_numbers n;
   const int64_t *counts; /* elements of each input in one sample */
-  const int32_t *which, *element;
+  const int32_t *which, *element, *lengths; /* lengths NULL: every entry is one element */
 } hwb_gather;
 
 int hwb_gather_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);

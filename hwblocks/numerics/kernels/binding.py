@@ -28,6 +28,7 @@ from hwblocks.numerics.kernels.table import TableCall
 from hwblocks.numerics.kernels.threshold import ThresholdCall
 
 Array = np.ndarray[Any, Any]
+SHORTEST_RUN = 8  # mean elements of a run from which copying it as a whole is faster
 ESTIMATE_SPAN = 1 << 30  # terms below it keep the core's double estimates far from doubt
 
 
@@ -95,8 +96,21 @@ def bind_gather(call: GatherCall, isa: str) -> Any:
         return op(
             isa, "split", numbers, [], (counts, sizes, *maps), inputs, *((c, call.dtype) for c in call.out_counts)
         )
-    numbers, constants = [code_of_dtype(call.dtype), call.index.size, len(call.counts), call.fill], (counts, *maps)
-    return op(isa, "gather", numbers, [], constants, inputs, (call.index.size, call.dtype))
+    runs = in_runs(*maps)
+    numbers = [code_of_dtype(call.dtype), call.index.size, runs[0].size, len(call.counts), call.fill]
+    return op(isa, "gather", numbers, [], (counts, *runs), inputs, (call.index.size, call.dtype))
+
+
+def in_runs(which: Array, element: Array) -> tuple[Array, Array, Array | None]:
+    """(which, element, lengths) with neighbours from neighbours joined; lengths None where that does not gain."""
+    if which.size < 2:
+        return which, element, None
+    goes_on = (which[1:] == which[:-1]) & ((element[1:] == element[:-1] + 1) | (which[1:] < 0))
+    starts = np.flatnonzero(np.concatenate([[True], ~goes_on]))
+    if starts.size * SHORTEST_RUN > which.size:
+        return which, element, None
+    lengths = np.diff(np.append(starts, which.size)).astype(np.int32)
+    return which[starts], element[starts], lengths
 
 
 def window_numbers(call: Any, dtype: str) -> list[int]:
