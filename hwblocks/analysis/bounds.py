@@ -151,8 +151,8 @@ def node_bounds(site: Site, accumulator: Accumulator | None = None, name: str = 
 
 
 def _extremes(made: Operands, site: Site, accumulator: Accumulator) -> Iterator[Extremes]:
-    simple = _is_total(accumulator)
-    record = _subtracting(accumulator) if simple else accumulator
+    simple = accumulator.is_plain
+    record = accumulator.replace(zero_point="subtract") if simple else accumulator  # the same totals
     used = made.for_accumulator(site, record)
     clamp = Clamp(record)
     if simple and not used.varying:
@@ -168,17 +168,6 @@ def _extremes(made: Operands, site: Site, accumulator: Accumulator) -> Iterator[
     loose = (_spread(clamp.loose, main) | uncertain, np.asarray(uncertain))
     for register, seen, open_ in zip(registers, (main, unit), loose, strict=False):
         yield _per_channel(register, seen, open_, made)
-
-
-def _is_total(accumulator: Accumulator) -> bool:
-    """True where the register's last value is the exact sum of all products, whatever the order."""
-    return accumulator.is_plain
-
-
-def _subtracting(accumulator: Accumulator) -> Accumulator:
-    """The same totals with x centred before the multiplier."""
-    fields = {name: getattr(accumulator, name) for name in accumulator.__dataclass_fields__}
-    return Accumulator(**{**fields, "zero_point": "subtract"})
 
 
 def _totals(made: Operands) -> Seen:

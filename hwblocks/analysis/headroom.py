@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,23 @@ import numpy as np
 
 from hwblocks.analysis.bounds import Bounds
 from hwblocks.graph.contraction import Contraction
+from hwblocks.graph.control import with_changed_bodies
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site, scalar_zero_point
+from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics.accumulator import Accumulator, exact_matmul, peak
+from hwblocks.numerics.overflow import Overflow, OverflowMode
 from hwblocks.numerics.partial_sums import Products, Seen, k_order, partial_sums, unit_register
 from hwblocks.simulate.execute import lower
+from hwblocks.simulate.inputs import read_samples
+from hwblocks.simulate.simulator import Simulator
 
 Array = np.ndarray[Any, Any]
+Progress = Callable[[int], None]
+
+CHUNK = 32  # samples run at a time
+WINDOW_ELEMENTS = 1 << 22  # elements of all windows of a layer that are held at a time
 
 
 @dataclass
@@ -96,3 +107,68 @@ def _per_channel(seen: Seen) -> Observed:
     assert seen.lowest is not None and seen.highest is not None
     axes = (*range(seen.lowest.ndim - 3), seen.lowest.ndim - 2)
     return Observed(seen.lowest.min(axis=axes).ravel(), seen.highest.max(axis=axes).ravel())
+
+
+def observe(
+    graph: Graph, bounds: Sequence[Bounds], x: Any, state: Any, threads: int | None, progress: Progress | None
+) -> tuple[dict[str, list[Observed]], int]:
+    """({node name: what each of its registers sees}, number of samples), running the graph as it is.
+
+    A register that traps does not stop the run here. Nodes in bodies of control blocks are not observed.
+    """
+    samples = read_samples(graph, x)
+    own = [b for b in bounds if any(node is b.site.node for node in graph.nodes)]
+    wanted = dict.fromkeys(t.name for b in own for t in b.site.present if not t.is_constant)
+    simulator = Simulator(_untrapped(graph), threads=threads)
+    simulator.reset()
+    found: dict[str, list[Observed]] = {}
+    for start in range(0, samples.count, CHUNK):
+        part = {name: array[start : start + CHUNK] for name, array in samples.arrays.items()}
+        run = simulator.run(part, trace=list(wanted), state=state)
+        for node in own:
+            for inputs in _batches(graph, node, run.trace):
+                _count_in(found, node.name, observed(node, inputs))
+        if progress is not None:
+            progress(len(next(iter(part.values()))))
+    return found, samples.count
+
+
+def _count_in(found: dict[str, list[Observed]], name: str, seen: list[Observed]) -> None:
+    if name not in found:
+        found[name] = seen
+        return
+    for old, new in zip(found[name], seen, strict=True):
+        old.add(new)
+
+
+def _untrapped(graph: Graph) -> Graph:
+    """The graph with wrap in place of trap: the same integers, without the stop."""
+
+    def changed(node: Node) -> Node:
+        record = node.arithmetic.accumulator if node.arithmetic else None
+        if record is None or record.overflow.mode is not OverflowMode.TRAP:
+            return node
+        assert node.arithmetic is not None
+        return node.replace(arithmetic=node.arithmetic.replace(accumulator=record.replace(overflow=Overflow("wrap"))))
+
+    nodes = tuple(changed(node) for node in graph.nodes)
+    return with_changed_bodies(graph.replace(nodes=nodes), lambda name, body: _untrapped(body))
+
+
+def _batches(graph: Graph, bounds: Bounds, trace: Mapping[str, Array]) -> Iterator[list[Array | None]]:
+    """The node's inputs, a few samples at a time: as many as keep the windows small, one where samples never join."""
+    site = bounds.site
+    count = len(next(trace[t.name] for t in site.present if not t.is_constant))
+    products = site.node.block.work(*site.shapes).macs // max(bounds.operands.channels, 1)
+    size = max(1, WINDOW_ELEMENTS // max(products, 1)) if graph.batched else 1
+    for start in range(0, count, size):
+        yield [None if t is None else _part(t, trace, start, min(start + size, count)) for t in site.inputs]
+
+
+def _part(tensor: Tensor, trace: Mapping[str, Array], start: int, stop: int) -> Array:
+    if tensor.value is not None:
+        return tensor.value
+    part = trace[tensor.name][start:stop]
+    if not tensor.shape:
+        return part.reshape(())
+    return part.reshape(-1, *tensor.shape[1:])

@@ -231,8 +231,7 @@ def assert_replays(found, end):
     if width < 4:
         return
     record, node = found.accumulator, found.site.node
-    narrow = Accumulator(**{**{name: getattr(record, name) for name in record.__dataclass_fields__}, "bits": width})
-    changed = node.replace(arithmetic=node.arithmetic.replace(accumulator=narrow))
+    changed = node.replace(arithmetic=node.arithmetic.replace(accumulator=record.replace(bits=width)))
     _, events = run_node(Site(changed, found.site.inputs, found.site.outputs), list(given.inputs), follow=True)
     assert events.steps > 0
 
