@@ -95,7 +95,7 @@ def accumulators(
     >>> q = qz.convert(net, qz.calibrate(net, np.array([[1.0, 0.25], [-1.0, 0.5]])))
     >>> found = hb.accumulators(q)
     >>> found.layers["bits_proven"], found.safe
-    ([17], True)
+    ([16], True)
     """
     from hwblocks.analysis.widths import find_accumulators
 
