@@ -23,15 +23,15 @@ Progress = Callable[[int], None]
 
 VERDICTS = {"safe": "proven safe", "overflows": "witness overflows", "not proven": "not proven"}
 LOWEST_BITS, HIGHEST_BITS = 4, 64  # of an accumulator
-SPAN = (Column("lowest"), Column("highest"), Column("bits_proven", "bits by proof", format="d"))
+BASIS = Column("basis", "what must fit")
+SPAN = (Column("lowest"), Column("highest"), Column("bits_proven", "proof", "bits", "d"))
 SEEN = (
-    Column("lowest_seen", "lowest on data"),
-    Column("highest_seen", "highest on data"),
-    Column("bits_seen", "bits on data", format="d"),
+    Column("lowest_seen", "lowest seen"),
+    Column("highest_seen", "highest seen"),
+    Column("bits_seen", "data", "bits", "d"),
 )
-PRESENT = (Column("bits_present", "bits present", format="d"), Column("verdict"))
-LAYER = (Column("layer"), Column("accumulator"), Column("register"), Column("basis", "what must fit"))
-CHANNEL = (Column("layer"), Column("register"), Column("channel", format="d"))
+PRESENT = Column("bits_present", "present", "bits", "d")
+UNUSED = Column("bits_unused", "never used", "bits", "d")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,15 @@ class Accumulators(Result):
     def layers(self) -> Table:
         """One row for each register of each layer."""
         rows = [_layer_row(b, e, self._seen(b, i)) for b in self.bounds for i, e in enumerate(b.registers)]
-        last = Column("worst_channel", "worst channel", format="d")
-        return Table("accumulators", (*LAYER, *self._columns, last), tuple(rows))
+        columns = (
+            Column("layer"),
+            Column("accumulator"),
+            *self._register,
+            BASIS,
+            *self._columns,
+            Column("worst_channel"),
+        )
+        return Table("by layer", columns, tuple(rows))
 
     @property
     def channels(self) -> Table:
@@ -103,12 +110,18 @@ class Accumulators(Result):
             for number, extremes in enumerate(bounds.registers):
                 seen = self._seen(bounds, number)
                 rows += [_channel_row(bounds, extremes, seen, c) for c in range(len(extremes.lowest))]
-        return Table("channels", (*CHANNEL, *self._columns), tuple(rows))
+        columns = (Column("layer"), *self._register, Column("channel", format="d"), BASIS, *self._columns)
+        return Table("by channel", columns, tuple(rows))
 
     @property
     def _columns(self) -> tuple[Column, ...]:
-        unused = (Column("bits_unused", "bits never used", format="d"),)
-        return (*SPAN, *SEEN, *PRESENT, *unused) if self.seen else (*SPAN, *PRESENT)
+        seen = (*SEEN, PRESENT, UNUSED) if self.seen else (PRESENT,)
+        return (*SPAN, *seen, Column("verdict"))
+
+    @property
+    def _register(self) -> tuple[Column, ...]:
+        """A column that tells registers apart, where a layer has two."""
+        return (Column("register"),) if any(bounds.unit for bounds in self.bounds) else ()
 
     def _seen(self, bounds: Bounds, number: int) -> Observed | None:
         return self.seen[bounds.name][number] if bounds.name in self.seen else None

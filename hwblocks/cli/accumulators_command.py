@@ -48,6 +48,8 @@ def command(
     from hwblocks.files import check_writable
     from hwblocks.importers.load import load
 
+    if recipe is None and (source or overflow):
+        raise InputError("--from and --overflow change what --recipe writes; name its file with --recipe")
     for path in (out, recipe):
         if path:
             check_writable(path)
