@@ -198,11 +198,13 @@ def plain_convolution(x, w, stride, pad, pad_value):
 
 
 @pytest.mark.parametrize("order", ["sequential", "interleaved(2)", "tree(3)", "tiles(2)", "dot(2)"])
-@pytest.mark.parametrize("zero_point", [-4, 0, 3])
+@pytest.mark.parametrize(
+    ("zero_point", "narrow"), [(-4, False), (0, False), (3, False), (-4, True)]
+)  # the last pads below x
 @pytest.mark.parametrize(("length", "stride", "pad", "pad_code"), [(4, 1, 1, None), (2, 1, 1, None), (1, 1, 1, None), (3, 2, 2, None), (3, 1, 1, 2)])  # fmt: skip
 @pytest.mark.parametrize("correct", [False, True])
-def test_every_case_of_padding(order, zero_point, length, stride, pad, pad_code, correct):
-    weights, bias, x = [3, -2, 5], -4, Format("int3", zero_point=zero_point)
+def test_every_case_of_padding(order, zero_point, narrow, length, stride, pad, pad_code, correct):
+    weights, bias, x = [3, -2, 5], -4, Format("int3", zero_point=zero_point, narrow=narrow)
     rest = f"{order} zp={'correct' if correct else 'subtract'}"
     block = hb.Conv1d(stride=stride, padding=pad, pad_code=pad_code)
     site = site_of(
@@ -214,7 +216,7 @@ def test_every_case_of_padding(order, zero_point, length, stride, pad, pad_code,
     shift = 0 if correct else zero_point
     padding = (zero_point if pad_code is None else pad_code) - shift
     seen = []
-    for codes in itertools.product(range(-4, 4), repeat=length):
+    for codes in itertools.product(range(x.lo, x.hi + 1), repeat=length):
         for products in plain_convolution([c - shift for c in codes], weights, stride, pad, padding):
             made = Registers(record)
             made.run(products, bias, -zero_point * sum(weights) if correct else None)
