@@ -187,11 +187,8 @@ def narrowest(bounds: Bounds, overflow: Overflow | None = None) -> Accumulator:
     The 16 bits of dot(n, sat16) are fixed; the accumulator behind them is narrowed even where they can saturate.
     """
     record = bounds.accumulator if overflow is None else bounds.accumulator.replace(overflow=overflow)
-    if record.psum is not None:
-        wide = record.replace(psum=Psum(HIGHEST_BITS, record.psum.overflow))
-        unit = node_bounds(bounds.site, wide, bounds.name).unit
-        assert unit is not None
-        record = record.replace(psum=Psum(_allowed(bounds, unit.needed), record.psum.overflow))
+    if record.psum is not None and bounds.unit is not None:
+        record = record.replace(psum=Psum(_allowed(bounds, bounds.unit.needed), record.psum.overflow))
     main = node_bounds(bounds.site, record, bounds.name).main
     unsigned = None if record.signed else main.needed_unsigned
     bits = main.needed if unsigned is None else unsigned

@@ -168,6 +168,29 @@ def test_saturating_dot_units():
     assert found.verdict == "overflows"
 
 
+def test_symmetric_registers_do_not_hold_their_lowest_code():
+    for overflow, bits in (("saturate", 8), ("saturate_symmetric", 9)):
+        found = node_bounds(site_of(hb.Linear(), f"int8 {overflow}", Format("int8"), [[1]], x_shape=(1, 1)))
+        assert (found.main.lowest[0], found.main.bits(0)) == (-128, bits)
+        assert found.verdict == ("safe" if bits == 8 else "overflows")
+
+
+def test_order_counts_where_no_code_stands_for_0():
+    """Codes −3 … 3 with zero point −4: every x is 1 … 7, so that products of negative weights never help."""
+    x, w = Format("int3", narrow=True, zero_point=-4), np.array([[[3, -2], [5, -4]]])  # [O, tap, c]
+    highest = {"hwc": 21 - 2 + 35, "chw": 21 + 35}
+    for axes, value in highest.items():
+        site = site_of(hb.Conv1d(), f"int32 saturate axes={axes}", x, w, x_shape=(1, 2, 2))
+        assert node_bounds(site).main.highest == (value,)
+    # products 7, 14, −1, −1, 7: the tree's odd one passes to the end, (21 − 2) + 7
+    for order in ("sequential", "tree(5)", "tree(4)", "tiles(2)"):
+        site = site_of(hb.Linear(), f"int32 saturate {order}", x, [[1, 2, -1, -1, 1]], x_shape=(1, 5))
+        assert node_bounds(site).main.highest == (26,)
+    for order, value in (("sequential", 21), ("tree(5)", 21), ("interleaved(3)", 19), ("dot(3)", 20)):
+        site = site_of(hb.Linear(), f"int32 saturate {order}", x, [[1, 2, -1, -1, -1]], x_shape=(1, 5))
+        assert node_bounds(site).main.highest == (value,)
+
+
 @pytest.mark.parametrize("taps", [1, 9, 1000])
 def test_closed_form_of_weights_of_one_sign(taps):
     site = site_of(hb.Linear(), "int32 saturate", Format("uint8"), [[127] * taps, [-128] * taps], x_shape=(1, taps))
@@ -253,7 +276,7 @@ CONVOLUTIONS = [
 
 
 @pytest.mark.parametrize(("block", "x_shape", "w_shape"), CONVOLUTIONS, ids=lambda v: str(v)[:40])
-@pytest.mark.parametrize("rest", ["saturate", "wrap", "saturate tree(4) axes=chw", "saturate tiles(3) psum=14:saturate zp=correct bias=first drop=1:half_up"])  # fmt: skip
+@pytest.mark.parametrize("rest", ["saturate", "wrap", "saturate tree(4) axes=chw", "saturate tiles(3) psum=14:saturate zp=correct bias=first drop=1:half_up axes=chw"])  # fmt: skip
 def test_witnesses_attain_the_extremes_in_the_definition(block, x_shape, w_shape, rest):
     """No random input exceeds the bounds; each channel's witness reaches them, at the element it names."""
     rng = np.random.default_rng(5)
