@@ -142,7 +142,7 @@ def _count_in(found: dict[str, list[Observed]], name: str, seen: list[Observed])
 
 
 def _untrapped(graph: Graph) -> Graph:
-    """The graph with wrap in place of trap: the same integers, without the stop."""
+    """The graph as it is, whatever its dialect, with wrap in place of trap: the same integers, without the stop."""
 
     def changed(node: Node) -> Node:
         record = node.arithmetic.accumulator if node.arithmetic else None
@@ -152,7 +152,7 @@ def _untrapped(graph: Graph) -> Graph:
         return node.replace(arithmetic=node.arithmetic.replace(accumulator=record.replace(overflow=Overflow("wrap"))))
 
     nodes = tuple(changed(node) for node in graph.nodes)
-    return with_changed_bodies(graph.replace(nodes=nodes), lambda name, body: _untrapped(body))
+    return with_changed_bodies(graph.replace(nodes=nodes, dialect=""), lambda name, body: _untrapped(body))
 
 
 def _batches(graph: Graph, bounds: Bounds, trace: Mapping[str, Array]) -> Iterator[list[Array | None]]:

@@ -12,6 +12,7 @@ from hwblocks.analysis.headroom import Observed, observe
 from hwblocks.analysis.operands import sum_sites
 from hwblocks.analysis.witness import Witness, wider_end, witness
 from hwblocks.errors import InputError, SimulationError
+from hwblocks.graph.block import Accumulate
 from hwblocks.graph.dialect import Dialect
 from hwblocks.graph.graph import Graph
 from hwblocks.numerics.accumulator import Accumulator, Psum
@@ -174,11 +175,16 @@ def find_accumulators(
     made = Simulator(graph, dialect, accumulator, threads).graph
     bounds = tuple(node_bounds(site, name=name) for name, site in sum_sites(made))
     if not bounds:
-        raise SimulationError(
-            f"graph {graph.name!r}: has no sums of products on stored codes; quantize a float model first"
-        )
+        raise SimulationError(f"graph {graph.name!r}: has no sums of products on stored codes; {_advice(made)}")
     seen, count = ({}, 0) if samples is None else observe(made, bounds, samples, state, threads, progress)
     return Accumulators(model=graph.title, samples=count, bounds=bounds, seen=seen)
+
+
+def _advice(graph: Graph) -> str:
+    """What to do about a graph without any accumulator."""
+    named = [(n, n.arithmetic.algorithm) for n in graph.nodes if isinstance(n.block, Accumulate) and n.arithmetic]
+    inside = [f"{node.where} is summed inside algorithm {name}" for node, name in named if name]
+    return inside[0] if inside else "make it an integer model first (hwblocks quantize)"
 
 
 def narrowest(bounds: Bounds, overflow: Overflow | None = None) -> Accumulator:
@@ -256,19 +262,19 @@ def _widths(extremes: Extremes, low: int, high: int, seen: tuple[int, int] | Non
     return row
 
 
-def _overflowing(bounds: Bounds) -> Witness:
+def _overflowing(bounds: Bounds) -> tuple[Extremes, Witness]:
+    """The first register that overflows, and the input that shows it."""
     number = next(i for i, extremes in enumerate(bounds.registers) if extremes.verdict == "overflows")
     found = bounds.registers[number]
-    return witness(bounds, found.worst, wider_end(found, found.worst), number)
+    return found, witness(bounds, found.worst, wider_end(found, found.worst), number)
 
 
 def _overflow(bounds: Bounds) -> dict[str, Any]:
-    """The witness of the first register that overflows, as plain values."""
-    made = _overflowing(bounds)
-    number = next(i for i, extremes in enumerate(bounds.registers) if extremes.verdict == "overflows")
+    """That witness as plain values."""
+    found, made = _overflowing(bounds)
     return {
         "layer": bounds.name,
-        "register": bounds.registers[number].register.name,
+        "register": found.register.name,
         "channel": made.channel,
         "end": made.end,
         "value": made.value,
@@ -280,10 +286,9 @@ def _overflow(bounds: Bounds) -> dict[str, Any]:
 
 
 def _sentence(bounds: Bounds) -> str:
-    made = _overflow(bounds)
-    extremes = next(e for e in bounds.registers if e.verdict == "overflows")
-    low, high = extremes.register.range
+    found, made = _overflowing(bounds)
+    low, high = found.register.range
     return (
-        f"{bounds.site.where}: {made['register']} of channel {made['channel']} reaches {made['value']:,}, "
-        f"outside [{low:,}, {high:,}], at output {tuple(made['element'])}"
+        f"{bounds.site.where}: {found.register.name} of channel {made.channel} reaches {made.value:,}, "
+        f"outside [{low:,}, {high:,}], at output {made.element}"
     )

@@ -13,6 +13,8 @@ from hwblocks.errors import InputError, SimulationError
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.formats import Format
 
+RAW = Format(kind="raw", bits=32)
+
 
 def dense(record, weights, bias, x=None):
     build = hb.GraphBuilder("dense")
@@ -151,6 +153,36 @@ def test_names_win_over_patterns():
         x = build.add(hb.Linear(), x, w, name=name, formats=[Format("int4")], arithmetic=arithmetic("int32 wrap"))
     found = hb.accumulators(build.build(x), accumulator={"fc[1]": "int5 wrap"})
     assert found.layers["bits_present"] == [5, 32]
+
+
+def test_layers_in_the_body_of_a_loop():
+    """Proven by their names in events; data is only shown for layers outside."""
+    build = hb.GraphBuilder("body")
+    i, x = build.input("i", (), RAW), build.input("x", (1, 2), Format("int4"))
+    j = build.add(hb.Add(), i, build.constant("one", np.int32(1), RAW), name="count", formats=[RAW])
+    w = build.constant("w", np.array([[3, -5], [1, 1]]), Format("int8"))
+    y = build.add(hb.Linear(), x, w, name="fc", formats=[Format("int4")], arithmetic=arithmetic("int7 saturate"))
+    body = build.build(j, y)
+    build = hb.GraphBuilder("cond")
+    i, _ = build.input("i", (), RAW), build.input("x", (1, 2), Format("int4"))
+    more = build.add(hb.Less(), i, build.constant("n", np.int32(3), RAW), formats=[Format("bool")])
+    loop = hb.While(build.build(more), body)
+    build = hb.GraphBuilder("model")
+    i, x = build.input("i", (), RAW), build.input("x", (1, 2), Format("int4"))
+    build.add(loop, i, x, name="loop", outputs=["j", "y"], formats=[RAW, Format("int4")])
+    samples = {"i": np.zeros(4, np.int32), "x": np.ones((4, 1, 2), np.int8)}
+    found = hb.accumulators(build.build("j", "y"), samples)
+    (row,) = found.layers
+    # 3x − 5y: −24 − 35 to 21 + 40
+    assert (row["layer"], row["lowest"], row["highest"], row["bits_proven"]) == ("loop/body/fc", -59, 61, 7)
+    assert "lowest_seen" not in row and found.samples == 4
+    assert found.narrowest()["loop/body/fc"] == Accumulator("int7 saturate")
+    assert check(found.certificate()) == 6
+
+
+def test_hybrid_layers_have_no_record(shared):
+    with pytest.raises(SimulationError, match="is summed inside algorithm"):
+        hb.accumulators(shared / "models" / "tflite" / "mlperf_kws_dscnn_dynrange.tflite")
 
 
 def test_bad_questions():
