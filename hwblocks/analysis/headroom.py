@@ -159,8 +159,9 @@ def _batches(graph: Graph, bounds: Bounds, trace: Mapping[str, Array]) -> Iterat
     """The node's inputs, a few samples at a time: as many as keep the windows small, one where samples never join."""
     site = bounds.site
     count = len(next(trace[t.name] for t in site.present if not t.is_constant))
-    products = site.node.block.work(*site.shapes).macs // max(bounds.operands.channels, 1)
-    size = max(1, WINDOW_ELEMENTS // max(products, 1)) if graph.batched else 1
+    groups, channels = bounds.operands.columns.shape[2], max(bounds.operands.channels, 1)
+    windows = max(site.node.block.work(*site.shapes).macs * groups // channels, site.output.elements, 1)
+    size = max(1, WINDOW_ELEMENTS // windows) if graph.batched else 1
     for start in range(0, count, size):
         yield [None if t is None else _part(t, trace, start, min(start + size, count)) for t in site.inputs]
 

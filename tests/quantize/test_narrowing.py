@@ -29,6 +29,7 @@ FIELDS = [
     "int13 saturate bias=first",
     "int13 saturate zp=correct",
     "int13 saturate axes=chw",
+    "int4 wrap",
 ]
 
 
@@ -89,7 +90,7 @@ def test_a_model_of_the_narrowed_recipe_is_proven_safe(model, tmp_path, name, ov
         np.testing.assert_array_equal(hb.run(made, x).outputs[key], codes)
 
 
-@pytest.mark.parametrize("record", FIELDS)
+@pytest.mark.parametrize("record", [*FIELDS, "int64 saturate", "uint64 wrap", "int17 wrap_sign_magnitude:1"])
 def test_every_field_per_node_from_a_recipe_is_that_of_a_run(model, record):
     """Stated for one layer in a recipe, or given to a run: the same codes, and no other layer changes its record."""
     net, ranges, x = model
