@@ -24,15 +24,22 @@ Progress = Callable[[int], None]
 
 VERDICTS = {"safe": "proven safe", "overflows": "witness overflows", "not proven": "not proven"}
 LOWEST_BITS, HIGHEST_BITS = 4, 64  # of an accumulator
-BASIS = Column("basis", "what must fit")
-SPAN = (Column("lowest"), Column("highest"), Column("bits_proven", "proof", "bits", "d"))
+PRESENT = Column("bits_present", "present", "bits", "d")
+PROOF = (
+    Column("basis", "what must fit"),
+    Column("lowest"),
+    Column("highest"),
+    Column("bits_proven", "needed", "bits", "d"),
+    PRESENT,
+    Column("verdict"),
+)
 SEEN = (
     Column("lowest_seen", "lowest seen"),
     Column("highest_seen", "highest seen"),
-    Column("bits_seen", "data", "bits", "d"),
+    Column("bits_seen", "used", "bits", "d"),
 )
-PRESENT = Column("bits_present", "present", "bits", "d")
 UNUSED = Column("bits_unused", "never used", "bits", "d")
+WORST = Column("worst_channel", "worst channel", format="d")
 
 
 @dataclass(frozen=True)
@@ -93,15 +100,8 @@ class Accumulators(Result):
     def layers(self) -> Table:
         """One row for each register of each layer."""
         rows = [_layer_row(b, e, self._seen(b, i)) for b in self.bounds for i, e in enumerate(b.registers)]
-        columns = (
-            Column("layer"),
-            Column("accumulator"),
-            *self._register,
-            BASIS,
-            *self._columns,
-            Column("worst_channel"),
-        )
-        return Table("by layer", columns, tuple(rows))
+        seen = (*SEEN, UNUSED) if self.seen else ()
+        return Table("over all inputs", (*self._named, *PROOF, *seen, WORST), tuple(rows))
 
     @property
     def channels(self) -> Table:
@@ -111,13 +111,12 @@ class Accumulators(Result):
             for number, extremes in enumerate(bounds.registers):
                 seen = self._seen(bounds, number)
                 rows += [_channel_row(bounds, extremes, seen, c) for c in range(len(extremes.lowest))]
-        columns = (Column("layer"), *self._register, Column("channel", format="d"), BASIS, *self._columns)
-        return Table("by channel", columns, tuple(rows))
+        columns = (Column("layer"), *self._register, Column("channel", format="d"))
+        return Table("by channel", (*columns, *PROOF, *((*SEEN, UNUSED) if self.seen else ())), tuple(rows))
 
     @property
-    def _columns(self) -> tuple[Column, ...]:
-        seen = (*SEEN, PRESENT, UNUSED) if self.seen else (PRESENT,)
-        return (*SPAN, *seen, Column("verdict"))
+    def _named(self) -> tuple[Column, ...]:
+        return (Column("layer"), Column("accumulator"), *self._register)
 
     @property
     def _register(self) -> tuple[Column, ...]:
@@ -155,7 +154,11 @@ class Accumulators(Result):
         ]
         if self.samples:
             facts.insert(0, ("samples", f"{self.samples:,}"))
-        return (Section(f"Accumulators: {self.model}", "", tuple(facts), (self.layers,)),)
+        rows = self.layers.rows
+        tables = [Table("over all inputs", (*self._named, *PROOF, WORST), rows)]
+        if self.seen:
+            tables.append(Table("on the samples", (Column("layer"), *self._register, *SEEN, PRESENT, UNUSED), rows))
+        return (Section(f"Accumulators: {self.model}", "", tuple(facts), tuple(tables)),)
 
 
 def find_accumulators(
