@@ -11,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "profile", "cost"),
+    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost"),
     "hwblocks.graph.io": ("save",),
     "hwblocks.graph.builder": ("GraphBuilder", "Sequential"),
     "hwblocks.graph.graph": ("Graph",),

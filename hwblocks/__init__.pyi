@@ -1,6 +1,7 @@
 """Public names of hwblocks; written by .ci/write_stubs.py."""
 
 from hwblocks.api import Simulator as Simulator
+from hwblocks.api import accumulators as accumulators
 from hwblocks.api import compare as compare
 from hwblocks.api import cost as cost
 from hwblocks.api import diff as diff

@@ -17,10 +17,11 @@ from hwblocks.simulate import simulator
 if TYPE_CHECKING:
     from hwblocks.analysis.comparison import Comparison
     from hwblocks.analysis.difference import Difference
+    from hwblocks.analysis.widths import Accumulators
     from hwblocks.costs.result import Cost, Profile
     from hwblocks.simulate.simulator import Run
 
-__all__ = ["Simulator", "compare", "cost", "diff", "load", "profile", "run"]
+__all__ = ["Simulator", "accumulators", "compare", "cost", "diff", "load", "profile", "run"]
 
 Model = Graph | Sequential | str | Path
 
@@ -81,6 +82,24 @@ def diff(model: Model, x: Any, first: str | Dialect, second: str | Dialect, **mo
     from hwblocks.analysis.difference import diff_graph
 
     return diff_graph(as_graph(model, _sample_shape(x)), x, first, second, **more)
+
+
+def accumulators(
+    model: Model, samples: Any = None, dialect: str | Dialect | None = None, accumulator: Any = None, **more: Any
+) -> Accumulators:
+    """What width every accumulator of an integer model needs: proven over all inputs, with a witness where it is
+    too narrow; with samples also what they use. dialect, accumulator: as for `run`.
+
+    >>> import numpy as np, hwblocks as hb, quantize as qz
+    >>> net = hb.Sequential(hb.Linear(weight=np.array([[0.5, -1.0]])), input_shape=(2,))
+    >>> q = qz.convert(net, qz.calibrate(net, np.array([[1.0, 0.25], [-1.0, 0.5]])))
+    >>> found = hb.accumulators(q)
+    >>> found.layers["bits_proven"], found.safe
+    ([16], True)
+    """
+    from hwblocks.analysis.widths import find_accumulators
+
+    return find_accumulators(as_graph(model, _sample_shape(samples)), samples, dialect, accumulator, **more)
 
 
 def profile(model: Model) -> Profile:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from quantize.calibration import calibrate as calibrate
     from quantize.conversion import convert as convert
     from quantize.format_table import FormatTable as FormatTable
+    from quantize.narrowing import narrowed as narrowed
     from quantize.range_table import RangeTable as RangeTable
     from quantize.recipe import Recipe as Recipe
     from quantize.recipe import load_recipe as load_recipe
+    from quantize.recipe_text import save_recipe as save_recipe
     from quantize.stated import states_formats as states_formats
 
 _MODULE_OF = {
@@ -26,9 +28,22 @@ _MODULE_OF = {
     "calibrate": "quantize.calibration",
     "convert": "quantize.conversion",
     "load_recipe": "quantize.recipe",
+    "narrowed": "quantize.narrowing",
+    "save_recipe": "quantize.recipe_text",
     "states_formats": "quantize.stated",
 }
-__all__ = ["FormatTable", "RangeTable", "Recipe", "assign", "calibrate", "convert", "load_recipe", "states_formats"]
+__all__ = [
+    "FormatTable",
+    "RangeTable",
+    "Recipe",
+    "assign",
+    "calibrate",
+    "convert",
+    "load_recipe",
+    "narrowed",
+    "save_recipe",
+    "states_formats",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "float against integer on the same samples",
     "diff": "where two runtimes' integers differ, and by which mechanism",
     "verify": "a model against an installed runtime, or a dump of a board or RTL",
+    "accumulators": "what width each accumulator needs: proven for all inputs, or an input that overflows it",
     "cost": "cycles, time and energy on a target",
     "blocks": "the building blocks there are",
     "info": "version, kernels, targets, recipes; what a file holds",

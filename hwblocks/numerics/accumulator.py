@@ -158,6 +158,10 @@ class Accumulator:
     def __repr__(self) -> str:
         return f"Accumulator({str(self)!r})"
 
+    def replace(self, **changes: Any) -> Accumulator:
+        """A copy with some fields changed."""
+        return Accumulator(**{name: changes.get(name, getattr(self, name)) for name in self.__dataclass_fields__})
+
     @property
     def range(self) -> tuple[int, int]:
         """(lowest, highest) sum the register holds, in its own LSBs."""

@@ -399,7 +399,7 @@ def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, st
     chosen: dict[str, tuple[Accumulator, str]] = {}
     for pattern, spec in specs.items():
         record = spec if isinstance(spec, Accumulator) else Accumulator(spec)
-        hit = [name for name in sums if fnmatchcase(name, pattern)]
+        hit = [pattern] if pattern in sums else [name for name in sums if fnmatchcase(name, pattern)]
         if not hit:
             raise SimulationError(f"accumulator: no sum of products matches {pattern!r}; there are {', '.join(sums)}")
         chosen.update(dict.fromkeys(hit, (record, f"argument {pattern!r}")))

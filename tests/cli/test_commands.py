@@ -258,3 +258,55 @@ def test_a_model_that_states_its_formats_needs_no_samples(hwblocks, shared, tmp_
     assert (code, "leave out --samples" in err) == (2, True)
     code, _, err = hwblocks("quantize", ONNX, "-o", out)
     assert (code, "give calibration samples" in err) == (2, True)
+
+
+def test_accumulators(hwblocks, files, tmp_path):
+    """Widths, a certificate, and a recipe whose model is proven safe with every register as narrow as it can be."""
+    options = ("--samples", files / "test.npz", "--out", "c.json", "--recipe", "narrow.toml", "--overflow", "saturate")
+    code, out, _ = hwblocks("accumulators", files / "q.hwb", *options, "--json")
+    result = json.loads(out)
+    assert (code, result["schema"], result["safe"]) == (0, "hwblocks.accumulators/1", True)
+    assert [row["layer"] for row in result["layers"]] == ["conv1", "depthwise", "pointwise", "fc"]
+    assert all(row["bits_seen"] <= row["bits_proven"] < row["bits_present"] == 32 for row in result["layers"])
+    assert json.loads((tmp_path / "c.json").read_text())["schema"] == "hwblocks.accumulator-certificate/1"
+    made = ("quantize", ONNX, "--samples", files / "cal.npz", "--recipe", "narrow.toml", "-o", "n.hwb")
+    assert "accumulators: safe" in hwblocks(*made)[1]
+    code, out, _ = hwblocks("accumulators", "n.hwb", "--json", "--fail-unsafe")
+    rows = json.loads(out)["layers"]
+    assert (code, {row["bits_present"] - row["bits_proven"] for row in rows}) == (0, {0})
+    code, out, _ = hwblocks("accumulators", "n.hwb", "--channels")
+    assert (code, out.count("proven safe")) == (0, 16 + 16 + 32 + 10)
+    assert hwblocks("accumulators", "n.hwb", "-q") == (0, "", "")
+
+
+def test_accumulators_that_overflow_are_1_where_asked(hwblocks, files):
+    narrow = (files / "q.hwb", "--accumulator", "int14 saturate dot(4) psum=20:wrap")
+    code, out, _ = hwblocks("accumulators", *narrow)
+    assert code == 0
+    assert "psum" in out and "outside [-8,192, 8,191], at output" in out
+    assert hwblocks("accumulators", *narrow, "--fail-unsafe")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((ONNX,), "no sums of products on stored codes"),
+        (("missing.hwb",), "missing.hwb"),
+        (("q.hwb", "--samples", "bad.npz"), "has shape"),
+        (("q.hwb", "--samples", "none.npz"), "none.npz"),
+        (("q.hwb", "--accumulator", "int99 wrap"), "4 to 64"),
+        (("q.hwb", "--out", "missing/c.json"), "does not exist"),
+        (("q.hwb", "--recipe", "r.toml", "--overflow", "bend"), "bend"),
+        (("q.hwb", "--recipe", "r.toml", "--from", "no-such-recipe"), "no-such-recipe"),
+        (("q.hwb", "--overflow", "wrap"), "--recipe"),
+        (("mine.hwb", "--recipe", "r.toml"), "--from"),
+    ],
+)
+def test_bad_requests_for_accumulators(hwblocks, files, tmp_path, arguments, words):
+    (tmp_path / "q.hwb").write_bytes((files / "q.hwb").read_bytes())
+    hb.save(hb.load(files / "q.hwb").replace(metadata={"recipe": "mine"}), tmp_path / "mine.hwb")
+    np.savez(tmp_path / "bad.npz", image=np.zeros((4, 3, 8, 8)))
+    code, _, err = hwblocks("accumulators", *arguments)
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert words in err
+    assert not (tmp_path / "r.toml").exists()

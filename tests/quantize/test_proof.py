@@ -47,8 +47,9 @@ def test_partial_sums_of_other_registers(linear):
     site = linear("int32 saturate").site(linear("int32 saturate").node("fc"))
     # terms: 3·[−10, 5], −5·[−10, 5], bias 10 at any place; second channel: 1·[−10, 5] twice, bias −7
     assert sum_bounds(site, Accumulator("int32 saturate")) == (-30 - 25, 15 + 50 + 10)
-    # raw codes [−8, 7] and the correction −2·Σw = 4 of the first channel, −4 of the second
-    assert sum_bounds(site, Accumulator("int32 wrap zp=correct")) == (-24 - 35, 21 + 40 + 10 + 4)
+    # raw codes [−8, 7]: −24 − 35 before the correction −2·Σw = 4; the last value is the total all the same
+    assert sum_bounds(site, Accumulator("int32 saturate zp=correct")) == (-24 - 35, 21 + 40 + 10 + 4)
+    assert sum_bounds(site, Accumulator("int32 wrap zp=correct")) == (-45, 75)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,9 @@ def test_partial_sums_of_other_registers(linear):
         ("uint8 wrap", False),
         ("int32 wrap dot(2) psum=8:wrap", True),
         ("int32 wrap dot(2) psum=7:wrap", False),
-        ("int32 wrap drop=1:floor", False),
+        ("int32 wrap drop=1:floor", True),
+        ("int7 wrap drop=1:floor", True),  # half the span, rounded down term by term
+        ("int6 wrap drop=1:floor", False),
     ],
 )
 def test_registers(linear, accumulator, safe):

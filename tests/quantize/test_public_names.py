@@ -26,6 +26,8 @@ def test_names():
         "calibrate",
         "convert",
         "load_recipe",
+        "narrowed",
+        "save_recipe",
         "states_formats",
     ]
     assert all(callable(getattr(qz, name)) for name in qz.__all__)
