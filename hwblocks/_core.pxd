@@ -5,6 +5,18 @@ from libc.stdint cimport int16_t, int32_t, int64_t
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **p, size_t alignment, size_t size)
 
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    /* A wish: large pages spare translations where weights are read once, from beginning to end. */
+    static void hwb_prefer_huge_pages(void *address, size_t size) { (void)madvise(address, size, MADV_HUGEPAGE); }
+    #else
+    static void hwb_prefer_huge_pages(void *address, size_t size) { (void)address; (void)size; }
+    #endif
+    """
+    void hwb_prefer_huge_pages(void *address, size_t size) noexcept
+
 cdef extern from "hwblocks/ops.h" nogil:
     ctypedef struct hwb_stats:
         int64_t level, saturated, outside, lowest, highest

@@ -10,6 +10,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcpy
 
 ALIGN = 64
+cdef size_t HUGE_PAGE = 1 << 21
 cdef enum:
     CAST_ARRAYS = 13  # of hwb_cast, in order
     END_ARRAYS = 26  # of both casts of hwb_ends
@@ -39,8 +40,11 @@ cdef class Constant:
 
     def __cinit__(self, const unsigned char[::1] data):
         self.size = data.shape[0]
-        if posix_memalign(&self.address, 64, self.size + 64) != 0:
+        cdef size_t boundary = HUGE_PAGE if self.size >= 2 * HUGE_PAGE else ALIGN
+        if posix_memalign(&self.address, boundary, self.size + 64) != 0:
             raise MemoryError(f"{self.size} bytes for constants")
+        if boundary == HUGE_PAGE:
+            hwb_prefer_huge_pages(self.address, self.size)
         if self.size:
             memcpy(self.address, &data[0], self.size)
 

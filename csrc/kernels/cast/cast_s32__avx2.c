@@ -184,12 +184,14 @@ static void note(const state *s, hwb_stats *stats) {
 
 INLINE void cast_columns(const hwb_cast *c, const hwb_block *b, int64_t at, hwb_stats *stats, const int form,
                          const int level) {
+  const hwb_cast k = *c; /* stores of bytes might change what c and b point to: copies stay in registers */
+  const int64_t rows = b->rows, step = b->step, y_step = b->y_step;
   const int32_t *sums = (const int32_t *)b->sums + at;
-  char *y = b->y + at * (int64_t)hwb_size_of(c->n.out_dtype);
+  char *y = b->y + at * (int64_t)hwb_size_of(k.n.out_dtype);
   int64_t width = hwb_min(8, b->width - at);
-  state s = load_state(c, b->channel + at, width, form);
-  for (int64_t i = 0; i < b->rows; i++) cast_row(c, &s, sums + i * b->step, width, y + i * b->y_step, form, level);
-  if (level >= 1 || c->n.accumulator_bits < 32) note(&s, stats);
+  state s = load_state(&k, b->channel + at, width, form);
+  for (int64_t i = 0; i < rows; i++) cast_row(&k, &s, sums + i * step, width, y + i * y_step, form, level);
+  if (level >= 1 || k.n.accumulator_bits < 32) note(&s, stats);
 }
 
 INLINE void cast_form(const hwb_cast *c, const hwb_block *b, hwb_stats *stats, const int form) {

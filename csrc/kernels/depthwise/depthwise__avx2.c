@@ -25,20 +25,22 @@ INLINE void pairs_of(const void *a, const void *b, int64_t dtype, __m256i zero, 
   _mm256_store_si256((__m256i *)(void *)(column + 16), _mm256_sub_epi16(high, zero));
 }
 
-/* The address of row r's pixel i; fewer than 16 channels are copied first, so that nothing beyond them is read. */
-INLINE const void *pixel(const hwb_side_by_side *from, int64_t r, int64_t i, size_t size, char *copy) {
-  const char *at = (const char *)from->x[r] + (size_t)(i * from->step[r]) * size;
-  if (from->width == 16) return at;
-  memcpy(copy, at, (size_t)from->width * size);
+/* The pixel at x; fewer than 16 channels are copied first, so that nothing beyond them is read. */
+INLINE const void *pixel(const char *x, int64_t width, size_t size, char *copy) {
+  if (width == 16) return x;
+  memcpy(copy, x, (size_t)width * size);
   return copy;
 }
 
 INLINE void columns_of(const hwb_side_by_side *from, const int64_t dtype, int64_t zero, int16_t *columns, int64_t step) {
+  const size_t size = dtype == HWB_S16 ? 2 : 1;
+  const char *x0 = from->x[0], *x1 = from->x[1];
+  const int64_t s0 = from->step[0] * (int64_t)size, s1 = from->step[1] * (int64_t)size;
+  const int64_t pixels = from->pixels, width = from->width;
   __m256i z = _mm256_set1_epi16((int16_t)zero);
   char a[32] = {0}, b[32] = {0};
-  size_t size = dtype == HWB_S16 ? 2 : 1;
-  for (int64_t i = 0; i < from->pixels; i++)
-    pairs_of(pixel(from, 0, i, size, a), pixel(from, 1, i, size, b), dtype, z, columns + i * step);
+  for (int64_t i = 0; i < pixels; i++, x0 += s0, x1 += s1)
+    pairs_of(pixel(x0, width, size, a), pixel(x1, width, size, b), dtype, z, columns + i * step);
 }
 
 void hwb_columns_s16__avx2(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step) {

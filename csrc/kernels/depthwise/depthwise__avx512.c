@@ -11,19 +11,20 @@ INLINE __m512i by_channel(void) {
   return _mm512_add_epi32(_mm512_mullo_epi32(dwords, _mm512_set1_epi32(0x01010101)), _mm512_set1_epi32(0x30201000));
 }
 
-/* Channels of pixel i of row r; only the first ones of fewer than 16 are read. */
-INLINE __m128i pixel(const hwb_side_by_side *from, int r, int64_t i, __mmask16 live) {
-  const uint8_t *x = (const uint8_t *)from->x[r] + i * from->step[r];
+/* The first channels of a pixel; of fewer than 16 no more are read. */
+INLINE __m128i pixel(const uint8_t *x, __mmask16 live) {
   return live == 0xFFFF ? _mm_loadu_si128((const __m128i *)(const void *)x) : _mm_maskz_loadu_epi8(live, x);
 }
 
 INLINE void columns_of(const hwb_side_by_side *from, __mmask16 live, uint8_t *columns, int64_t step) {
+  const uint8_t *x0 = from->x[0], *x1 = from->x[1], *x2 = from->x[2], *x3 = from->x[3];
+  const int64_t s0 = from->step[0], s1 = from->step[1], s2 = from->step[2], s3 = from->step[3], pixels = from->pixels;
   __m512i order = by_channel(), flips = _mm512_set1_epi8(from->dtype == HWB_S8 ? (char)0x80 : 0);
-  for (int64_t i = 0; i < from->pixels; i++) {
-    __m512i rows = _mm512_castsi128_si512(pixel(from, 0, i, live));
-    rows = _mm512_mask_broadcast_i32x4(rows, 0x00F0, pixel(from, 1, i, live));
-    rows = _mm512_mask_broadcast_i32x4(rows, 0x0F00, pixel(from, 2, i, live));
-    rows = _mm512_mask_broadcast_i32x4(rows, 0xF000, pixel(from, 3, i, live));
+  for (int64_t i = 0; i < pixels; i++, x0 += s0, x1 += s1, x2 += s2, x3 += s3) {
+    __m512i rows = _mm512_castsi128_si512(pixel(x0, live));
+    rows = _mm512_mask_broadcast_i32x4(rows, 0x00F0, pixel(x1, live));
+    rows = _mm512_mask_broadcast_i32x4(rows, 0x0F00, pixel(x2, live));
+    rows = _mm512_mask_broadcast_i32x4(rows, 0xF000, pixel(x3, live));
     _mm512_store_si512(columns + i * step, _mm512_xor_si512(_mm512_permutexvar_epi8(order, rows), flips));
   }
 }
