@@ -11,19 +11,19 @@ typedef struct {
 } layout;
 
 static int64_t rows_of(const hwb_depthwise_numbers *n) { return n->sums == HWB_SUMS_BYTES ? 4 : 2; }
-static int64_t sets_of(const hwb_depthwise_numbers *n) { return (n->kernel_h + rows_of(n) - 1) / rows_of(n); }
 static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) / 64 * 64; }
 
-/* Columns of one output row, and how many output rows are laid out together: a wide one, or several narrow ones. */
-static int64_t row_bytes(const hwb_depthwise_numbers *n) { return sets_of(n) * n->padded_width * HWB_COLUMN_BYTES; }
+/* Columns that `shared` output rows read, and how many output rows are laid out together: whole groups of them. */
+static int64_t group_bytes(const hwb_depthwise_numbers *n) { return n->sets * n->padded_width * HWB_COLUMN_BYTES; }
 static int64_t rows_together(const hwb_depthwise_numbers *n) {
-  return hwb_max(1, hwb_min(n->out_height, POSITIONS / n->out_width));
+  return hwb_max(1, hwb_min(n->out_height, POSITIONS / n->out_width) / n->shared) * n->shared;
 }
+static int64_t laid_out_bytes(const hwb_depthwise_numbers *n) { return rows_together(n) / n->shared * group_bytes(n); }
 
 static layout layout_of(const hwb_depthwise_numbers *n) {
   layout at = {0, 0, 0, 0};
   at.columns = at.padding + 64;
-  at.sample = at.columns + aligned(rows_together(n) * row_bytes(n));
+  at.sample = at.columns + aligned(laid_out_bytes(n));
   int64_t repeated = n->multiplier > 1 ? n->height * n->width * n->channels * n->multiplier * 2 : 0;
   at.end = at.sample + aligned(repeated) + 64;
   return at;
@@ -51,11 +51,11 @@ static void blank_columns(const hwb_op *op, char *padding, char *columns) {
   const hwb_depthwise_numbers *n = &((const hwb_depthwise *)op->parameters)->n;
   for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) hwb_store(padding, n->x_dtype, j, n->pad_code);
   hwb_side_by_side blank = {{padding, padding, padding, padding}, {0, 0, 0, 0}, n->x_dtype,
-                            rows_together(n) * row_bytes(n) / HWB_COLUMN_BYTES, HWB_TILE_COLUMNS};
+                            laid_out_bytes(n) / HWB_COLUMN_BYTES, HWB_TILE_COLUMNS};
   columns_out(op, &blank, columns, 0);
 }
 
-/* Columns of set `set` of kernel rows for output row h; rows outside the input are padding. */
+/* Columns of set `set` of input rows for output row h and those that share them; rows outside the input are padding. */
 static void lay_out_set(const hwb_op *op, const char *x, int64_t h, int64_t c, int64_t set, const char *padding,
                         char *columns) {
   const hwb_depthwise_numbers *n = &((const hwb_depthwise *)op->parameters)->n;
@@ -64,7 +64,7 @@ static void lay_out_set(const hwb_op *op, const char *x, int64_t h, int64_t c, i
                            hwb_min(n->width, n->padded_width - n->pad_left), hwb_min(HWB_TILE_COLUMNS, channels - c)};
   for (int64_t r = 0; r < rows_of(n); r++) {
     int64_t tap = set * rows_of(n) + r, row = h * n->stride_h - n->pad_top + tap * n->dilation_h;
-    if (tap >= n->kernel_h || row < 0 || row >= n->height) continue;
+    if (tap >= n->kernel_h + n->shared - 1 || row < 0 || row >= n->height) continue;
     from.x[r] = x + (row * n->width * channels + c) * size;
     from.step[r] = channels;
   }
@@ -82,35 +82,45 @@ static void wide_sums(const hwb_columns *c, int64_t *sums) {
     }
 }
 
-/* Sums of `count` positions of one output row, 32 or 64 bits each. */
-static void row_sums(const hwb_op *op, const char *columns, int64_t c, int64_t count, void *sums) {
+/* Sums of `count` positions of the `which`-th output row that shares the columns, 32 or 64 bits each. */
+static void row_sums(const hwb_op *op, const char *columns, int64_t c, int64_t which, int64_t count, void *sums) {
   const hwb_depthwise *d = op->parameters;
   const hwb_depthwise_numbers *n = &d->n;
-  int64_t terms = sets_of(n) * n->kernel_w, step = n->stride_w * HWB_COLUMN_BYTES;
-  const char *weights = (const char *)d->weights + c / HWB_TILE_COLUMNS * terms * HWB_COLUMN_BYTES;
+  int64_t terms = n->sets * n->kernel_w, step = n->stride_w * HWB_COLUMN_BYTES;
+  int64_t blocks = (n->channels * n->multiplier + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS;
+  const char *weights = (const char *)d->weights + (which * blocks + c / HWB_TILE_COLUMNS) * terms * HWB_COLUMN_BYTES;
   hwb_columns some = {columns, step, count, d->offsets, terms, weights};
   if (n->sums == HWB_SUMS_S64) wide_sums(&some, sums);
   else if (n->sums == HWB_SUMS_BYTES) op->kernels->depthwise_u8s8_s32(&some, sums);
   else op->kernels->depthwise_s16s16_s32(&some, sums);
 }
 
-/* `rows` output rows for 16 channels, POSITIONS or fewer at a time: whole rows, or parts of one. */
+static void cast_out(const hwb_op *op, const void *sums, int64_t count, int64_t c, char *y, hwb_stats *stats) {
+  const hwb_depthwise *d = op->parameters;
+  int64_t channels = d->n.channels * d->n.multiplier, element = (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
+  hwb_block block = {sums, HWB_TILE_COLUMNS, count, c, hwb_min(HWB_TILE_COLUMNS, channels - c), y, channels * element};
+  if (d->n.sums == HWB_SUMS_S64) hwb_end_s64(op->kernels, &d->ends, &block, stats);
+  else hwb_end_s32(op->kernels, &d->ends, &block, stats);
+}
+
+/* `rows` output rows for 16 channels: narrow ones are cast together, wide ones in parts of POSITIONS or fewer. */
 static void rows_out(const hwb_op *op, const char *columns, int64_t rows, int64_t c, char *y, hwb_stats *stats) {
   const hwb_depthwise *d = op->parameters;
   const hwb_depthwise_numbers *n = &d->n;
-  int64_t channels = n->channels * n->multiplier, element = (int64_t)hwb_size_of(d->ends.cast.n.out_dtype), part;
+  int64_t pixel = n->channels * n->multiplier * (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
   int64_t sums[POSITIONS * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS]; /* or twice as many of 32 bits */
-  int64_t bytes = n->sums == HWB_SUMS_S64 ? 8 : 4;
-  for (int64_t w = 0; w < n->out_width; w += part) {
-    part = hwb_min(POSITIONS, n->out_width - w);
-    for (int64_t h = 0; h < rows; h++)
-      row_sums(op, columns + h * row_bytes(n) + w * n->stride_w * HWB_COLUMN_BYTES, c, part,
-               (char *)sums + h * part * HWB_TILE_COLUMNS * bytes);
-    hwb_block block = {sums, HWB_TILE_COLUMNS, rows * part, c, hwb_min(HWB_TILE_COLUMNS, channels - c),
-                       y + w * channels * element, channels * element};
-    if (n->sums == HWB_SUMS_S64) hwb_end_s64(op->kernels, &d->ends, &block, stats);
-    else hwb_end_s32(op->kernels, &d->ends, &block, stats);
-  }
+  int64_t bytes = HWB_TILE_COLUMNS * (n->sums == HWB_SUMS_S64 ? 8 : 4), waiting = 0;
+  for (int64_t h = 0; h < rows; h++)
+    for (int64_t w = 0, part; w < n->out_width; w += part) {
+      const char *from = columns + h / n->shared * group_bytes(n) + w * n->stride_w * HWB_COLUMN_BYTES;
+      part = hwb_min(POSITIONS - waiting, n->out_width - w);
+      row_sums(op, from, c, h % n->shared, part, (char *)sums + waiting * bytes);
+      waiting += part;
+      int64_t past = h * n->out_width + w + part;
+      if (waiting < POSITIONS && past < rows * n->out_width) continue;
+      cast_out(op, sums, waiting, c, y + (past - waiting) * pixel, stats);
+      waiting = 0;
+    }
 }
 
 static void sample_out(const hwb_op *op, const char *x, char *y, char *scratch, hwb_stats *stats) {
@@ -118,13 +128,14 @@ static void sample_out(const hwb_op *op, const char *x, char *y, char *scratch, 
   const hwb_depthwise_numbers *n = &d->n;
   layout at = layout_of(n);
   int64_t channels = n->channels * n->multiplier, element = (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
-  int64_t plane = sets_of(n), together = rows_together(n);
+  int64_t together = rows_together(n);
   char *columns = scratch + at.columns;
   for (int64_t h = 0; h < n->out_height; h += together)
     for (int64_t c = 0; c < channels; c += HWB_TILE_COLUMNS) {
       int64_t rows = hwb_min(together, n->out_height - h);
-      for (int64_t i = 0; i < rows * plane; i++)
-        lay_out_set(op, x, h + i / plane, c, i % plane, scratch + at.padding, columns + i * n->padded_width * HWB_COLUMN_BYTES);
+      for (int64_t i = 0; i < (rows + n->shared - 1) / n->shared * n->sets; i++)
+        lay_out_set(op, x, h + i / n->sets * n->shared, c, i % n->sets, scratch + at.padding,
+                    columns + i * n->padded_width * HWB_COLUMN_BYTES);
       rows_out(op, columns, rows, c, y + (h * n->out_width * channels + c) * element, stats);
     }
 }

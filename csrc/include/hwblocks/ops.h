@@ -45,20 +45,21 @@ typedef struct {
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_conv_scratch_bytes(const hwb_conv *conv);
 
-/* Depthwise convolution: one input channel per group, `multiplier` outputs each. Kernel rows are taken `rows` at a time
-   (two int16 or four uint8) as columns of 16 channels; a term is one kernel column of one such set of rows. */
+/* Depthwise convolution: one input channel per group, `multiplier` outputs each. Input rows are taken two (int16) or
+   four (uint8) at a time as columns of 16 channels; a term is one kernel column of one such set of rows. With `shared`
+   2 a pair of output rows reads the same columns, the second by weights moved down by one row. */
 typedef struct {
   int64_t x_dtype, x_zero, height, width, channels;
   int64_t out_height, out_width, multiplier;
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
-  int64_t sums, padded_width;
+  int64_t sums, padded_width, sets, shared;
   int64_t pad_code; /* the stored code of padding */
 } hwb_depthwise_numbers;
 
 typedef struct {
   hwb_depthwise_numbers n;
   hwb_ends ends;
-  const void *weights;    /* [blocks of 16 channels][sets of rows][kernel_w][16][2] int16, or [4] int8 */
+  const void *weights;    /* [shared][blocks of 16 channels][sets][kernel_w][16][2] int16, or [4] int8 */
   const int64_t *offsets; /* bytes from a position's first column to the column of each term */
 } hwb_depthwise;
 

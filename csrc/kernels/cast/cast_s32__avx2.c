@@ -1,4 +1,4 @@
-/* AVX2 casts of 32-bit accumulators, 8 channels at a time with their constants held while the rows pass; the scalar
+/* AVX2 casts of 32-bit accumulators, 16 channels at a time with their constants held while the rows pass; the scalar
    definition for what has no vector form (enum hwb_vector; numerics/kernels/cast.py decides). */
 #include <hwblocks/kernels.h>
 #include <immintrin.h>
@@ -6,7 +6,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The constants of 8 channels, and what the rows counted. */
+/* The constants of 8 channels, and what the rows counted; two of them make a row of 16. */
 typedef struct {
   __m256i bias, left, factor, factor_odd, right;
   __m256i even, odd, even_below, odd_below; /* addends of even and odd channels */
@@ -104,17 +104,15 @@ INLINE __m256i real64(const hwb_cast *c, const state *s, __m256i v) {
   return _mm256_add_epi32(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), s->zero);
 }
 
-/* Counters go up by one where hits are all ones. */
-INLINE __m256i counted(const state *s, __m256i counter, __m256i hits) {
-  return _mm256_sub_epi32(counter, _mm256_and_si256(hits, s->live));
-}
+/* Counters of lanes, up by one where hits are all ones; lanes beyond the width are dropped at the end. */
+INLINE __m256i counted(__m256i counter, __m256i hits) { return _mm256_sub_epi32(counter, hits); }
 
 /* The accumulator as its register holds it. */
 INLINE __m256i held(const hwb_cast *c, state *s, __m256i v) {
   if (c->n.accumulator_bits >= 32) return v;
   __m256i kept = _mm256_sra_epi32(_mm256_sll_epi32(v, s->cut), s->cut);
   __m256i lost = _mm256_xor_si256(_mm256_cmpeq_epi32(kept, v), _mm256_set1_epi32(-1));
-  s->outside = counted(s, s->outside, lost);
+  s->outside = counted(s->outside, lost);
   return kept;
 }
 
@@ -123,47 +121,47 @@ INLINE void note_range(state *s, __m256i v) {
   s->highest = _mm256_max_epi32(s->highest, _mm256_blendv_epi8(_mm256_set1_epi32(INT32_MIN), v, s->live));
 }
 
-/* Eight codes to the first `width` elements at y. */
-INLINE void store(__m256i v, int64_t dtype, int64_t width, char *y) {
+/* Sixteen codes to y; of fewer no more are written. */
+INLINE void store(__m256i low, __m256i high, int64_t dtype, int64_t width, char *y) {
   if (dtype == HWB_S32) {
-    __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)width), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    _mm256_maskstore_epi32((int *)(void *)y, live, v);
+    int32_t codes[16];
+    _mm256_storeu_si256((__m256i *)(void *)codes, low);
+    _mm256_storeu_si256((__m256i *)(void *)(codes + 8), high);
+    memcpy(y, codes, (size_t)width * 4);
     return;
   }
-  __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
-  __m128i words = dtype == HWB_U16 ? _mm_packus_epi32(low, high) : _mm_packs_epi32(low, high);
+  __m256i words = dtype == HWB_U16 ? _mm256_packus_epi32(low, high) : _mm256_packs_epi32(low, high);
+  words = _mm256_permute4x64_epi64(words, 0xD8);
   size_t size = dtype <= HWB_U8 ? 1 : 2;
-  if (size == 1) words = dtype == HWB_S8 ? _mm_packs_epi16(words, words) : _mm_packus_epi16(words, words);
-  if (width >= 8) {
-    if (size == 1) _mm_storel_epi64((__m128i *)(void *)y, words);
-    else _mm_storeu_si128((__m128i *)(void *)y, words);
-    return;
+  char whole[32];
+  char *at = width >= 16 ? y : whole;
+  if (size == 1) {
+    __m128i first = _mm256_castsi256_si128(words), second = _mm256_extracti128_si256(words, 1);
+    _mm_storeu_si128((__m128i *)(void *)at, dtype == HWB_S8 ? _mm_packs_epi16(first, second) : _mm_packus_epi16(first, second));
+  } else {
+    _mm256_storeu_si256((__m256i *)(void *)at, words);
   }
-  char whole[16];
-  _mm_storeu_si128((__m128i *)(void *)whole, words);
-  memcpy(y, whole, (size_t)width * size);
+  if (width < 16) memcpy(y, whole, (size_t)width * size);
 }
 
-INLINE void cast_row(const hwb_cast *c, state *s, const int32_t *sums, int64_t width, char *y, const int form,
-                     const int level) {
+/* Eight accumulators to codes in 32-bit lanes. */
+INLINE __m256i cast8(const hwb_cast *c, state *s, const int32_t *sums, const int form, const int level) {
   __m256i v = held(c, s, _mm256_add_epi32(load(sums), s->bias));
   if (level >= 2) note_range(s, v);
+  if (form == HWB_STORED) return v;
   if (form == HWB_REAL32) v = real32(c, s, v);
   else if (form == HWB_REAL64) v = real64(c, s, v);
-  else if (form != HWB_STORED) v = affine(c, s, v, form == HWB_AFFINE_BY_SIGN);
-  if (form != HWB_STORED) {
-    if (level >= 1) {
-      __m256i below = _mm256_cmpgt_epi32(s->count_low, v), above = _mm256_cmpgt_epi32(v, s->count_high);
-      s->saturated = counted(s, s->saturated, _mm256_or_si256(below, above));
-    }
-    v = _mm256_max_epi32(_mm256_min_epi32(v, s->clamp_high), s->clamp_low);
+  else v = affine(c, s, v, form == HWB_AFFINE_BY_SIGN);
+  if (level >= 1) {
+    s->saturated = counted(s->saturated, _mm256_cmpgt_epi32(v, s->count_high));
+    if (c->n.counts_low) s->saturated = counted(s->saturated, _mm256_cmpgt_epi32(s->count_low, v));
   }
-  store(v, c->n.out_dtype, width, y);
+  return _mm256_max_epi32(_mm256_min_epi32(v, s->clamp_high), s->clamp_low);
 }
 
-static int64_t total(__m256i v) {
+static int64_t total(__m256i v, __m256i live) {
   int32_t lane[8];
-  _mm256_storeu_si256((__m256i *)(void *)lane, v);
+  _mm256_storeu_si256((__m256i *)(void *)lane, _mm256_and_si256(v, live));
   int64_t sum = 0;
   for (int j = 0; j < 8; j++) sum += lane[j];
   return sum;
@@ -171,8 +169,8 @@ static int64_t total(__m256i v) {
 
 static void note(const state *s, hwb_stats *stats) {
   int32_t low[8], high[8];
-  stats->saturated += total(s->saturated);
-  stats->outside += total(s->outside);
+  stats->saturated += total(s->saturated, s->live);
+  stats->outside += total(s->outside, s->live);
   if (stats->level < 2) return;
   _mm256_storeu_si256((__m256i *)(void *)low, s->lowest);
   _mm256_storeu_si256((__m256i *)(void *)high, s->highest);
@@ -185,17 +183,21 @@ static void note(const state *s, hwb_stats *stats) {
 INLINE void cast_columns(const hwb_cast *c, const hwb_block *b, int64_t at, hwb_stats *stats, const int form,
                          const int level) {
   const hwb_cast k = *c; /* stores of bytes might change what c and b point to: copies stay in registers */
-  const int64_t rows = b->rows, step = b->step, y_step = b->y_step;
+  const int64_t rows = b->rows, step = b->step, y_step = b->y_step, width = hwb_min(16, b->width - at);
   const int32_t *sums = (const int32_t *)b->sums + at;
   char *y = b->y + at * (int64_t)hwb_size_of(k.n.out_dtype);
-  int64_t width = hwb_min(8, b->width - at);
-  state s = load_state(&k, b->channel + at, width, form);
-  for (int64_t i = 0; i < rows; i++) cast_row(&k, &s, sums + i * step, width, y + i * y_step, form, level);
-  if (level >= 1 || k.n.accumulator_bits < 32) note(&s, stats);
+  state low = load_state(&k, b->channel + at, width, form), high = load_state(&k, b->channel + at + 8, width - 8, form);
+  for (int64_t i = 0; i < rows; i++, sums += step, y += y_step) {
+    __m256i first = cast8(&k, &low, sums, form, level), second = cast8(&k, &high, sums + 8, form, level);
+    store(first, second, k.n.out_dtype, width, y);
+  }
+  if (level < 1 && k.n.accumulator_bits >= 32) return;
+  note(&low, stats);
+  note(&high, stats);
 }
 
 INLINE void cast_form(const hwb_cast *c, const hwb_block *b, hwb_stats *stats, const int form) {
-  for (int64_t at = 0; at < b->width; at += 8) {
+  for (int64_t at = 0; at < b->width; at += 16) {
     if (stats->level >= 2) cast_columns(c, b, at, stats, form, 2);
     else if (stats->level == 1) cast_columns(c, b, at, stats, form, 1);
     else cast_columns(c, b, at, stats, form, 0);

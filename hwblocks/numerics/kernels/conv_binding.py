@@ -20,6 +20,7 @@ from hwblocks.numerics.kernels.packing import (
     layout_of,
     pack_columns,
     pack_panels,
+    shared_rows,
     side_by_side,
 )
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
@@ -141,8 +142,9 @@ def sizes(call: ConvCall) -> tuple[list[tuple[int, str]], tuple[int, str]]:
 
 def _depthwise_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
     rows = 4 if sums == "bytes" else 2
-    made = depthwise_layout(call, rows)
+    made, shared = depthwise_layout(call, rows), shared_rows(call, rows)
     first = geometry(replace(call, out_channels=call.out_channels // call.channels))  # the multiplier
-    numbers = [*first, SUMS[sums], made.padded_width, call.pad_value + call.x_zero]
-    constants = (*ends.arrays, pack_columns(call, rows), made.offsets)
+    sets = made.taps // call.kernel[1]
+    numbers = [*first, SUMS[sums], made.padded_width, sets, shared, call.pad_value + call.x_zero]
+    constants = (*ends.arrays, pack_columns(call, rows, shared), made.offsets)
     return op(isa, "depthwise", numbers, ends.numbers, constants, *sizes(call))

@@ -110,14 +110,24 @@ def depthwise_layout(call: ConvCall, rows: int) -> Layout:
     return Layout(sets * columns, 1, 1, 0, width, np.ascontiguousarray(at.ravel() * COLUMN_BYTES, dtype=np.int64))
 
 
-def pack_columns(call: ConvCall, rows: int) -> Array:
-    """[blocks of 16 channels][sets of rows][kernel_w][16][rows] int16, or int8 in fours; what is missing is zero."""
+def shared_rows(call: ConvCall, rows: int) -> int:
+    """Output rows that read the same sets of `rows` input rows: two where the last set has a row to spare."""
+    plain = call.stride[0] == 1 and call.dilation[0] == 1 and call.out_height > 1
+    return 2 if plain and call.kernel[0] % rows else 1
+
+
+def pack_columns(call: ConvCall, rows: int, shared: int) -> Array:
+    """[shared][blocks of 16 channels][sets of rows][kernel_w][16][rows] int16, or int8 in fours; missing ones zero.
+
+    The second output row that shares the sets reads them by weights moved down by one row.
+    """
     outputs, (kh, kw) = call.out_channels, call.kernel
     blocks, sets = -(-outputs // COLUMNS), -(-kh // rows)
-    packed = np.zeros((blocks * COLUMNS, sets * rows, kw), np.int8 if rows == 4 else np.int16)
-    packed[:outputs, :kh] = call.weights.reshape(outputs, kh, kw)
-    split = packed.reshape(blocks, COLUMNS, sets, rows, kw)
-    return np.ascontiguousarray(split.transpose(0, 2, 4, 1, 3))
+    packed = np.zeros((shared, blocks * COLUMNS, sets * rows, kw), np.int8 if rows == 4 else np.int16)
+    for which in range(shared):
+        packed[which, :outputs, which : which + kh] = call.weights.reshape(outputs, kh, kw)
+    split = packed.reshape(shared, blocks, COLUMNS, sets, rows, kw)
+    return np.ascontiguousarray(split.transpose(0, 1, 3, 5, 2, 4))
 
 
 def fits_int16(low: int, high: int) -> bool:
