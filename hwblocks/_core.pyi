@@ -3,6 +3,7 @@
 from typing import Any
 
 ALIGN: int
+COUNT_WORDS: int
 
 def isa_names() -> list[str]: ...
 
@@ -13,6 +14,7 @@ class Constant:
 class Op:
     in_bytes: tuple[int, ...]
     out_bytes: tuple[int, ...]
+    counted: int
     def __init__(
         self,
         isa: str,
@@ -27,5 +29,5 @@ class Op:
 class Program:
     def __init__(self, steps: list[Any], slot_bytes: list[int], arena_offsets: list[int]) -> None: ...
     def run(
-        self, externals: dict[int, Any], n: int, chunk: int, statistics: int
+        self, externals: dict[int, Any], n: int, chunk: int, statistics: int, counts: list[Any] | None = None
     ) -> list[tuple[int, int, int, int]]: ...

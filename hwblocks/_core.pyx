@@ -9,6 +9,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 ALIGN = 64
+COUNT_WORDS = sizeof(hwb_channel_counts) // sizeof(int64_t)
 
 
 def isa_names():
@@ -49,6 +50,7 @@ cdef class Op:
     cdef object keep
     cdef readonly tuple in_bytes
     cdef readonly tuple out_bytes
+    cdef readonly int64_t counted  # output channels that the op can count one by one, 0 for none
 
     def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants,
                   tuple in_bytes, tuple out_bytes):
@@ -61,6 +63,8 @@ cdef class Op:
             self._conv(family == "depthwise", numbers, cast, constants)
         elif family == "matmul":
             self._matmul(numbers, cast, constants)
+        elif family == "ordered":
+            self._ordered(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
         elif family == "threshold":
@@ -144,6 +148,28 @@ cdef class Op:
         p.offsets = <const int64_t *>address_of(constants[17])
         self.op.run = hwb_depthwise_run if depthwise else hwb_conv_run
         self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
+        return 0
+
+    cdef int _ordered(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_ordered *p = <hwb_ordered *>self._new(sizeof(hwb_ordered))
+        self._numbers(&p.n, sizeof(hwb_ordered_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        p.weights = <const int16_t *>address_of(constants[16])
+        p.panels = <const int16_t *>address_of(constants[17])
+        p.skewed = <const int16_t *>address_of(constants[18])
+        p.offsets = <const int64_t *>address_of(constants[19])
+        p.source = <const int32_t *>address_of(constants[20])
+        p.bias = <const int64_t *>address_of(constants[21])
+        p.correction = <const int64_t *>address_of(constants[22])
+        p.bias32 = <const int32_t *>address_of(constants[23])
+        p.correction32 = <const int32_t *>address_of(constants[24])
+        p.addend32 = <const int32_t *>address_of(constants[25])
+        p.bounds = <const hwb_block_bound *>address_of(constants[26])
+        p.unsafe = <const int64_t *>address_of(constants[27])
+        p.channel = <const int32_t *>address_of(constants[28])
+        self.op.run = hwb_ordered_run
+        self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
+        self.counted = p.n.out_channels
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
@@ -380,9 +406,10 @@ cdef class Program:
     def __dealloc__(self):
         free(self.steps)
 
-    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
+    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, list counts=None):
         """Run n ≤ chunk samples; externals holds a contiguous array for every slot outside the arena.
 
+        counts: for each step None or an int64 array [its op's counted channels, COUNT_WORDS], which is filled.
         Returns one list (saturated, outside, lowest, highest) for each step.
         """
         if not 0 < n <= chunk:
@@ -400,6 +427,7 @@ cdef class Program:
         for i in range(self.count):
             stats[i].level, stats[i].saturated, stats[i].outside = statistics, 0, 0
             stats[i].lowest, stats[i].highest = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF
+            stats[i].channels = self._counts(i, counts)
         cdef int status
         with nogil:
             status = hwb_program_run(self.steps, self.count, address, n, <char *>space.memory + scratch_at, stats)
@@ -407,6 +435,15 @@ cdef class Program:
         if status != HWB_OK:
             raise RuntimeError(f"a kernel refused its arguments (status {status})")
         return [(stats[i].saturated, stats[i].outside, stats[i].lowest, stats[i].highest) for i in range(self.count)]
+
+    cdef hwb_channel_counts *_counts(self, int64_t step, list counts) except? NULL:
+        """Where a step counts its channels, or NULL."""
+        if counts is None or counts[step] is None:
+            return NULL
+        cdef int64_t[:, ::1] view = counts[step]
+        if view.shape[0] != (<Op>self.ops[step]).counted or view.shape[0] == 0 or view.shape[1] != COUNT_WORDS:
+            raise ValueError(f"step {step}: counts of {view.shape[0]} channels of {view.shape[1]} words do not suit the op")
+        return <hwb_channel_counts *>&view[0, 0]
 
     cdef object _place(self, void **address, Py_ssize_t slot, object array, int64_t n, int64_t chunk, Workspace space):
         """Set a slot's address; returns what must stay alive during the run."""

@@ -2,6 +2,7 @@
 #ifndef HWBLOCKS_KERNELS_H
 #define HWBLOCKS_KERNELS_H
 
+#include <hwblocks/accumulator.h>
 #include <hwblocks/cast.h>
 #include <hwblocks/types.h>
 
@@ -42,6 +43,8 @@ typedef struct {
      (tap, tap + 1), the missing tap of an odd count zero. Exact while every sum stays within 32 bits. */
   void (*depthwise_s16s16_s32)(const int16_t *x, const int64_t *offsets, int64_t taps, const int16_t *weights,
                                int32_t *sums);
+
+  hwb_ordered_kernels ordered; /* see accumulator.h */
 } hwb_kernels;
 
 /* Cast sums of consecutive channels by the ends; arguments as of cast_s32. 16 entries after the last sum may be read. */

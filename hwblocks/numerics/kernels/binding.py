@@ -13,6 +13,7 @@ from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
+from hwblocks.numerics.kernels.ordered_binding import bind_ordered
 from hwblocks.numerics.kernels.packing import (
     Layout,
     depthwise_layout,
@@ -45,6 +46,8 @@ def bind_call(call: Any, isa: str) -> Any:
 
 def bind_conv(call: ConvCall, isa: str) -> Any:
     """Convolution, depthwise convolution and linear layers."""
+    if call.in_order:
+        return bind_ordered(call, isa)
     low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
     if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
         return "centred operands beyond 16 bits"

@@ -1,0 +1,112 @@
+/* AVX2 tiles that limit a 32-bit sum after every addition, and the bounds that tell where this is not needed. */
+#include <hwblocks/kernels.h>
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE __m256i broadcast_pair(const int16_t *x) {
+  int32_t pair;
+  memcpy(&pair, x, sizeof pair);
+  return _mm256_set1_epi32(pair);
+}
+
+INLINE __m256i limit(__m256i v, __m256i low, __m256i high) {
+  return _mm256_max_epi32(_mm256_min_epi32(v, high), low);
+}
+
+INLINE __m256i panel_part(const int16_t *w, int part) { return _mm256_load_si256((const __m256i *)(w + 16 * part)); }
+
+/* One product at a time: vpmaddwd with one half of the pair zeroed. Two rows, so that nothing is spilled. */
+static void by_products(const hwb_limited_tile *tile, int64_t row, __m256i low, __m256i high, __m256i *sums) {
+  __m256i s[4], even = _mm256_set1_epi32(0xffff);
+  for (int i = 0; i < 4; i++) s[i] = _mm256_loadu_si256(sums + i);
+  const int16_t *w = tile->panel, *x0 = tile->rows[row], *x1 = tile->rows[row + 1];
+  for (int64_t k = 0; k < tile->length; k++, w += 32) {
+    __m256i a[2] = {broadcast_pair(x0 + 2 * k), broadcast_pair(x1 + 2 * k)};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+      __m256i first = _mm256_and_si256(a[i / 2], even), second = _mm256_andnot_si256(even, a[i / 2]);
+      s[i] = limit(_mm256_add_epi32(s[i], _mm256_madd_epi16(first, panel_part(w, i % 2))), low, high);
+      s[i] = limit(_mm256_add_epi32(s[i], _mm256_madd_epi16(second, panel_part(w, i % 2))), low, high);
+    }
+  }
+  for (int i = 0; i < 4; i++) _mm256_storeu_si256(sums + i, s[i]);
+}
+
+/* `group` pairs at a time. */
+static void by_groups(const hwb_limited_tile *tile, int64_t row, __m256i low, __m256i high, __m256i *sums) {
+  __m256i s[4];
+  for (int i = 0; i < 4; i++) s[i] = _mm256_loadu_si256(sums + i);
+  const int16_t *w = tile->panel, *x0 = tile->rows[row], *x1 = tile->rows[row + 1];
+  for (int64_t k = 0; k < tile->length;) {
+    __m256i exact[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (int64_t end = hwb_min(k + tile->group, tile->length); k < end; k++, w += 32) {
+      __m256i a[2] = {broadcast_pair(x0 + 2 * k), broadcast_pair(x1 + 2 * k)};
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++)
+        exact[i] = _mm256_add_epi32(exact[i], _mm256_madd_epi16(a[i / 2], panel_part(w, i % 2)));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) s[i] = limit(_mm256_add_epi32(s[i], exact[i]), low, high);
+  }
+  for (int i = 0; i < 4; i++) _mm256_storeu_si256(sums + i, s[i]);
+}
+
+void hwb_ordered_limited_s32__avx2(const hwb_limited_tile *tile, int32_t *sums) {
+  __m256i low = _mm256_set1_epi32((int32_t)tile->low), high = _mm256_set1_epi32((int32_t)tile->high);
+  for (int64_t row = 0; row < tile->count; row += 2) {
+    __m256i *at = (__m256i *)(void *)(sums + row * HWB_TILE_COLUMNS);
+    if (tile->group) by_groups(tile, row, low, high, at);
+    else by_products(tile, row, low, high, at);
+  }
+}
+
+void hwb_ordered_add_limited_s32__avx2(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high) {
+  __m256i least = _mm256_set1_epi32(low), most = _mm256_set1_epi32(high), *at = (__m256i *)(void *)sums;
+  __m256i first = _mm256_loadu_si256((const __m256i *)addend), second = _mm256_loadu_si256((const __m256i *)(addend + 8));
+  for (int64_t i = 0; i < count; i++, at += 2) {
+    _mm256_storeu_si256(at, limit(_mm256_add_epi32(_mm256_loadu_si256(at), first), least, most));
+    _mm256_storeu_si256(at + 1, limit(_mm256_add_epi32(_mm256_loadu_si256(at + 1), second), least, most));
+  }
+}
+
+INLINE int32_t sum_of(__m256i v) {
+  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+}
+
+/* The largest of 16 unsigned values, by the one instruction that finds the smallest. */
+INLINE int32_t peak_of(__m256i v) {
+  __m128i half = _mm_max_epu16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  return 65535 - _mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(half, _mm_set1_epi16(-1))), 0);
+}
+
+/* 32 inputs of one row; at most 13 bits, so that sums of squares fit. */
+INLINE void widen_bound(const int16_t *x, int32_t *peak, int32_t *most, int32_t *squares) {
+  __m256i a = _mm256_loadu_si256((const __m256i *)x), b = _mm256_loadu_si256((const __m256i *)(x + 16));
+  __m256i one = _mm256_set1_epi16(1), p = _mm256_abs_epi16(a), q = _mm256_abs_epi16(b);
+  int32_t sum = sum_of(_mm256_add_epi32(_mm256_madd_epi16(p, one), _mm256_madd_epi16(q, one)));
+  int32_t square = sum_of(_mm256_add_epi32(_mm256_madd_epi16(a, a), _mm256_madd_epi16(b, b)));
+  int32_t largest = peak_of(_mm256_max_epu16(p, q));
+  *peak = largest > *peak ? largest : *peak;
+  *most = sum > *most ? sum : *most;
+  *squares = square > *squares ? square : *squares;
+}
+
+void hwb_ordered_bounds__avx2(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out) {
+  for (int64_t start = 0; start < k; start += HWB_BOUND_BLOCK, out++) {
+    int32_t peak = 0, most = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++) widen_bound(rows[i] + start, &peak, &most, &squares);
+    if (peak > 8191) {
+      const int16_t *rest[HWB_TILE_ROWS];
+      for (int64_t i = 0; i < count; i++) rest[i] = rows[i] + start;
+      hwb_ordered_bounds__ref(rest, count, hwb_min(k - start, HWB_BOUND_BLOCK), out);
+      continue;
+    }
+    hwb_block_bound bound = {peak, most, ceil(sqrt((double)squares))};
+    *out = bound;
+  }
+}
