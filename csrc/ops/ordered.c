@@ -95,7 +95,7 @@ static void find_bounds(const hwb_ordered_block *b) {
 static void clear_counts(hwb_channel_counts *c, int64_t channels) {
   for (int64_t i = 0; i < channels; i++) {
     memset(c + i, 0, sizeof *c);
-    c[i].sample = -1;
+    c[i].sample = c[i].element = c[i].step = -1;
   }
 }
 

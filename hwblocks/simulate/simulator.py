@@ -98,7 +98,7 @@ class Simulator:
         self.graph = with_accumulators(graph, self.decided)
         self.threads = threads or available_processors()
         self.engine, self.isa = engine, isa
-        self._plans: dict[bool, Plan] = {}
+        self._plans: dict[tuple[bool, bool], Plan] = {}
         self._state: dict[str, Array] = {}
         self.reset()
 
@@ -112,10 +112,10 @@ class Simulator:
         """The bound nodes; made at the first use."""
         return self._plan(self.engine == "definition")
 
-    def _plan(self, definition: bool) -> Plan:
-        if definition not in self._plans:
-            self._plans[definition] = make_plan(self.graph, self.isa, definition)
-        return self._plans[definition]
+    def _plan(self, definition: bool, follow: bool = False) -> Plan:
+        if (definition, follow) not in self._plans:
+            self._plans[definition, follow] = make_plan(self.graph, self.isa, definition, follow)
+        return self._plans[definition, follow]
 
     def run(
         self,
@@ -128,7 +128,7 @@ class Simulator:
         """Run all samples of x.
 
         x: one array, a dict by input name, or a list in model order; [N, *shape] or [N, *shape[1:]].
-        trace: None, "ranges" (extremes of accumulators), "steps" (events of every addition, by the definition),
+        trace: None, "ranges" (extremes of accumulators), "steps" (events of every addition),
         "full" (every tensor) or a list of tensor names. real: read integer samples as real values.
         progress: called with the number of samples done after each chunk.
         state: "carry" (samples are one sequence that goes on from the last run), "reset" (every sample starts anew),
@@ -136,7 +136,7 @@ class Simulator:
         """
         samples = read_samples(self.graph, x, real)
         keep = traced_names(self.unfolded, trace)
-        plan = self._plan(self.engine == "definition" or trace == "steps")
+        plan = self._plan(self.engine == "definition", isinstance(trace, str) and trace == "steps")
         work = _Work(
             self,
             plan.compiled(keep),
@@ -230,8 +230,7 @@ class _Work:
         for stage in self.compiled.stages:
             stage.run(store, stop - start, events, self.statistics)
         for counted in events.values():
-            if counted.first is not None:
-                counted.first = (counted.first[0] + start, *counted.first[1:])
+            counted.shift(start)
         for name, target in self.kept.items():
             if graph.tensors[name].is_constant:
                 target[start:stop] = store[name]

@@ -41,7 +41,7 @@ typedef struct {
 
 enum { HWB_MOST_BITS = 65 };
 
-/* The same over all accumulators of one output channel; sample is −1 before the first event. Extremes as two words
+/* The same over all accumulators of one output channel; sample, element and step are −1 before the first event. Extremes as two words
    each, low first. by_bits[b]: accumulators whose extremes need b bits in two's complement, 65 for more than 64. */
 typedef struct hwb_channel_counts {
   int64_t steps, sample, element, step, accumulators;

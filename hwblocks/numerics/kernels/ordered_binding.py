@@ -32,6 +32,7 @@ ELEMENTS, SAT16, LIMITED, PROBED, TOTAL = range(5)  # enum hwb_ordered_kind
 BLOCK = 32  # products between two looks at a bound
 WORD_BITS, WORD_REACH = 60, 1 << 61  # registers and sums that stay within 64-bit integers on their way
 SAFE_CONSTANT = 1 << 30
+NEARER = (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC, OverflowMode.SATURATE_TO_ZERO)  # never farther from 0
 ONES = Overflow("saturate")
 
 
@@ -109,7 +110,7 @@ def _unsupported(accumulator: Accumulator) -> str:
 
 
 def _inputs(call: ConvCall) -> tuple[int, int, int]:
-    """(lowest, highest, padding) of what is multiplied: centred inputs, or stored codes where zero points are corrected."""
+    """(lowest, highest, padding) of what is multiplied: centred inputs, or stored codes where zp=correct."""
     made = call.ordered
     assert made is not None
     corrected = made.accumulator.zero_point == "correct"
@@ -161,7 +162,10 @@ def _largest_held(accumulator: Accumulator, reach: Reach, call: ConvCall) -> int
     low, high = _range_of(accumulator.overflow, accumulator.bits, accumulator.signed)
     additions = call.weights[0].size + 2  # each may round up once
     terms = (reach.total >> accumulator.drop) + (additions if accumulator.drop else 0)
-    return terms if not reach.may_leave.any() or terms <= min(-low, high) else max(-low, high)
+    if not reach.may_leave.any() or terms <= min(-low, high):
+        return terms
+    only_nearer = accumulator.overflow.mode in NEARER and _part(accumulator) is None
+    return min(terms, max(-low, high)) if only_nearer else max(-low, high)
 
 
 def _kind(accumulator: Accumulator, reach: Reach) -> int:

@@ -41,8 +41,9 @@ def taken(epilogue: Epilogue | None, order: Array | None) -> Epilogue | None:
     if epilogue is None or order is None:
         return epilogue
     names = ("multiplier", "shift", "scale32", "scale64", "numerator", "denominator")
-    arrays = {name: np.asarray(getattr(epilogue, name)) for name in names}
-    return replace(epilogue, **{name: a[order] if a.shape == order.shape else a for name, a in arrays.items()})
+    arrays: dict[str, Any] = {name: np.asarray(getattr(epilogue, name)) for name in names}
+    moved: dict[str, Any] = {name: a[order] if a.shape == order.shape else a for name, a in arrays.items()}
+    return replace(epilogue, **moved)
 
 
 def _in_columns(grouped: Array, columns: int, inner: int) -> Array:
