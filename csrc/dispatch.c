@@ -11,7 +11,8 @@ static const hwb_kernels reference = {
     .cast_s32 = hwb_cast_s32__ref,
     .cast_s64 = hwb_cast_s64__ref,
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__ref,
-    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref, hwb_ordered_bounds__ref},
+    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref,
+                hwb_ordered_extremes_s32__ref, hwb_ordered_bounds__ref},
 };
 
 #ifdef HWB_HAVE_AVX2
@@ -24,7 +25,8 @@ static const hwb_kernels avx2 = {
     .cast_s32 = hwb_cast_s32__avx2,
     .cast_s64 = hwb_cast_s64__ref,
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__avx2,
-    .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_limited_s32__avx2, hwb_ordered_add_limited_s32__avx2, hwb_ordered_bounds__avx2},
+    .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_limited_s32__avx2, hwb_ordered_add_limited_s32__avx2,
+                hwb_ordered_extremes_s32__avx2, hwb_ordered_bounds__avx2},
 };
 
 static int runs_avx2(void) { return __builtin_cpu_supports("avx2"); }

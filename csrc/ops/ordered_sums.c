@@ -85,11 +85,8 @@ static span span_of(const hwb_ordered_tile *t) {
 }
 
 static void measure(span *s, const int32_t *sums) {
-  int32_t low = sums[0], high = sums[0];
-  for (int64_t i = 0; i < s->t->count * HWB_TILE_COLUMNS; i++) {
-    low = sums[i] < low ? sums[i] : low;
-    high = sums[i] > high ? sums[i] : high;
-  }
+  int32_t low, high;
+  s->t->b->op->kernels->ordered.extremes_s32(sums, s->t->count, &low, &high);
   s->low = low;
   s->high = high;
   s->measured = 1;

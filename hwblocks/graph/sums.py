@@ -67,7 +67,7 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
 
 
 def met_bound(site: Site, columns: Array, bias: Array | None, centred: int) -> int:
-    """The largest partial sum that the register meets: of stored codes where their zero point is corrected at the end."""
+    """The largest partial sum that the register meets: of stored codes where zp=correct."""
     x = site.input(0).format
     if site.accumulator.zero_point != "correct" or site.accumulator.is_plain or not scalar_zero_point(x):
         return centred

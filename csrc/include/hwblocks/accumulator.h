@@ -141,7 +141,8 @@ typedef struct {
 void hwb_ordered_s16s16_s64__ref(const hwb_accumulator *a, const hwb_products *p, hwb_element *e);
 void hwb_ordered_s16s16_s128__ref(const hwb_accumulator *a, const hwb_products *p, hwb_element *e);
 
-/* Vector kernels of saturating registers. rows: 6 pointers to centred int16 inputs, those beyond `count` readable. */
+/* Vector kernels of saturating registers. rows: 6 pointers to centred int16 inputs, those beyond `count` readable; sums
+   have room for 6 rows, of which those beyond `count` may be changed. */
 typedef struct {
   const int16_t *const *rows;
   int64_t count;
@@ -164,11 +165,14 @@ typedef struct {
   void (*sat16)(const hwb_limited_tile *tile, int16_t *sums);
 
   /* sums[6][16] += products one by one (group 0) or `group` pairs at a time, limited after each addition; `length` pairs
-     of a panel [length][16][2]. No addition may leave 32 bits. */
+     of a panel [length][16][2]. Rows are readable up to a multiple of 32 inputs. No addition may leave 32 bits. */
   void (*limited_s32)(const hwb_limited_tile *tile, int32_t *sums);
 
   /* sums[count][16] = limited(sums + addend). No addition may leave 32 bits. */
   void (*add_limited_s32)(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
+
+  /* The lowest and highest of sums[count][16]. */
+  void (*extremes_s32)(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);
 
   /* Bounds of ceil(k / 32) blocks of `count` rows of k inputs; what follows a row up to a multiple of 32 is zero. */
   void (*bounds)(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out);
@@ -177,10 +181,12 @@ typedef struct {
 void hwb_ordered_sat16__ref(const hwb_limited_tile *tile, int16_t *sums);
 void hwb_ordered_limited_s32__ref(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_add_limited_s32__ref(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
+void hwb_ordered_extremes_s32__ref(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);
 void hwb_ordered_bounds__ref(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out);
 void hwb_ordered_sat16__avx2(const hwb_limited_tile *tile, int16_t *sums);
 void hwb_ordered_limited_s32__avx2(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_add_limited_s32__avx2(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
+void hwb_ordered_extremes_s32__avx2(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);
 void hwb_ordered_bounds__avx2(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out);
 
 #endif

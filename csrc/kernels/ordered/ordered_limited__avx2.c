@@ -18,24 +18,66 @@ INLINE __m256i limit(__m256i v, __m256i low, __m256i high) {
 
 INLINE __m256i panel_part(const int16_t *w, int part) { return _mm256_load_si256((const __m256i *)(w + 16 * part)); }
 
-/* One product at a time: vpmaddwd with one half of the pair zeroed. Two rows, so that nothing is spilled. */
-static void by_products(const hwb_limited_tile *tile, int64_t row, __m256i low, __m256i high, __m256i *sums) {
-  __m256i s[4], even = _mm256_set1_epi32(0xffff);
-  for (int i = 0; i < 4; i++) s[i] = _mm256_loadu_si256(sums + i);
-  const int16_t *w = tile->panel, *x0 = tile->rows[row], *x1 = tile->rows[row + 1];
-  for (int64_t k = 0; k < tile->length; k++, w += 32) {
-    __m256i a[2] = {broadcast_pair(x0 + 2 * k), broadcast_pair(x1 + 2 * k)};
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-      __m256i first = _mm256_and_si256(a[i / 2], even), second = _mm256_andnot_si256(even, a[i / 2]);
-      s[i] = limit(_mm256_add_epi32(s[i], _mm256_madd_epi16(first, panel_part(w, i % 2))), low, high);
-      s[i] = limit(_mm256_add_epi32(s[i], _mm256_madd_epi16(second, panel_part(w, i % 2))), low, high);
-    }
-  }
-  for (int i = 0; i < 4; i++) _mm256_storeu_si256(sums + i, s[i]);
+enum { EXPANDED = 4 * HWB_BOUND_BLOCK / 2 + 4 }; /* int16 of a row of 32 inputs, a zero after each */
+
+#define LOAD(at, sum) "vmovdqu " #at "(%[sums]), %%ymm" #sum "\n\t"
+#define STORE(at, sum) "vmovdqu %%ymm" #sum ", " #at "(%[sums])\n\t"
+#define LIMITED(product, sum) \
+  "vpaddd %%ymm" #product ", %%ymm" #sum ", %%ymm" #sum "\n\t" \
+  "vpminsd %%ymm12, %%ymm" #sum ", %%ymm" #sum "\n\t" \
+  "vpmaxsd %%ymm13, %%ymm" #sum ", %%ymm" #sum "\n\t"
+#define ROW(at, first, second) \
+  "vpbroadcastd " #at "(%[x]), %%ymm14\n\t" \
+  "vpmaddwd (%[w]), %%ymm14, %%ymm15\n\t" \
+  "vpmaddwd 32(%[w]), %%ymm14, %%ymm14\n\t" LIMITED(15, first) LIMITED(14, second)
+#define ALL(move) \
+  move(0, 0) move(32, 1) move(64, 2) move(96, 3) move(128, 4) move(160, 5) \
+  move(192, 6) move(224, 7) move(256, 8) move(288, 9) move(320, 10) move(352, 11)
+
+/* Six rows of up to 16 pairs, one product at a time: of (x, 0, x', 0) the first 32 bits multiply the even weights alone,
+   and those 16 bits further on the odd ones. Rows are EXPANDED apart. In assembly, because twelve sums in registers hide
+   the chain of addition, minimum and maximum, and the compiler spills them. */
+static void six_rows(const int16_t *x, const int16_t *w, int64_t pairs, int32_t *sums, int64_t low, int64_t high) {
+  _Static_assert(EXPANDED * sizeof(int16_t) == 136, "the offsets of rows below");
+  __asm__ volatile(
+      "vmovd %k[high], %%xmm12\n\t"
+      "vpbroadcastd %%xmm12, %%ymm12\n\t"
+      "vmovd %k[low], %%xmm13\n\t"
+      "vpbroadcastd %%xmm13, %%ymm13\n\t"
+      ALL(LOAD)
+      ".p2align 5\n"
+      "1:\n\t"
+      ROW(0, 0, 1) ROW(136, 2, 3) ROW(272, 4, 5) ROW(408, 6, 7) ROW(544, 8, 9) ROW(680, 10, 11)
+      ROW(2, 0, 1) ROW(138, 2, 3) ROW(274, 4, 5) ROW(410, 6, 7) ROW(546, 8, 9) ROW(682, 10, 11)
+      "add $64, %[w]\n\t"
+      "add $8, %[x]\n\t"
+      "dec %[pairs]\n\t"
+      "jnz 1b\n\t"
+      ALL(STORE)
+      : [w] "+r"(w), [x] "+r"(x), [pairs] "+r"(pairs)
+      : [sums] "r"(sums), [low] "r"(low), [high] "r"(high)
+      : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+        "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-/* `group` pairs at a time. */
+/* 32 inputs, a zero after each. */
+INLINE void expand(const int16_t *x, int16_t *out) {
+  for (int i = 0; i < 4; i++) {
+    __m128i eight = _mm_loadu_si128((const __m128i *)(const void *)(x + 8 * i));
+    _mm256_storeu_si256((__m256i *)(void *)(out + 16 * i), _mm256_cvtepu16_epi32(eight));
+  }
+}
+
+static void by_products(const hwb_limited_tile *tile, int32_t *sums) {
+  for (int64_t start = 0; start < tile->length; start += HWB_BOUND_BLOCK / 2) {
+    int64_t pairs = hwb_min(HWB_BOUND_BLOCK / 2, tile->length - start);
+    int16_t x[HWB_TILE_ROWS][EXPANDED];
+    for (int64_t i = 0; i < HWB_TILE_ROWS; i++) expand(tile->rows[i] + 2 * start, x[i]);
+    six_rows(x[0], tile->panel + start * 2 * HWB_TILE_COLUMNS, pairs, sums, tile->low, tile->high);
+  }
+}
+
+/* `group` pairs at a time, two rows. */
 static void by_groups(const hwb_limited_tile *tile, int64_t row, __m256i low, __m256i high, __m256i *sums) {
   __m256i s[4];
   for (int i = 0; i < 4; i++) s[i] = _mm256_loadu_si256(sums + i);
@@ -56,10 +98,29 @@ static void by_groups(const hwb_limited_tile *tile, int64_t row, __m256i low, __
 
 void hwb_ordered_limited_s32__avx2(const hwb_limited_tile *tile, int32_t *sums) {
   __m256i low = _mm256_set1_epi32((int32_t)tile->low), high = _mm256_set1_epi32((int32_t)tile->high);
-  for (int64_t row = 0; row < tile->count; row += 2) {
-    __m256i *at = (__m256i *)(void *)(sums + row * HWB_TILE_COLUMNS);
-    if (tile->group) by_groups(tile, row, low, high, at);
-    else by_products(tile, row, low, high, at);
+  if (!tile->group) {
+    by_products(tile, sums);
+    return;
+  }
+  for (int64_t row = 0; row < tile->count; row += 2)
+    by_groups(tile, row, low, high, (__m256i *)(void *)(sums + row * HWB_TILE_COLUMNS));
+}
+
+void hwb_ordered_extremes_s32__avx2(const int32_t *sums, int64_t count, int32_t *low, int32_t *high) {
+  const __m256i *at = (const __m256i *)(const void *)sums;
+  __m256i least = _mm256_loadu_si256(at), most = least;
+  int32_t lanes[16];
+  for (int64_t i = 1; i < 2 * count; i++) {
+    least = _mm256_min_epi32(least, _mm256_loadu_si256(at + i));
+    most = _mm256_max_epi32(most, _mm256_loadu_si256(at + i));
+  }
+  _mm256_storeu_si256((__m256i *)(void *)lanes, least);
+  _mm256_storeu_si256((__m256i *)(void *)(lanes + 8), most);
+  *low = lanes[0];
+  *high = lanes[8];
+  for (int i = 1; i < 8; i++) {
+    *low = lanes[i] < *low ? lanes[i] : *low;
+    *high = lanes[8 + i] > *high ? lanes[8 + i] : *high;
   }
 }
 

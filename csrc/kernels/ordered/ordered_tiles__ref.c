@@ -47,6 +47,14 @@ void hwb_ordered_add_limited_s32__ref(int32_t *sums, int64_t count, const int32_
     }
 }
 
+void hwb_ordered_extremes_s32__ref(const int32_t *sums, int64_t count, int32_t *low, int32_t *high) {
+  *low = *high = sums[0];
+  for (int64_t i = 1; i < count * HWB_TILE_COLUMNS; i++) {
+    *low = sums[i] < *low ? sums[i] : *low;
+    *high = sums[i] > *high ? sums[i] : *high;
+  }
+}
+
 void hwb_ordered_bounds__ref(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out) {
   for (int64_t start = 0; start < k; start += HWB_BOUND_BLOCK, out++) {
     double peak = 0, most = 0, squares = 0;
