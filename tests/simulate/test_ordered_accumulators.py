@@ -59,7 +59,9 @@ def codes_of(rng, dtype, shape, kind):
 
 def drawn_record(rng, unsigned=False):
     mode = rng.choice([m for m in MODES if not (unsigned and "magnitude" in m)])
-    text = f"{'u' if unsigned else ''}int{rng.choice(WIDTHS if not unsigned else WIDTHS[:10])} {mode} {rng.choice(ORDERS)}"
+    text = (
+        f"{'u' if unsigned else ''}int{rng.choice(WIDTHS if not unsigned else WIDTHS[:10])} {mode} {rng.choice(ORDERS)}"
+    )
     if rng.random() < 0.25:
         text += f" drop={rng.integers(1, 9)}:{rng.choice(ROUNDINGS)}"
     return text + rng.choice(["", " bias=first"]) + rng.choice(["", " zp=correct"]) + rng.choice(["", " axes=chw"])
@@ -169,7 +171,9 @@ def test_long_sums(compiled_isa, bits, k):
     assert run.events["n"].final == np.count_nonzero((totals >> (bits - 1)) != (totals >> 63))
 
 
-@pytest.mark.parametrize("record", ["int32 saturate", "int40 saturate", "int33 trap dot(2)", "int31 saturate_symmetric"])
+@pytest.mark.parametrize(
+    "record", ["int32 saturate", "int40 saturate", "int33 trap dot(2)", "int31 saturate_symmetric"]
+)
 def test_operands_of_16_bits(compiled_isa, record):
     rng = np.random.default_rng(2)
     w, x = rng.choice([-32768, 32767, 5], (9, 50)), rng.choice([-32768, 32767, -7], (4, 50)).astype(np.int16)
