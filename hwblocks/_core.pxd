@@ -16,10 +16,16 @@ cdef extern from *:
     #endif
     """
     void hwb_prefer_huge_pages(void *address, size_t size) noexcept
+cdef extern from "hwblocks/accumulator.h" nogil:
+    ctypedef struct hwb_channel_counts:
+        int64_t steps
+    ctypedef struct hwb_block_bound:
+        double peak
 
 cdef extern from "hwblocks/ops.h" nogil:
     ctypedef struct hwb_stats:
         int64_t level, saturated, outside, lowest, highest
+        hwb_channel_counts *channels
     ctypedef struct hwb_kernels:
         const char *name
         int64_t bytes
@@ -227,3 +233,25 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_reduce_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_float_pool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_program_run(const hwb_step *, int64_t, void *const *, int64_t, void *, hwb_stats *) noexcept
+
+cdef extern from "hwblocks/ordered.h" nogil:
+    ctypedef struct hwb_ordered_numbers:
+        int64_t out_channels
+    ctypedef struct hwb_ordered:
+        hwb_ordered_numbers n
+        hwb_ends ends
+        const int16_t *weights
+        const int16_t *panels
+        const int16_t *skewed
+        const int64_t *offsets
+        const int32_t *source
+        const int64_t *bias
+        const int64_t *correction
+        const int32_t *bias32
+        const int32_t *correction32
+        const int32_t *addend32
+        const int64_t *unsafe
+        const int32_t *channel
+        const hwb_block_bound *bounds
+    int hwb_ordered_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    size_t hwb_ordered_scratch_bytes(const hwb_ordered *) noexcept

@@ -3,6 +3,7 @@
 from typing import Any
 
 ALIGN: int
+COUNT_WORDS: int
 
 def isa_names() -> list[str]: ...
 def byte_products(isa: str) -> int: ...
@@ -14,6 +15,7 @@ class Constant:
 class Op:
     in_bytes: tuple[int, ...]
     out_bytes: tuple[int, ...]
+    counted: int
     def __init__(
         self,
         isa: str,
@@ -28,7 +30,7 @@ class Op:
 class Program:
     def __init__(self, steps: list[Any], slot_bytes: list[int], arena_offsets: list[int]) -> None: ...
     def run(
-        self, externals: dict[int, Any], n: int, chunk: int, statistics: int
+        self, externals: dict[int, Any], n: int, chunk: int, statistics: int, counts: list[Any] | None = None
     ) -> list[tuple[int, int, int, int]]: ...
     def prepare(
         self,

@@ -14,6 +14,7 @@ cdef size_t HUGE_PAGE = 1 << 21
 cdef enum:
     CAST_ARRAYS = 13  # of hwb_cast, in order
     END_ARRAYS = 26  # of both casts of hwb_ends
+COUNT_WORDS = sizeof(hwb_channel_counts) // sizeof(int64_t)
 
 
 def isa_names():
@@ -64,6 +65,7 @@ cdef class Op:
     cdef object keep
     cdef readonly tuple in_bytes
     cdef readonly tuple out_bytes
+    cdef readonly int64_t counted  # output channels that the op can count one by one, 0 for none
 
     def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants,
                   tuple in_bytes, tuple out_bytes):
@@ -78,6 +80,8 @@ cdef class Op:
             self._depthwise(numbers, cast, constants)
         elif family == "matmul":
             self._matmul(numbers, cast, constants)
+        elif family == "ordered":
+            self._ordered(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
         elif family == "threshold":
@@ -178,6 +182,28 @@ cdef class Op:
         p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
         self.op.run = hwb_depthwise_run
         self.op.scratch_bytes = hwb_depthwise_scratch_bytes(p)
+        return 0
+
+    cdef int _ordered(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_ordered *p = <hwb_ordered *>self._new(sizeof(hwb_ordered))
+        self._numbers(&p.n, sizeof(hwb_ordered_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        p.weights = <const int16_t *>address_of(constants[END_ARRAYS])
+        p.panels = <const int16_t *>address_of(constants[END_ARRAYS + 1])
+        p.skewed = <const int16_t *>address_of(constants[END_ARRAYS + 2])
+        p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 3])
+        p.source = <const int32_t *>address_of(constants[END_ARRAYS + 4])
+        p.bias = <const int64_t *>address_of(constants[END_ARRAYS + 5])
+        p.correction = <const int64_t *>address_of(constants[END_ARRAYS + 6])
+        p.bias32 = <const int32_t *>address_of(constants[END_ARRAYS + 7])
+        p.correction32 = <const int32_t *>address_of(constants[END_ARRAYS + 8])
+        p.addend32 = <const int32_t *>address_of(constants[END_ARRAYS + 9])
+        p.bounds = <const hwb_block_bound *>address_of(constants[END_ARRAYS + 10])
+        p.unsafe = <const int64_t *>address_of(constants[END_ARRAYS + 11])
+        p.channel = <const int32_t *>address_of(constants[END_ARRAYS + 12])
+        self.op.run = hwb_ordered_run
+        self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
+        self.counted = p.n.out_channels
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
@@ -430,11 +456,16 @@ cdef class Program:
         """
         return Call(self, externals, n, chunk, statistics, fixed, carried)
 
-    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics):
-        """Run n samples at once; returns one list (saturated, outside, lowest, highest) for each step."""
+    def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, list counts=None):
+        """Run n samples at once; returns one list (saturated, outside, lowest, highest) for each step.
+
+        counts: for each step None or an int64 array [its op's counted channels, COUNT_WORDS], which is filled.
+        """
         if not 0 < n <= chunk:
             raise ValueError(f"{n} samples in a chunk of {chunk}")
         cdef Call call = Call(self, externals, n, chunk, statistics)
+        if counts is not None:
+            call.count_channels(counts)
         call.run(0, n)
         call.release()
         return call.counts()
@@ -487,6 +518,19 @@ cdef class Call:
         for i in range(self.program.count):
             self.stats[i].level, self.stats[i].saturated, self.stats[i].outside = self.statistics, 0, 0
             self.stats[i].lowest, self.stats[i].highest = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF
+            self.stats[i].channels = NULL
+
+    def count_channels(self, list counts):
+        """Let steps count their channels: for each None, or an int64 array that stays alive and is filled by each chunk."""
+        cdef int64_t i
+        cdef int64_t[:, ::1] view
+        for i, array in enumerate(counts):
+            if array is None:
+                continue
+            view = array
+            if view.shape[0] != (<Op>self.program.ops[i]).counted or not view.shape[0] or view.shape[1] != COUNT_WORDS:
+                raise ValueError(f"step {i}: counts of {view.shape[0]} channels of {view.shape[1]} words do not suit the op")
+            self.stats[i].channels = <hwb_channel_counts *>&view[0, 0]
 
     def run(self, int64_t first, int64_t past):
         """Samples first to past, chunk by chunk, without the GIL; Ctrl-C is seen between chunks."""

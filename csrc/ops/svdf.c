@@ -59,7 +59,7 @@ int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   char *newest = (char *)scratch + aligned(TOGETHER * inputs * 2 + HWB_SLACK);
   const void **rows = (const void **)(void *)(newest + aligned(TOGETHER * c->filters * 2));
   hwb_rows features = {op->kernels, &svdf->newest, no_offset, HWB_SUMS_S32, 1, c->pairs, 0, 0, c->filters, c->filters, svdf->panels};
-  hwb_stats uncounted = {0, 0, 0, 0, 0};
+  hwb_stats uncounted = {0, 0, 0, 0, 0, NULL};
   memset(x, 0, (size_t)(TOGETHER * inputs) * 2 + HWB_SLACK);
   for (int64_t i = 0; i < TOGETHER; i++) rows[i] = x + i * inputs;
   for (int64_t s = 0; s < n; s += TOGETHER) {

@@ -75,7 +75,7 @@ def write_npz(path: str, arrays: dict[str, Any]) -> None:
 
 
 def _show(made: Any, count: int, outputs: str | None, dump: str | None, as_json: bool, quiet: bool) -> None:
-    events = {name: vars(counted) for name, counted in made.events.items()}
+    events = {name: counted.to_dict() for name, counted in made.events.items()}
     shapes = {name: [list(a.shape), str(a.dtype)] for name, a in made.outputs.items()}
     if as_json:
         show_json("run", samples=count, outputs=shapes, file=outputs, dump=dump, events=events)

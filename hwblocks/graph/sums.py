@@ -9,6 +9,7 @@ import numpy as np
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point, tail_start
 from hwblocks.numerics.accumulator import Accumulator, largest_partial, peak
+from hwblocks.numerics.kernels.ordered import OrderedSum
 
 LARGEST_WEIGHT = 1 << 15  # centred weights are packed as 16-bit integers
 PAIRS = Accumulator("int32 wrap dot(2,sat16) zp=correct")  # the one staged saturation that kernels sum
@@ -36,15 +37,14 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
     if peak(centred) > LARGEST_WEIGHT:
         return "weights of more than 16 bits"
     x_zero, pads, saturate = scalar_zero_point(x), 0, site.accumulator == PAIRS
+    ordered = OrderedSum(site.accumulator, x_zero, x.lo, x.hi, None if bias is None else bias.astype(np.int64))
     if saturate:  # stored codes are multiplied, the zero point's part joins the bias
         per_channel = grouped.sum(axis=-2).ravel()
         bias = (0 if bias is None else bias.astype(np.int64)) - x_zero * per_channel
         x_zero, pads = 0, x_zero
     bound = largest_partial(grouped, x.lo - x_zero, x.hi - x_zero, bias)
     exact = saturate and Accumulator(site.accumulator.bits).cannot_overflow(bound)
-    bits = EXACT_BITS if exact else register_bits(site, bound)
-    if isinstance(bits, str):
-        return bits
+    bits = EXACT_BITS if exact else register_bits(site, met_bound(site, grouped, ordered.bias, bound))
     channels = grouped.shape[0] * grouped.shape[-1]
     start = tail_start(site, channels)
     split = 0 < start < channels
@@ -54,14 +54,28 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
         "weights": np.ascontiguousarray(centred),
         "bias": None if bias is None else np.ascontiguousarray(bias, dtype=np.int64),
         "bound": bound,
-        "accumulator_bits": bits,
+        "accumulator_bits": EXACT_BITS if isinstance(bits, str) else bits,
         "out_dtype": site.output.format.dtype.name,
         "epilogue": accumulate_epilogue(site, x, w, channels),
         "tail": accumulate_epilogue(site, x, w, channels, site.arithmetic.tail) if split else None,
         "tail_start": start if split else 0,
         "saturate": saturate,
         "pad_value": pads,
+        "ordered": ordered,
+        "in_order": isinstance(bits, str),
     }
+
+
+def met_bound(site: Site, columns: Array, bias: Array | None, centred: int) -> int:
+    """The largest partial sum that the register meets: of stored codes where zp=correct."""
+    x = site.input(0).format
+    if site.accumulator.zero_point != "correct" or site.accumulator.is_plain or not scalar_zero_point(x):
+        return centred
+    zero = scalar_zero_point(x)
+    constants = np.abs(zero * columns.sum(axis=-2).ravel())
+    if bias is not None:
+        constants = constants + np.abs(bias)
+    return largest_partial(columns, min(x.lo, zero), max(x.hi, zero)) + int(constants.max(initial=0))
 
 
 def unsupported(site: Site) -> str:

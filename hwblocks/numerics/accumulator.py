@@ -15,6 +15,7 @@ import numpy as np
 from hwblocks.errors import FormatError
 from hwblocks.numerics.overflow import Overflow, OverflowMode, code_range
 from hwblocks.numerics.rounding import Rounding
+from hwblocks.numerics.step_counts import ElementCounts
 
 Array = np.ndarray[Any, Any]
 
@@ -229,12 +230,14 @@ class Events:
     """What one accumulation counted.
 
     final: elements whose exact total is outside the register. steps: additions outside (None when not followed).
-    first: (sample, element, step) of the first such addition, or of the first outside total.
+    first: (sample, element, step) of the first such addition, or of the first outside total; step counts all additions
+    of its element. elements: the same for every accumulator, shaped as the sums (None when not followed).
     """
 
     final: int = 0
     steps: int | None = None
     first: tuple[int, int, int] | None = field(default=None)
+    elements: ElementCounts | None = None
 
 
 def accumulate(
@@ -250,13 +253,14 @@ def accumulate(
     """Sums of rows [..., M, K] times columns [..., K, N] in the register: the exact definition of every order.
 
     bias and correction broadcast against [..., M, N]. k_shape: the parts of K, for axes=chw. follow: count every
-    addition even where the order cannot matter. Returns sums in units of one product, and the events.
+    addition even where the order cannot matter, and record extreme sums. Returns sums in units of one product, and
+    the events.
     """
     from hwblocks.numerics.ordered import accumulate_in_order, accumulate_plain
 
     if accumulator.is_plain and not follow:
         return accumulate_plain(rows, columns, bias, accumulator, correction)
-    return accumulate_in_order(rows, columns, bias, accumulator, correction, k_shape)
+    return accumulate_in_order(rows, columns, bias, accumulator, correction, k_shape, follow)
 
 
 def exact_matmul(rows: Array, columns: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.numerics.accumulator import Accumulator, Events, exact_matmul, peak
 from hwblocks.numerics.overflow import Overflow, code_range
 from hwblocks.numerics.rounding import Integers, round_shift
+from hwblocks.numerics.step_counts import NEVER, ElementCounts
 
 Array = np.ndarray[Any, Any]
 SAT16 = Overflow("saturate")
@@ -56,27 +57,41 @@ def _first(outside: Array, step: int) -> tuple[int, int, int] | None:
 
 
 @dataclass
+class Watch:
+    """What all registers of one accumulation count together. extremes: whether sums are recorded too."""
+
+    counts: ElementCounts
+    extremes: bool
+    additions: int = 0
+
+    def note(self, totals: Array, outside: Any, own_width: bool) -> None:
+        """Count one addition of every element."""
+        self.counts.note(self.additions, outside)
+        if self.extremes and own_width:
+            self.counts.extend(totals)
+        self.additions += 1
+
+
+@dataclass
 class Register:
-    """One register for every output element; counts the additions that leave its range."""
+    """One register for every output element. own_width: of the accumulator's width, not a partial register."""
 
     value: Array
     bits: int
     signed: bool
     overflow: Overflow
-    events: int = 0
-    first: tuple[int, int, int] | None = None
-    steps: int = 0
+    watch: Watch
+    own_width: bool = True
 
     def add(self, addend: Integers) -> None:
         """value ← reduced(value + addend)."""
-        total = self.value + addend
-        self.value, outside = self.overflow.apply(np.asarray(total), self.bits, self.signed)
-        count = int(np.count_nonzero(outside))
-        if count:
-            self.events += count
-            found = _first(outside, self.steps)
-            self.first = found if self.first is None else min(self.first, found)  # type: ignore[type-var]
-        self.steps += 1
+        total = np.asarray(self.value + addend)
+        self.value, outside = self.overflow.apply(total, self.bits, self.signed)
+        self.watch.note(total, outside, self.own_width)
+
+    def like(self, value: Array) -> Register:
+        """Another register of the same width that holds `value`."""
+        return Register(value, self.bits, self.signed, self.overflow, self.watch)
 
 
 def accumulate_in_order(
@@ -86,29 +101,35 @@ def accumulate_in_order(
     accumulator: Accumulator,
     correction: Array | None,
     k_shape: tuple[int, ...] | None,
+    extremes: bool = False,
 ) -> tuple[Array, Events]:
     """Every addition in the accumulator's order; vectorised over outputs, one step of K at a time."""
     rows, columns = in_axes(rows, columns, accumulator, k_shape)
     shape = np.broadcast_shapes(rows.shape[:-2], columns.shape[:-2]) + (rows.shape[-2], columns.shape[-1])
     dtype: Any = object if _needs_objects(rows, columns, bias, correction, accumulator) else np.int64
-    register = Register(np.zeros(shape, dtype), accumulator.bits, accumulator.signed, accumulator.overflow)
+    watch = Watch(ElementCounts(np.zeros(shape, np.int64), np.full(shape, NEVER)), extremes)
+    register = Register(np.zeros(shape, dtype), accumulator.bits, accumulator.signed, accumulator.overflow, watch)
     terms = Terms(rows.astype(dtype), columns.astype(dtype), shape, dtype)
     if bias is not None and accumulator.bias == "first":
         register.add(dropped(np.asarray(bias).astype(dtype), accumulator))
-    others = _run_order(register, terms, accumulator)
-    inner = sum(other.events for other in others)
+    _run_order(register, terms, accumulator)
     if correction is not None:
         register.add(dropped(np.asarray(correction).astype(dtype), accumulator))
     if bias is not None and accumulator.bias == "last":
         register.add(dropped(np.asarray(bias).astype(dtype), accumulator))
     final = _final_events(rows, columns, bias, correction, accumulator)
     sums = np.asarray(register.value) << accumulator.drop if accumulator.drop else register.value
-    return narrowed(np.asarray(sums)), Events(final, register.events + inner, _earliest([register, *others]))
+    counts = watch.counts
+    return narrowed(np.asarray(sums)), Events(final, int(counts.steps.sum()), _earliest(counts), counts)
 
 
-def _earliest(registers: list[Register]) -> tuple[int, int, int] | None:
-    """The first event of all registers, each counting its own additions."""
-    return min((r.first for r in registers if r.first is not None), default=None)
+def _earliest(counts: ElementCounts) -> tuple[int, int, int] | None:
+    """(sample, element, step) of the first event; the leading axis counts samples."""
+    found = counts.earliest
+    if found is None:
+        return None
+    per_sample = max(counts.steps.size // max(counts.steps.shape[0], 1), 1)
+    return found[0] // per_sample, found[0] % per_sample, found[1]
 
 
 def _needs_objects(
@@ -119,7 +140,7 @@ def _needs_objects(
     total = rows.shape[-1] * peak(rows) * peak(columns)
     for part in (bias, correction):
         total += 0 if part is None else peak(np.asarray(part))
-    return widest > 48 or total >= 1 << 60
+    return widest + accumulator.drop > 48 or total >= 1 << 60
 
 
 def _final_events(
@@ -177,8 +198,8 @@ class Terms:
         return np.zeros(self.shape, self.dtype)
 
 
-def _run_order(register: Register, terms: Terms, accumulator: Accumulator) -> list[Register]:
-    """Feed the register; returns the other registers that were used."""
+def _run_order(register: Register, terms: Terms, accumulator: Accumulator) -> None:
+    """Feed the register."""
     runs = {
         "sequential": _sequential,
         "dot": _dot,
@@ -186,75 +207,61 @@ def _run_order(register: Register, terms: Terms, accumulator: Accumulator) -> li
         "tiles": _tiles,
         "tree": _tree,
     }
-    return runs[accumulator.order.name](register, terms, accumulator)
+    runs[accumulator.order.name](register, terms, accumulator)
 
 
-def _sequential(register: Register, terms: Terms, accumulator: Accumulator) -> list[Register]:
+def _sequential(register: Register, terms: Terms, accumulator: Accumulator) -> None:
     for k in range(terms.count):
         register.add(dropped(terms.product(k), accumulator))
-    return []
 
 
-def _dot(register: Register, terms: Terms, accumulator: Accumulator) -> list[Register]:
+def _dot(register: Register, terms: Terms, accumulator: Accumulator) -> None:
     """n products summed exactly, brought to 16 bits or to the partial register once, then added."""
-    made = []
     for group in terms.groups(accumulator.order.n):
         exact = terms.zeros()
         for k in group:
             exact = exact + terms.product(k)
         if accumulator.order.sat16 or accumulator.psum is not None:
-            unit = _unit(terms, accumulator)
+            unit = _unit(register, terms, accumulator)
             unit.add(exact)
-            made.append(unit)
             exact = unit.value
         register.add(dropped(exact, accumulator))
-    return made
 
 
-def _unit(terms: Terms, accumulator: Accumulator) -> Register:
-    if accumulator.psum is not None:
-        return Register(terms.zeros(), accumulator.psum.bits, True, accumulator.psum.overflow)
-    return Register(terms.zeros(), 16, True, SAT16)
+def _unit(register: Register, terms: Terms, accumulator: Accumulator) -> Register:
+    """The partial register of a dot or a tile, cleared."""
+    psum = accumulator.psum
+    bits, overflow = (16, SAT16) if psum is None else (psum.bits, psum.overflow)
+    return Register(terms.zeros(), bits, True, overflow, register.watch, own_width=False)
 
 
-def _tiles(register: Register, terms: Terms, accumulator: Accumulator) -> list[Register]:
+def _tiles(register: Register, terms: Terms, accumulator: Accumulator) -> None:
     """A partial sum, in the psum register or one like the accumulator, cleared every n products."""
-    made = []
     for group in terms.groups(accumulator.order.n):
-        partial = _like(register, terms) if accumulator.psum is None else _unit(terms, accumulator)
+        partial = register.like(terms.zeros()) if accumulator.psum is None else _unit(register, terms, accumulator)
         for k in group:
             partial.add(dropped(terms.product(k), accumulator))
-        made.append(partial)
         register.add(partial.value)
-    return made
 
 
-def _like(register: Register, terms: Terms) -> Register:
-    return Register(terms.zeros(), register.bits, register.signed, register.overflow)
-
-
-def _interleaved(register: Register, terms: Terms, accumulator: Accumulator) -> list[Register]:
+def _interleaved(register: Register, terms: Terms, accumulator: Accumulator) -> None:
     """n registers, product k to register k mod n, added at the end in index order."""
-    lanes = [_like(register, terms) for _ in range(min(accumulator.order.n, max(terms.count, 1)))]
+    lanes = [register.like(terms.zeros()) for _ in range(min(accumulator.order.n, max(terms.count, 1)))]
     for k in range(terms.count):
         lanes[k % len(lanes)].add(dropped(terms.product(k), accumulator))
     for lane in lanes:
         register.add(lane.value)
-    return lanes
 
 
-def _tree(register: Register, terms: Terms, accumulator: Accumulator) -> list[Register]:
+def _tree(register: Register, terms: Terms, accumulator: Accumulator) -> None:
     """n products added in adjacent pairs level by level, every sum brought to the register's range."""
-    made = []
     for group in terms.groups(accumulator.order.n):
         level = [dropped(terms.product(k), accumulator) for k in group]
         while len(level) > 1:
             pairs = []
             for i in range(0, len(level) - 1, 2):
-                node = Register(level[i], register.bits, register.signed, register.overflow)
+                node = register.like(level[i])
                 node.add(level[i + 1])
-                made.append(node)
                 pairs.append(node.value)
             level = pairs + level[len(level) - len(level) % 2 :]
         register.add(level[0])
-    return made

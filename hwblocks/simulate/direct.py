@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.graph.graph import Graph
+from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -150,7 +151,7 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     if len(compiled.stages) != 1 or statistics >= FOLLOWED:
         return None
     stage = compiled.stages[0]
-    if not isinstance(stage, ProgramStage):
+    if not isinstance(stage, ProgramStage) or any(kernels.channel_counts(s.kernel) is not None for s in stage.steps):
         return None
     owners = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
     read = {name: slot for name, slot in stage.slots.items() if name not in stage.made}

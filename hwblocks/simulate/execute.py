@@ -19,6 +19,7 @@ from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point, ta
 from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics.accumulator import accumulate
 from hwblocks.numerics.formats import Format
+from hwblocks.numerics.step_counts import StepCounts
 from hwblocks.simulate.trace import NodeEvents
 
 Array = np.ndarray[Any, Any]
@@ -171,7 +172,10 @@ def accumulators(
         k_shape=contraction.k_shape,
         follow=follow,
     )
-    counted = NodeEvents(final=events.final, steps=events.steps, first=events.first)
+    counted = NodeEvents(final=events.final)
+    if events.elements is not None:
+        counts = StepCounts.of_elements(events.elements.mapped(contraction.fold), site.output.elements)
+        counted.take(counts, follow, site.accumulator.overflow.mode == "trap")
     if sums.size:
         counted.lowest, counted.highest = int(sums.min()), int(sums.max())
     return contraction.fold(sums), counted

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hwblocks.graph.algorithm import chosen
-from hwblocks.graph.block import Move, Pointwise
+from hwblocks.graph.block import Accumulate, Move, Pointwise
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
@@ -58,10 +58,10 @@ class Plan:
         return found
 
 
-def make_plan(graph: Graph, isa: str | None = None, definition: bool = False) -> Plan:
-    """Bind every node; with `definition` none gets a kernel."""
+def make_plan(graph: Graph, isa: str | None = None, definition: bool = False, follow: bool = False) -> Plan:
+    """Bind every node; with `definition` none gets a kernel; with `follow` sums count every addition."""
     name = isa or kernels.default_isa()
-    steps = tuple(bind_step(graph.site(node), name, definition) for node in graph.nodes)
+    steps = tuple(bind_step(graph.site(node), name, definition, follow) for node in graph.nodes)
     return Plan(graph, steps, "definition" if definition else name)
 
 
@@ -73,11 +73,20 @@ def kernel_call(site: Site) -> Any:
     return named.kernel(site) if named.kernel else f"algorithm {named.name} has no kernel"
 
 
-def bind_step(site: Site, isa: str, definition: bool) -> Step:
+def followed(site: Site, call: Any) -> Any:
+    """The call of a sum of products that counts every addition, or the reason why its definition must."""
+    if isinstance(call, str) or chosen(site) is not None or not isinstance(site.node.block, Accumulate):
+        return call
+    if getattr(call, "ordered", None) is None:
+        return "every addition is followed by the definition"
+    return replace(call, in_order=True)
+
+
+def bind_step(site: Site, isa: str, definition: bool, follow: bool = False) -> Step:
     """The node's kernel on an instruction set, or its definition with the reason; the plans of its bodies."""
     block = site.node.block
     if isinstance(block, Control):
-        bodies = {name: make_plan(body, isa, definition) for name, body in block.bodies.items()}
+        bodies = {name: make_plan(body, isa, definition, follow) for name, body in block.bodies.items()}
         return Step(site, None, "its bodies run", bodies)
     if definition:
         return Step(site, None, "the definition was asked for")
@@ -85,6 +94,6 @@ def bind_step(site: Site, isa: str, definition: bool) -> Step:
         return Step(site, None, "float")
     if site.node.clamp is not None and isinstance(site.node.block, Move):
         return Step(site, None, "a clamp fused into a move")
-    call = kernel_call(site)
+    call = followed(site, kernel_call(site)) if follow else kernel_call(site)
     bound = call if isinstance(call, str) else kernels.bind(call, isa)
     return Step(site, None, bound) if isinstance(bound, str) else Step(site, bound)

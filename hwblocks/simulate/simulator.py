@@ -98,7 +98,7 @@ class Simulator:
         self.threads = threads or available_processors()
         self.engine, self.isa = engine, isa
         self._reader = Reader(self.graph)
-        self._plans: dict[bool, Plan] = {}
+        self._plans: dict[tuple[bool, bool], Plan] = {}
         self._directs: dict[tuple[int, tuple[str, ...], int], Direct | None] = {}
         self._state: dict[str, Array] = {}
         self.reset()
@@ -113,10 +113,10 @@ class Simulator:
         """The bound nodes; made at the first use."""
         return self._plan(self.engine == "definition")
 
-    def _plan(self, definition: bool) -> Plan:
-        if definition not in self._plans:
-            self._plans[definition] = make_plan(self.graph, self.isa, definition)
-        return self._plans[definition]
+    def _plan(self, definition: bool, follow: bool = False) -> Plan:
+        if (definition, follow) not in self._plans:
+            self._plans[definition, follow] = make_plan(self.graph, self.isa, definition, follow)
+        return self._plans[definition, follow]
 
     def run(
         self,
@@ -129,7 +129,7 @@ class Simulator:
         """Run all samples of x.
 
         x: one array, a dict by input name, or a list in model order; [N, *shape] or [N, *shape[1:]].
-        trace: None, "ranges" (extremes of accumulators), "steps" (events of every addition, by the definition),
+        trace: None, "ranges" (extremes of accumulators), "steps" (events of every addition),
         "full" (every tensor) or a list of tensor names. real: read integer samples as real values.
         progress: called with the number of samples done after each chunk.
         state: "carry" (samples are one sequence that goes on from the last run), "reset" (every sample starts anew),
@@ -137,7 +137,7 @@ class Simulator:
         """
         samples = self._reader.read(x, real)
         keep = traced_names(self.unfolded, trace)
-        plan = self._plan(self.engine == "definition" or trace == "steps")
+        plan = self._plan(self.engine == "definition", isinstance(trace, str) and trace == "steps")
         statistics = STATISTICS.get(trace if isinstance(trace, str) else None, 1)
         direct = self._direct(plan, keep, statistics)
         if direct is not None:
@@ -280,8 +280,7 @@ class _Work:
         for stage in self.compiled.stages:
             stage.run(store, stop - start, events, self.statistics)
         for counted in events.values():
-            if counted.first is not None:
-                counted.first = (counted.first[0] + start, *counted.first[1:])
+            counted.shift(start)
         for name, target in self.kept.items():
             if graph.tensors[name].is_constant:
                 target[start:stop] = store[name]

@@ -13,6 +13,7 @@ from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, plan_memory
 from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
+from hwblocks.numerics.step_counts import StepCounts
 from hwblocks.simulate.control import Body, ControlStage
 from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.store import Events, Stage, Store
@@ -59,9 +60,14 @@ class ProgramStage:
             leading = count * (tensor.shape[0] if tensor.shape else 1)  # one of the two factors is 1
             store[name] = np.empty((leading, *tensor.shape[1:]), tensor.format.dtype)
         external = {slot: np.ascontiguousarray(store[name]) for name, slot in self.slots.items()}
-        counts = self.program.run(external, count, count, statistics)
-        for step, row in zip(self.steps, counts, strict=True):
-            events.setdefault(step.site.node.name, NodeEvents()).add(_events(step.site, row, count, statistics))
+        channels = [kernels.channel_counts(step.kernel) for step in self.steps]
+        counts = self.program.run(external, count, count, statistics, channels)
+        for step, row, words in zip(self.steps, counts, channels, strict=True):
+            made = _events(step.site, row, count, statistics)
+            if words is not None:
+                traps = step.site.accumulator.overflow.mode == "trap"
+                made.take(StepCounts.of_words(words), statistics >= FOLLOWED, traps)
+            events.setdefault(step.site.node.name, NodeEvents()).add(made)
 
 
 def program_events(

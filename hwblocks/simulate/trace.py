@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.graph.graph import Graph
+from hwblocks.numerics.step_counts import StepCounts
 
 Array = np.ndarray[Any, Any]
 
@@ -23,7 +24,10 @@ class NodeEvents:
     lowest, highest: the accumulator's observed extremes before the cast (None where not recorded).
     outputs: elements made. decided_by: what chose the node's accumulator.
     iterations: passes through the body of a loop, or through a branch.
-    first: (sample, element, step) of the first addition that left the register, where additions were followed.
+    first: (sample, element, step) of the first addition that left its register, where additions were followed or the
+    accumulator traps: element within one sample of the output, step among all additions of that element.
+    channels: with trace="steps" the counts of every output channel: additions, first event, extremes of partial sums
+    before they were limited, and how many bits they needed.
     """
 
     saturated: int = 0
@@ -35,6 +39,7 @@ class NodeEvents:
     iterations: int = 0
     decided_by: str = "node"
     first: tuple[int, int, int] | None = None
+    channels: StepCounts | None = None
 
     def add(self, other: NodeEvents) -> None:
         """Count another part of the samples in; sums and extremes do not depend on the order of the parts."""
@@ -46,12 +51,31 @@ class NodeEvents:
         self.first = min((f for f in (self.first, other.first) if f is not None), default=None)
         self.lowest = _both(self.lowest, other.lowest, min)
         self.highest = _both(self.highest, other.highest, max)
+        self.channels = _both(self.channels, other.channels, StepCounts.joined)
+
+    def take(self, counts: StepCounts, follow: bool, traps: bool) -> None:
+        """Set what is known of additions: all of it where they were followed, the first event where the node traps."""
+        if follow or traps:
+            self.first = counts.earliest
+        if follow:
+            self.channels, self.steps = counts, int(counts.steps.sum())
+
+    def shift(self, samples: int) -> None:
+        """Count these samples as the ones after `samples` others."""
+        if self.first is not None:
+            self.first = (self.first[0] + samples, *self.first[1:])
+        if self.channels is not None:
+            self.channels = self.channels.shifted(samples)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers by field."""
+        return {**vars(self), "channels": None if self.channels is None else self.channels.to_dict()}
 
 
-def _both(a: int | None, b: int | None, join: Any) -> int | None:
+def _both(a: Any, b: Any, join: Any) -> Any:
     if a is None or b is None:
         return b if a is None else a
-    return int(join(a, b))
+    return join(a, b)
 
 
 @dataclass

@@ -36,7 +36,7 @@ static inline void expect_equal(int64_t got, int64_t wanted, const char *what, c
 }
 
 static inline hwb_stats fresh(int64_t level) {
-  hwb_stats stats = {level, 0, 0, INT64_MAX, -INT64_MAX};
+  hwb_stats stats = {level, 0, 0, INT64_MAX, -INT64_MAX, NULL};
   return stats;
 }
 

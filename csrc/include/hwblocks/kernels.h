@@ -2,6 +2,7 @@
 #ifndef HWBLOCKS_KERNELS_H
 #define HWBLOCKS_KERNELS_H
 
+#include <hwblocks/accumulator.h>
 #include <hwblocks/cast.h>
 #include <hwblocks/types.h>
 
@@ -97,6 +98,8 @@ typedef struct {
 
   /* n pairs of 8-bit codes by the affine form. */
   void (*pairs)(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats);
+
+  hwb_ordered_kernels ordered; /* see accumulator.h */
 } hwb_kernels;
 
 /* Cast sums of consecutive channels by the ends. */

@@ -18,11 +18,13 @@ static inline size_t hwb_size_of(int64_t dtype) {
 }
 
 /* What one op counts. level 0: nothing; 1: saturated outputs and accumulators outside their width;
-   2: also the extremes of the accumulators as their register holds them. */
+   2: also the extremes of the accumulators as their register holds them. channels: of ordered ops, or NULL. */
+struct hwb_channel_counts;
 typedef struct {
   int64_t level;
   int64_t saturated, outside;
   int64_t lowest, highest;
+  struct hwb_channel_counts *channels;
 } hwb_stats;
 
 /* One stored code as int64. x: any alignment; i: element. */

@@ -59,3 +59,10 @@ def Program(steps: Any, slot_bytes: Any, arena_offsets: Any) -> Any:  # noqa: N8
     """A C program of bound ops; see _core.Program."""
     assert _core is not None
     return _core.Program(steps, slot_bytes, arena_offsets)
+
+
+def channel_counts(op: Any) -> Any:
+    """Room for what an op counts of each output channel, [channels, words] int64; None for ops that do not."""
+    import numpy as np
+
+    return np.zeros((op.counted, _core.COUNT_WORDS), np.int64) if op.counted else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.numerics.kernels.ordered import OrderedSum
 from hwblocks.numerics.requantize import Epilogue
 
 Array = np.ndarray[Any, Any]
@@ -21,6 +22,8 @@ class ConvCall:
     epilogue None stores the sums themselves (int32 or int64). A linear layer is a 1×1 kernel with height = rows.
     saturate: the sum of each pair of products, in the order of K, saturates to 16 bits. pad_value: what padding holds
     after x_zero was taken off.
+    ordered: the accumulator as the node states it; in_order: products meet it one by one, as it says (else the exact
+    sum does, once).
     tail: the epilogue of the channels from tail_start on, where a runtime's remainder loop has one of its own.
     """
 
@@ -47,3 +50,5 @@ class ConvCall:
     tail_start: int = 0
     saturate: bool = False
     pad_value: int = 0
+    ordered: OrderedSum | None = None
+    in_order: bool = False

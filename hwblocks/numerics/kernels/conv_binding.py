@@ -11,6 +11,7 @@ from hwblocks import _core
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import Ends, ends_of
 from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.ordered_binding import bind_ordered
 from hwblocks.numerics.kernels.packing import (
     Layout,
     depthwise_layout,
@@ -35,6 +36,8 @@ FEW_ROWS = 4  # output positions of a sample up to which reading the weights tak
 
 def bind_conv(call: ConvCall, isa: str) -> Any:
     """The op of a call, or the reason why no kernel serves it."""
+    if call.in_order:
+        return bind_ordered(call, isa)
     low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
     if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
         return "centred operands beyond 16 bits"

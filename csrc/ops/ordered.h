@@ -1,0 +1,55 @@
+/* What the parts of the ordered op share: a block of gathered rows of one group, and the tiles over it. */
+#ifndef HWBLOCKS_ORDERED_H
+#define HWBLOCKS_ORDERED_H
+
+#include <hwblocks/ordered.h>
+
+/* Rows of K inputs in the order of the register: rows[i][−1] is readable, and what follows K is zero for 34 entries. */
+typedef struct {
+  const hwb_op *op;
+  const hwb_ordered *o;
+  const int16_t *const *rows;
+  int64_t count, group;
+  int64_t position; /* of the first row, over all samples of the run */
+  char *y;          /* all channels of the first row */
+  hwb_block_bound *bounds; /* of every tile of rows */
+  void *words;
+  hwb_stats *stats;
+} hwb_ordered_block;
+
+/* Sums of one tile, 16 entries after the last that a cast may read. */
+enum { HWB_TILE_SUMS = HWB_ORDERED_ROWS * HWB_TILE_COLUMNS, HWB_TILE_ROOM = HWB_TILE_SUMS + HWB_TILE_COLUMNS };
+
+typedef struct {
+  const hwb_ordered_block *b;
+  const int16_t *const *rows;
+  int64_t row, count;    /* of the block */
+  int64_t panel, width;  /* of 16 packed channels, and those in use */
+  int64_t first;         /* the first packed channel, over all groups */
+  const hwb_block_bound *bounds;
+} hwb_ordered_tile;
+
+static inline int64_t hwb_blocks_of(int64_t k) { return (k + HWB_BOUND_BLOCK - 1) / HWB_BOUND_BLOCK; }
+static inline int64_t hwb_panels_of(const hwb_ordered_numbers *n) {
+  return (n->out_channels / n->groups + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS;
+}
+/* Elements from one gathered row to the next. */
+static inline int64_t hwb_row_stride(int64_t k) { return hwb_blocks_of(k) * HWB_BOUND_BLOCK + 16; }
+
+/* All output channels of the block's group. */
+void hwb_ordered_block_out(const hwb_ordered_block *b);
+
+/* Sums of the tile by the definition, one element after the other; counts what it sees. */
+void hwb_ordered_elements(const hwb_ordered_tile *t, int64_t *sums);
+
+/* Sums of the tile without any limit in between, bias and correction not added. */
+void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums);
+void hwb_ordered_plain_s64(const hwb_ordered_tile *t, int64_t *sums);
+
+/* Sums of the tile in 32 bits, or 0 where its elements must be followed one by one (nothing is counted then). */
+int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums);
+
+/* Sums of two neighbouring tiles by the 16-bit kernel; the second may have no channels. */
+void hwb_ordered_sat16(const hwb_ordered_tile *left, const hwb_ordered_tile *right, int32_t *sums, int32_t *more);
+
+#endif

@@ -1,0 +1,304 @@
+"""Binding of ordered sums: which channels may leave their register, how they are summed, and what is packed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwblocks.numerics.accumulator import Accumulator, partial_bounds, peak
+from hwblocks.numerics.kernels.bound_op import op
+from hwblocks.numerics.kernels.cast import ROUNDINGS, ends_of, padded
+from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.ordered_packing import (
+    channel_order,
+    in_register_order,
+    pack_pairs,
+    pack_skewed,
+    taken,
+    weight_bounds,
+)
+from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs, layout_of
+from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype
+from hwblocks.numerics.overflow import Overflow, OverflowMode, code_range
+
+Array = np.ndarray[Any, Any]
+
+REGISTER_BITS = 64  # accumulator_bits of a cast whose sums are in their register already
+HOLDS = ("saturate", "saturate_symmetric", "saturate_to_zero", "wrap", "wrap_sign_magnitude")  # enum hwb_hold
+ORDERS = ("sequential", "dot", "interleaved", "tiles", "tree")  # enum hwb_order
+ELEMENTS, SAT16, LIMITED, PROBED, TOTAL = range(5)  # enum hwb_ordered_kind
+BLOCK = 32  # products between two looks at a bound
+WORD_BITS, WORD_REACH = 60, 1 << 61  # registers and sums that stay within 64-bit integers on their way
+SAFE_CONSTANT = 1 << 30
+NEARER = (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC, OverflowMode.SATURATE_TO_ZERO)  # never farther from 0
+ONES = Overflow("saturate")
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What one call's sums can reach.
+
+    x_peak, w_peak: largest operands. total: largest exact partial sum, constants included. low, high: the range that
+    every register of the record holds. correction, bias [O]; may_leave [O]: channels whose partial sums can leave it.
+    """
+
+    x_peak: int
+    w_peak: int
+    total: int
+    low: int
+    high: int
+    correction: Array
+    bias: Array
+    may_leave: Array
+
+    @property
+    def constants(self) -> tuple[int, int]:
+        """(lowest, highest) that bias and correction together can add."""
+        parts = (self.bias, self.correction)
+        low = sum(np.minimum(p, 0) for p in parts)
+        high = sum(np.maximum(p, 0) for p in parts)
+        return int(np.min(low, initial=0)), int(np.max(high, initial=0))
+
+    @property
+    def constant_peak(self) -> int:
+        """The largest bias or correction."""
+        return max(peak(self.bias), peak(self.correction))
+
+
+def bind_ordered(call: ConvCall, isa: str) -> Any:
+    """The op of a call whose products meet its accumulator in order, or the reason why no kernel serves it."""
+    assert call.ordered is not None
+    accumulator = call.ordered.accumulator
+    low, high, _ = _inputs(call)
+    if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
+        return "operands beyond 16 bits as they meet the multiplier"
+    reason = _unsupported(accumulator)
+    if reason:
+        return reason
+    reach = _reach(call)
+    result = _largest_held(accumulator, reach, call) << accumulator.drop
+    if max(result, reach.total) >= INT64_SPAN:
+        return f"accumulator {accumulator}: its values leave 64 bits"
+    may_leave = reach.may_leave.reshape(call.groups, -1)
+    order, unsafe = channel_order(may_leave, movable=call.tail is None)
+    ends = ends_of(taken(call.epilogue, order), call.out_dtype, call.out_channels, REGISTER_BITS, result, None,
+                   call.tail, call.tail_start)  # fmt: skip
+    if isinstance(ends, str):
+        return ends
+    kind = _kind(accumulator, reach)
+    numbers = _numbers(call, reach, kind, result)
+    moved = None if order is None else order.astype(np.int32)
+    constants = (*ends.arrays, *_packed(call, reach, kind, order), unsafe, moved)
+    x = (call.height * call.width * call.channels, call.x_dtype)
+    y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
+    return op(isa, "ordered", numbers, ends.numbers, constants, [x], y)
+
+
+def _unsupported(accumulator: Accumulator) -> str:
+    """Registers that have no meaning: the definition says so when it runs."""
+    registers = [(accumulator.overflow, accumulator.bits, accumulator.signed)]
+    if accumulator.psum is not None:
+        registers.append((accumulator.psum.overflow, accumulator.psum.bits, True))
+    for overflow, bits, signed in registers:
+        if overflow.saturated_bits > bits:
+            return f"overflow {overflow}: more saturated bits than the register has"
+        if overflow.mode is OverflowMode.WRAP_SIGN_MAGNITUDE and not signed:
+            return f"overflow {overflow} of an unsigned register"
+    return ""
+
+
+def _inputs(call: ConvCall) -> tuple[int, int, int]:
+    """(lowest, highest, padding) of what is multiplied: centred inputs, or stored codes where zp=correct."""
+    made = call.ordered
+    assert made is not None
+    corrected = made.accumulator.zero_point == "correct"
+    zero, pad = (0, made.x_zero) if corrected else (made.x_zero, 0)
+    return min(made.x_lo - zero, pad), max(made.x_hi - zero, pad), pad
+
+
+def _reach(call: ConvCall) -> Reach:
+    made = call.ordered
+    assert made is not None
+    low, high, _ = _inputs(call)
+    columns = call.weights.reshape(call.out_channels, -1).astype(np.int64).T
+    nothing = np.zeros(call.out_channels, np.int64)
+    corrected = made.accumulator.zero_point == "correct"
+    correction = -made.x_zero * columns.sum(axis=0) if corrected else nothing
+    bias = nothing if made.bias is None else np.asarray(made.bias, dtype=np.int64)
+    least, most = (np.array(b, dtype=object) for b in partial_bounds(columns, low, high))
+    for part in (correction.astype(object), bias.astype(object)):
+        least, most = least + np.minimum(part, 0), most + np.maximum(part, 0)
+    range_low, range_high = _held_range(made.accumulator)
+    leaves = (least < range_low) | (most > range_high) | bool(made.accumulator.drop)
+    total = max(int(np.max(most, initial=0)), -int(np.min(least, initial=0)))
+    return Reach(max(-low, high), peak(columns), total, range_low, range_high, correction, bias, leaves.astype(bool))
+
+
+def _held_range(accumulator: Accumulator) -> tuple[int, int]:
+    """What every register of the record holds without an event."""
+    ranges = [_range_of(accumulator.overflow, accumulator.bits, accumulator.signed)]
+    part = _part(accumulator)
+    if part is not None:
+        ranges.append(_range_of(part[0], part[1], True))
+    return max(r[0] for r in ranges), min(r[1] for r in ranges)
+
+
+def _range_of(overflow: Overflow, bits: int, signed: bool) -> tuple[int, int]:
+    low, high = code_range(bits, signed)
+    return (-high if overflow.mode is OverflowMode.SATURATE_SYMMETRIC and signed else low), high
+
+
+def _part(accumulator: Accumulator) -> tuple[Overflow, int] | None:
+    """Overflow and width of the register of a dot's or a tile's sum."""
+    if accumulator.psum is not None:
+        return accumulator.psum.overflow, accumulator.psum.bits
+    return (ONES, 16) if accumulator.order.sat16 else None
+
+
+def _largest_held(accumulator: Accumulator, reach: Reach, call: ConvCall) -> int:
+    """The largest magnitude the register can hold at the end, in its LSBs."""
+    low, high = _range_of(accumulator.overflow, accumulator.bits, accumulator.signed)
+    additions = call.weights[0].size + 2  # each may round up once
+    terms = (reach.total >> accumulator.drop) + (additions if accumulator.drop else 0)
+    if not reach.may_leave.any() or terms <= min(-low, high):
+        return terms
+    only_nearer = accumulator.overflow.mode in NEARER and _part(accumulator) is None
+    return min(terms, max(-low, high)) if only_nearer else max(-low, high)
+
+
+def _kind(accumulator: Accumulator, reach: Reach) -> int:
+    """The fastest way that is exact for channels that may leave their register."""
+    if accumulator.drop or reach.constant_peak > SAFE_CONSTANT:
+        return ELEMENTS
+    if accumulator.is_plain:
+        return TOTAL if accumulator.bits <= WORD_BITS else ELEMENTS
+    product, limit = reach.x_peak * reach.w_peak, max(-reach.low, reach.high)
+    saturating = accumulator.overflow.mode in (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC)
+    if saturating and _part(accumulator) is None:
+        if _one_by_one(accumulator) and limit <= 1 << 15 and reach.high < 1 << 15 and product < 1 << 15:
+            return SAT16
+        at_once = product * _together(accumulator)
+        if at_once and limit + max(at_once, reach.constant_peak) < INT32_SPAN:
+            return LIMITED
+    return PROBED if accumulator.signed else ELEMENTS
+
+
+def _one_by_one(accumulator: Accumulator) -> bool:
+    order = accumulator.order
+    return order.name == "sequential" or (order.n == 1 and order.name == "dot" and _part(accumulator) is None)
+
+
+def _together(accumulator: Accumulator) -> int:
+    """Products that one addition of the vector kernel takes; 0 where it has no such order."""
+    if _one_by_one(accumulator):
+        return 1
+    order = accumulator.order
+    fits = order.name == "dot" and order.n % 2 == 0 and BLOCK % order.n == 0
+    return order.n if fits else 0
+
+
+def _carried(accumulator: Accumulator) -> bool:
+    """True where every addition goes to the one register, in blocks of 32 products."""
+    order = accumulator.order
+    in_blocks = order.name == "sequential" or (order.name == "dot" and BLOCK % order.n == 0)
+    return in_blocks and _part(accumulator) is None
+
+
+def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
+    """The fields of hwb_ordered_numbers, in order."""
+    made = call.ordered
+    assert made is not None
+    accumulator, layout = made.accumulator, layout_of(call)
+    low, high = reach.low, reach.high
+    if kind == PROBED:  # a narrower range is as good for a proof, and stays within 32 bits
+        low, high = max(low, -SAFE_CONSTANT), min(high, SAFE_CONSTANT)
+    if kind == ELEMENTS:
+        low = high = 0
+    together, (_, _, pad) = _together(accumulator), _inputs(call)
+    widest = max(accumulator.bits, 0 if accumulator.psum is None else accumulator.psum.bits)
+    constants = (0, 0) if kind == ELEMENTS else reach.constants
+    return [
+        code_of_dtype(call.x_dtype),
+        0 if accumulator.zero_point == "correct" else made.x_zero,
+        call.height,
+        call.width,
+        call.channels,
+        call.out_height,
+        call.out_width,
+        call.out_channels,
+        *call.stride,
+        *call.pad,
+        call.groups,
+        layout.padded_height,
+        layout.padded_width,
+        layout.taps,
+        layout.run,
+        pad,
+        kind,
+        together // 2,
+        int(_carried(accumulator)),
+        int(result >= INT32_SPAN),
+        int(reach.total >= INT32_SPAN),
+        int(widest > WORD_BITS or reach.total >= WORD_REACH),
+        flush_pairs(reach.x_peak, reach.w_peak),
+        low,
+        high,
+        *constants,
+        *accumulator_numbers(accumulator, made.bias is not None),
+    ]
+
+
+def accumulator_numbers(accumulator: Accumulator, has_bias: bool) -> list[int]:
+    """The fields of hwb_accumulator, in order."""
+    part = _part(accumulator)
+    return [
+        *_register(accumulator.overflow, accumulator.bits, accumulator.signed),
+        *(_register(part[0], part[1], True) if part else _register(ONES, 16, True)),
+        int(part is not None),
+        ORDERS.index(accumulator.order.name),
+        accumulator.order.n,
+        accumulator.drop,
+        ROUNDINGS.index(accumulator.drop_rounding),
+        int(accumulator.bias == "first"),
+        int(has_bias),
+        int(accumulator.zero_point == "correct"),
+        int(accumulator.overflow.mode is OverflowMode.TRAP),
+    ]
+
+
+def _register(overflow: Overflow, bits: int, signed: bool) -> list[int]:
+    mode = "wrap" if overflow.mode is OverflowMode.TRAP else overflow.mode.value
+    return [bits, int(signed), HOLDS.index(mode), overflow.saturated_bits]
+
+
+def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tuple[Array | None, ...]:
+    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds."""
+    made = call.ordered
+    assert made is not None
+    weights = in_register_order(call, made.accumulator.axes)
+    bias, correction = reach.bias, reach.correction
+    if order is not None:
+        weights, bias, correction = weights[order], bias[order], correction[order]
+    grouped = weights.reshape(call.groups, -1, weights.shape[-1])
+    layout = layout_of(call)
+    narrow = [np.clip(v, -INT32_SPAN, INT32_SPAN - 1) for v in (bias, correction, bias + correction)]
+    return (
+        np.ascontiguousarray(weights, dtype=np.int16),
+        pack_pairs(grouped),
+        pack_skewed(grouped) if kind == SAT16 else None,
+        layout.offsets,
+        _source(call, layout.padded_width) if made.accumulator.axes == "chw" else None,
+        padded(bias, np.int64),
+        padded(correction, np.int64),
+        *(padded(v, np.int32) for v in narrow),
+        weight_bounds(grouped),
+    )
+
+
+def _source(call: ConvCall, width: int) -> Array:
+    """Elements from a window's first input to each product's, channels outermost."""
+    inputs = call.channels // call.groups
+    c, h, w = np.meshgrid(*(np.arange(n) for n in (inputs, *call.kernel)), indexing="ij")
+    return ((h * call.dilation[0] * width + w * call.dilation[1]) * call.channels + c).ravel().astype(np.int32)
