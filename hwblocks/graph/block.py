@@ -153,6 +153,14 @@ class Accumulate(Block, abstract=True):
         """The axis of the weight that counts output channels, for one scale per channel."""
         return 0
 
+    def __call__(self, *inputs: Any, accumulator: Any = None, **named: Any) -> Any:
+        """Apply the block alone; with an accumulator (a record, its text or one of your own) exactly, to integers."""
+        if accumulator is None:
+            return super().__call__(*inputs, **named)
+        from hwblocks.graph.user_sums import summed
+
+        return summed(self, self.arguments(inputs, named), accumulator)
+
     def compute(self, x: Array, w: Array, b: Array | None = None) -> Array:
         contraction = self.lower(x, w)
         product = multiply(contraction.rows, contraction.columns)

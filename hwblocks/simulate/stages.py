@@ -96,6 +96,10 @@ def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> 
         if run[0].bodies:
             stages.append(control_stage(run[0]))
             continue
+        if run[0].loop is not None:
+            stages.append(run[0].loop)
+            needed.append(run[0].loop.bytes_per_sample)
+            continue
         if run[0].kernel is None:
             stages.append(DefinitionStage(run[0].site))
             continue
