@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from threading import RLock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numba
 import numpy as np
@@ -24,7 +23,7 @@ FEW = 8  # results along an axis below which vectors run along the other one
 CALL_STEPS = 1 << 22  # steps of one compiled call: the slowest functions still let Ctrl-C through
 BLOCK, WIDTH = 8, 32  # steps of k and results whose products lie side by side for many rows
 
-_made: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # by function: what _once has compiled
+KEPT = "_hwblocks_loops"  # attribute of a function under which its loops are kept: they go when it goes
 _lock = RLock()
 
 
@@ -100,7 +99,7 @@ def _once(user: UserMac, what: str) -> Any:
         "bias": lambda user: _bias_loop(_once(user, "step")),
     }
     with _lock:
-        made = _made.setdefault(user.function, {})
+        made = user.function.__dict__.setdefault(KEPT, {})  # type: ignore[union-attr]
         if what not in made:
             made[what] = makers[what](user)
         return made[what]
