@@ -63,6 +63,10 @@ cdef class Op:
             self._matmul(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
+        elif family == "dequantize":
+            self._dequantize(numbers, constants)
+        elif family == "quantize":
+            self._quantize(numbers, constants)
         elif family == "threshold":
             self._threshold(numbers, constants)
         elif family == "gather":
@@ -159,6 +163,22 @@ cdef class Op:
         self._numbers(&p.n, sizeof(hwb_table_numbers), numbers)
         p.table = address_of(constants[0])
         self.op.run = hwb_table_run
+        return 0
+
+    cdef int _dequantize(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_dequantize *p = <hwb_dequantize *>self._new(sizeof(hwb_dequantize))
+        self._numbers(&p.n, sizeof(hwb_dequantize_numbers), numbers)
+        p.reals = <const float *>address_of(constants[0])
+        p.tail_reals = <const float *>address_of(constants[1])
+        self.op.run = hwb_dequantize_run
+        return 0
+
+    cdef int _quantize(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_quantize *p = <hwb_quantize *>self._new(sizeof(hwb_quantize))
+        self._numbers(&p.n, sizeof(hwb_quantize_numbers), numbers)
+        p.scale32 = <const float *>address_of(constants[0])
+        p.scale64 = <const double *>address_of(constants[1])
+        self.op.run = hwb_quantize_run
         return 0
 
     cdef int _threshold(self, const int64_t[::1] numbers, tuple constants) except -1:
@@ -404,6 +424,8 @@ cdef class Program:
         with nogil:
             status = hwb_program_run(self.steps, self.count, address, n, <char *>space.memory + scratch_at, stats)
         self.idle.append(space)
+        if status == HWB_NAN:
+            raise FloatingPointError("NaN cannot be quantized; clean the data")
         if status != HWB_OK:
             raise RuntimeError(f"a kernel refused its arguments (status {status})")
         return [(stats[i].saturated, stats[i].outside, stats[i].lowest, stats[i].highest) for i in range(self.count)]

@@ -91,7 +91,7 @@ def bind_step(site: Site, isa: str, definition: bool) -> Step:
         return Step(site, None, "the definition was asked for")
     if site.arithmetic.mac is not None:
         return Step(site, loop=user_mac_stage(site, isa))
-    if not site.is_integer:
+    if not (site.is_integer or site.node.block.serves_floats):
         return Step(site, None, "float")
     if site.node.clamp is not None and isinstance(site.node.block, Move):
         return Step(site, None, "a clamp fused into a move")

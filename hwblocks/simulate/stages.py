@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwblocks.errors import InputError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, plan_memory
@@ -59,7 +60,10 @@ class ProgramStage:
             leading = count * (tensor.shape[0] if tensor.shape else 1)  # one of the two factors is 1
             store[name] = np.empty((leading, *tensor.shape[1:]), tensor.format.dtype)
         external = {slot: np.ascontiguousarray(store[name]) for name, slot in self.slots.items()}
-        counts = self.program.run(external, count, count, statistics)
+        try:
+            counts = self.program.run(external, count, count, statistics)
+        except FloatingPointError as error:  # what an edge found in its floats
+            raise InputError(str(error)) from None
         for step, row in zip(self.steps, counts, strict=True):
             events.setdefault(step.site.node.name, NodeEvents()).add(_events(step.site, row, count, statistics))
 

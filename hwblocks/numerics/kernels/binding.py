@@ -10,6 +10,8 @@ import numpy as np
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import EXACT_BITS, end_of, ends_of, words
 from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.edge_binding import bind_dequantize, bind_quantize
+from hwblocks.numerics.kernels.edges import DequantizeCall, QuantizeCall
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
@@ -281,6 +283,8 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     FloatSumCall: bind_float_sum,
     ReduceCall: bind_reduce,
     FloatPoolCall: bind_float_pool,
+    QuantizeCall: bind_quantize,
+    DequantizeCall: bind_dequantize,
     SvdfCall: bind_svdf,
     LstmCall: bind_lstm,
 }
