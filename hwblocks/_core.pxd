@@ -50,6 +50,15 @@ cdef extern from "hwblocks/ops.h" nogil:
     ctypedef struct hwb_table:
         hwb_table_numbers n
         const void *table
+    ctypedef struct hwb_extreme_numbers:
+        pass
+    ctypedef struct hwb_choice_numbers:
+        pass
+    ctypedef struct hwb_choice:
+        hwb_choice_numbers n
+        const int64_t *a_index
+        const int64_t *b_index
+        const int64_t *constant
     ctypedef struct hwb_dequantize_numbers:
         pass
     ctypedef struct hwb_dequantize:
@@ -194,6 +203,8 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_dequantize_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_quantize_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_extreme_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_choice_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_threshold_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_gather_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_maxpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

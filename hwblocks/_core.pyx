@@ -63,6 +63,10 @@ cdef class Op:
             self._matmul(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
+        elif family == "extreme":
+            self._extreme(numbers)
+        elif family == "choice":
+            self._choice(numbers, constants)
         elif family == "dequantize":
             self._dequantize(numbers, constants)
         elif family == "quantize":
@@ -163,6 +167,21 @@ cdef class Op:
         self._numbers(&p.n, sizeof(hwb_table_numbers), numbers)
         p.table = address_of(constants[0])
         self.op.run = hwb_table_run
+        return 0
+
+    cdef int _extreme(self, const int64_t[::1] numbers) except -1:
+        cdef hwb_extreme_numbers *p = <hwb_extreme_numbers *>self._new(sizeof(hwb_extreme_numbers))
+        self._numbers(p, sizeof(hwb_extreme_numbers), numbers)
+        self.op.run = hwb_extreme_run
+        return 0
+
+    cdef int _choice(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_choice *p = <hwb_choice *>self._new(sizeof(hwb_choice))
+        self._numbers(&p.n, sizeof(hwb_choice_numbers), numbers)
+        p.a_index = <const int64_t *>address_of(constants[0])
+        p.b_index = <const int64_t *>address_of(constants[1])
+        p.constant = <const int64_t *>address_of(constants[2])
+        self.op.run = hwb_choice_run
         return 0
 
     cdef int _dequantize(self, const int64_t[::1] numbers, tuple constants) except -1:

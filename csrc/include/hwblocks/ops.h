@@ -69,6 +69,26 @@ typedef struct {
 
 int hwb_table_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* y[o, i] = the largest (or smallest) of x[o, r, i] over r, for x [outer, reduced, inner]; reduced ≥ 1. */
+typedef struct {
+  int64_t dtype, outer, reduced, inner, largest;
+} hwb_extreme_numbers;
+
+int hwb_extreme_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* y[i] = the larger (or smaller) of a[a_index[i]] and b[b_index[i]], limited to clamp_lo … clamp_hi. */
+typedef struct {
+  int64_t dtype, count, a_count, b_count, clamp_lo, clamp_hi, largest;
+} hwb_choice_numbers;
+
+typedef struct {
+  hwb_choice_numbers n;
+  const int64_t *a_index, *b_index; /* NULL: element i */
+  const int64_t *constant;          /* b of every output element, or NULL */
+} hwb_choice;
+
+int hwb_choice_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
 /* Codes to float32: y = reals[x − x_lowest], from element `head` of each sample on tail_reals[x − x_lowest]. */
 typedef struct {
   int64_t x_dtype, x_lowest, count, head;
