@@ -28,6 +28,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.numerics.overflow": ("Overflow",),
     "hwblocks.numerics.requantize": ("Requantize",),
     "hwblocks.numerics.accumulator": ("Accumulator",),
+    "hwblocks.numerics.user_mac": ("mac",),
     "hwblocks.reports": ("report",),
     "hwblocks.errors": ("HwblocksError",),
 }

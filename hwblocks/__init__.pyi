@@ -152,6 +152,7 @@ from hwblocks.numerics.formats import Format as Format
 from hwblocks.numerics.overflow import Overflow as Overflow
 from hwblocks.numerics.requantize import Requantize as Requantize
 from hwblocks.numerics.rounding import Rounding as Rounding
+from hwblocks.numerics.user_mac import mac as mac
 from hwblocks.reports import report as report
 
 __version__: str

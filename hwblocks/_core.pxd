@@ -81,6 +81,27 @@ cdef extern from "hwblocks/ops.h" nogil:
     ctypedef struct hwb_table:
         hwb_table_numbers n
         const void *table
+    ctypedef struct hwb_extreme_numbers:
+        pass
+    ctypedef struct hwb_choice_numbers:
+        pass
+    ctypedef struct hwb_choice:
+        hwb_choice_numbers n
+        const int64_t *a_index
+        const int64_t *b_index
+        const int64_t *constant
+    ctypedef struct hwb_dequantize_numbers:
+        pass
+    ctypedef struct hwb_dequantize:
+        hwb_dequantize_numbers n
+        const float *reals
+        const float *tail_reals
+    ctypedef struct hwb_quantize_numbers:
+        pass
+    ctypedef struct hwb_quantize:
+        hwb_quantize_numbers n
+        const float *scale32
+        const double *scale64
     ctypedef struct hwb_threshold_numbers:
         pass
     ctypedef struct hwb_threshold:
@@ -196,6 +217,7 @@ cdef extern from "hwblocks/ops.h" nogil:
         HWB_MOST_INPUTS
         HWB_MOST_OUTPUTS
         HWB_OK
+        HWB_NAN
     ctypedef struct hwb_step:
         const hwb_op *op
         int32_t inputs
@@ -218,6 +240,10 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_dequantize_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_quantize_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_extreme_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_choice_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_threshold_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_gather_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_maxpool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

@@ -84,6 +84,14 @@ cdef class Op:
             self._ordered(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
+        elif family == "extreme":
+            self._extreme(numbers)
+        elif family == "choice":
+            self._choice(numbers, constants)
+        elif family == "dequantize":
+            self._dequantize(numbers, constants)
+        elif family == "quantize":
+            self._quantize(numbers, constants)
         elif family == "threshold":
             self._threshold(numbers, constants)
         elif family == "gather":
@@ -219,6 +227,37 @@ cdef class Op:
         self._numbers(&p.n, sizeof(hwb_table_numbers), numbers)
         p.table = address_of(constants[0])
         self.op.run = hwb_table_run
+        return 0
+
+    cdef int _extreme(self, const int64_t[::1] numbers) except -1:
+        cdef hwb_extreme_numbers *p = <hwb_extreme_numbers *>self._new(sizeof(hwb_extreme_numbers))
+        self._numbers(p, sizeof(hwb_extreme_numbers), numbers)
+        self.op.run = hwb_extreme_run
+        return 0
+
+    cdef int _choice(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_choice *p = <hwb_choice *>self._new(sizeof(hwb_choice))
+        self._numbers(&p.n, sizeof(hwb_choice_numbers), numbers)
+        p.a_index = <const int64_t *>address_of(constants[0])
+        p.b_index = <const int64_t *>address_of(constants[1])
+        p.constant = <const int64_t *>address_of(constants[2])
+        self.op.run = hwb_choice_run
+        return 0
+
+    cdef int _dequantize(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_dequantize *p = <hwb_dequantize *>self._new(sizeof(hwb_dequantize))
+        self._numbers(&p.n, sizeof(hwb_dequantize_numbers), numbers)
+        p.reals = <const float *>address_of(constants[0])
+        p.tail_reals = <const float *>address_of(constants[1])
+        self.op.run = hwb_dequantize_run
+        return 0
+
+    cdef int _quantize(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_quantize *p = <hwb_quantize *>self._new(sizeof(hwb_quantize))
+        self._numbers(&p.n, sizeof(hwb_quantize_numbers), numbers)
+        p.scale32 = <const float *>address_of(constants[0])
+        p.scale64 = <const double *>address_of(constants[1])
+        self.op.run = hwb_quantize_run
         return 0
 
     cdef int _threshold(self, const int64_t[::1] numbers, tuple constants) except -1:
@@ -547,6 +586,8 @@ cdef class Call:
                 self.address[i] = self.base[i] + first * self.step[i]
             with nogil:
                 status = hwb_program_run(self.program.steps, self.program.count, self.address, count, scratch, self.stats)
+            if status == HWB_NAN:
+                raise FloatingPointError("NaN cannot be quantized; clean the data")
             if status != HWB_OK:
                 raise RuntimeError(f"a kernel refused its arguments (status {status})")
             for source, target in self.carried:

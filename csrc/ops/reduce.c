@@ -14,6 +14,7 @@
     case HWB_S8: ADD_ROWS(int8_t, S); break;                                                                           \
     case HWB_U8: ADD_ROWS(uint8_t, S); break;                                                                          \
     case HWB_S16: ADD_ROWS(int16_t, S); break;                                                                         \
+    case HWB_S64: ADD_ROWS(int64_t, S); break;                                                                         \
     default: ADD_ROWS(uint16_t, S); break;                                                                             \
     }                                                                                                                  \
   } while (0)

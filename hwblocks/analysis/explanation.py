@@ -118,7 +118,7 @@ def _explain_sum(site: Site, arrays: list[Any], index: tuple[int, ...], stored: 
     held = int(total[index])
     e = _epilogue(site, channel, int(total.shape[-1]))
     code, cast_steps = _cast_steps(e, held, channel, int(total.shape[-1]))
-    accumulator = site.arithmetic.accumulator
+    accumulator = site.arithmetic.mac or site.arithmetic.accumulator
     steps = (
         ("input format", repr(site.input(0).format)),
         ("products", f"{len(products)}, exact sum {sum(products)}"),

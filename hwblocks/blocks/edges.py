@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from hwblocks.graph.site import Site, in_tail
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.edge import EdgeRule
+from hwblocks.numerics.formats import Format
+from hwblocks.numerics.kernels.edges import DequantizeCall, QuantizeCall
 
 
 class Edge(Algorithm, abstract=True):
@@ -27,6 +30,19 @@ class Edge(Algorithm, abstract=True):
 
     def compute(self, x: Array) -> Array:
         return x
+
+
+def float_edge(site: Site, format: Format, other: Format) -> dict[str, Any] | str:
+    """The fields of an edge's call between codes and float32, or the reason why no kernel serves it."""
+    if any(t.is_constant for t in site.present):
+        return "the input is a constant"
+    if not format.is_quantized or other.name != "float32":
+        return f"an edge between {other.name} and {format.name}"
+    rules, count = site.arithmetic, site.output.elements
+    rule = rules.edge or EdgeRule()
+    lanes = rules.lanes or 1
+    head = count if rules.tail_edge is None else count // lanes * lanes
+    return {"format": format, "count": count, "head": head, "rule": rule, "tail": rules.tail_edge or rule}
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,14 @@ class Quantize(Edge):
     >>> Quantize()(np.array([1.5]))
     array([1.5])
     """
+
+    serves_floats: ClassVar[bool] = True
+
+    def kernel(self, site: Site) -> Call | str:
+        fields = float_edge(site, site.output.format, site.input(0).format)
+        if isinstance(fields, str):
+            return fields
+        return QuantizeCall(clamp_lo=site.clamp_codes[0], clamp_hi=site.clamp_codes[1], **fields)
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         rules = site.arithmetic
@@ -62,9 +86,17 @@ class Dequantize(Edge):
     array([1.5])
     """
 
+    serves_floats: ClassVar[bool] = True
+
     @property
     def quant(self) -> QuantRule:
         return QuantRule(output="float")
+
+    def kernel(self, site: Site) -> Call | str:
+        if site.node.clamp is not None:
+            return "a clamp of floats"
+        fields = float_edge(site, site.input(0).format, site.output.format)
+        return fields if isinstance(fields, str) else DequantizeCall(**fields)
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         rules, format = site.arithmetic, site.input(0).format

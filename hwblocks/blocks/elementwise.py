@@ -11,10 +11,11 @@ import numpy as np
 from hwblocks.graph.binary import Binary
 from hwblocks.graph.block import Call, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.ratios import rational_call, scale_ratio
+from hwblocks.graph.ratios import broadcast_index, rational_call, scale_ratio
 from hwblocks.graph.site import Site, scalar_scale
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
+from hwblocks.numerics.kernels.extremes import ChoiceCall
 
 
 class Sum(Binary, abstract=True):
@@ -96,6 +97,30 @@ class Div(Binary):
 class Choice(Binary, abstract=True):
     """One of two elements."""
 
+    largest: ClassVar[bool] = True
+
+    def kernel(self, site: Site) -> Call | str:
+        formats = {t.format for t in (*site.present, site.output)}
+        if len(formats) > 1 or isinstance(site.output.format.scale, tuple):
+            return "formats that differ, or one scale per channel"
+        given = sorted(site.present, key=lambda t: t.is_constant)  # the run-time operand first
+        if given[0].is_constant:
+            return "both operands are constants"
+        a, b = given
+        shape = site.output.shape
+        return ChoiceCall(
+            dtype=a.format.dtype.name,
+            count=site.output.elements,
+            a_count=a.elements,
+            b_count=b.elements,
+            a_index=broadcast_index(a, shape),
+            b_index=None if b.is_constant else broadcast_index(b, shape),
+            constant=None if b.value is None else np.broadcast_to(b.value, shape).ravel(),
+            clamp_lo=site.clamp_codes[0],
+            clamp_hi=site.clamp_codes[1],
+            largest=self.largest,
+        )
+
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=size(self.shape(*shapes)[0]))
 
@@ -119,6 +144,8 @@ class Minimum(Choice):
     >>> Minimum()(np.array([1.0]), np.array([2.0]))
     array([1.])
     """
+
+    largest: ClassVar[bool] = False
 
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(np.minimum(a, b))

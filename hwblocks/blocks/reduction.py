@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, Block, Move, size
+from hwblocks.graph.block import Algorithm, Block, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
+from hwblocks.numerics.kernels.extremes import ExtremeCall
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,22 @@ class Extreme(Reduction, Move, abstract=True):
     def quant(self) -> QuantRule:
         return QuantRule(output="same")
 
-    def kernel(self, site: Site) -> Any:
-        return f"{type(self).__name__} chooses by value"
+    largest: ClassVar[bool] = True
+
+    def kernel(self, site: Site) -> Call | str:
+        x = site.input(0)
+        axes = self.axes(x.shape)
+        if x.is_constant or not site.equal_formats:
+            return "the input is a constant" if x.is_constant else "formats that differ"
+        if not axes or axes != tuple(range(axes[0], axes[-1] + 1)):
+            return "axes that are not neighbours"
+        return ExtremeCall(
+            dtype=x.format.dtype.name,
+            outer=size(x.shape[: axes[0]]),
+            reduced=self.count(x.shape),
+            inner=size(x.shape[axes[-1] + 1 :]),
+            largest=self.largest,
+        )
 
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=size(shapes[0]) - size(self.shape(*shapes)[0]))
@@ -125,6 +140,8 @@ class ReduceMin(Extreme):
     >>> ReduceMin((1,))(np.array([[1.0, 3.0]]))
     array([[1.]])
     """
+
+    largest: ClassVar[bool] = False
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         return np.asarray(arrays[0].min(axis=self.axes(arrays[0].shape), keepdims=self.keepdim))

@@ -43,6 +43,7 @@ class Block:
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[dict[str, str]] = {}
     changes_values: ClassVar[bool] = True
+    serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -117,7 +118,7 @@ class Block:
     def kernel(self, site: Site) -> Call | str:
         """The kernel call that serves this block at a site, or the reason why none does.
 
-        Asked only for integer sites: every tensor is quantized.
+        Asked only for integer sites, where every tensor is quantized, unless the block serves floats.
         """
         return f"{type(self).__name__} has no kernel"
 
@@ -152,6 +153,14 @@ class Accumulate(Block, abstract=True):
     def weight_axis(self, *shapes: Shape) -> int:
         """The axis of the weight that counts output channels, for one scale per channel."""
         return 0
+
+    def __call__(self, *inputs: Any, accumulator: Any = None, **named: Any) -> Any:
+        """Apply the block alone; with an accumulator (a record, its text or one of your own) exactly, to integers."""
+        if accumulator is None:
+            return super().__call__(*inputs, **named)
+        from hwblocks.graph.user_sums import summed
+
+        return summed(self, self.arguments(inputs, named), accumulator)
 
     def compute(self, x: Array, w: Array, b: Array | None = None) -> Array:
         contraction = self.lower(x, w)

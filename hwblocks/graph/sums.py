@@ -80,6 +80,8 @@ def met_bound(site: Site, columns: Array, bias: Array | None, centred: int) -> i
 
 def unsupported(site: Site) -> str:
     """Why no kernel sums at this site, or "" when one may."""
+    if site.arithmetic.mac is not None:
+        return "a user-written multiply-accumulate"
     if site.input(0).is_constant:
         return "the input is a constant"
     if site.input(0).format.bits > 16:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from hwblocks.errors import FormatError
+from hwblocks.errors import FormatError, SimulationError
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.overflow import Overflow
 from hwblocks.numerics.requantize import Requantize
 from hwblocks.numerics.rounding import Rounding
+from hwblocks.numerics.user_mac import UserMac
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Arithmetic:
     lanes: how many elements a runtime's vector loop takes at a time; those after the last whole group go by `tail`
     (in place of requantize; channels of a layer, elements of an element-wise operator) or `tail_edge` (of edge).
     edge: how floats become codes and codes floats; of clamp bounds too. None: the block's own rules.
+    mac: a user-written multiply-accumulate in place of the accumulator; it lives in one process and is not saved.
     algorithm: a named algorithm, None for the block's own. table: how its tables are built, where there is a choice.
     """
 
@@ -36,13 +38,21 @@ class Arithmetic:
     edge: EdgeRule | None = None
     table: str | None = None
     tail_edge: EdgeRule | None = None
+    mac: UserMac | None = None
 
     def replace(self, **changes: Any) -> Arithmetic:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that differ from the defaults, as text and numbers."""
+        """The fields that differ from the defaults, as text and numbers.
+
+        Errors: SimulationError for a user-written multiply-accumulate, which no file can hold.
+        """
+        if self.mac is not None:
+            raise SimulationError(
+                f"{self.mac} lives in this process only; save the graph without it, give it to each run"
+            )
         record: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)

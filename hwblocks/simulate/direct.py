@@ -11,7 +11,7 @@ import numpy as np
 
 from hwblocks.graph.graph import Graph
 from hwblocks.numerics import kernels
-from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
+from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, clean_floats, program_events
 from hwblocks.simulate.trace import NodeEvents
 
 Array = np.ndarray[Any, Any]
@@ -130,7 +130,8 @@ class Direct:
         prepared = self.prepared(job, slots, chunk)
         for start in range(which * call, job.count, of * call):
             stop = min(start + call, job.count)
-            prepared.run(start, stop)
+            with clean_floats():
+                prepared.run(start, stop)
             if job.progress is not None:
                 job.progress(stop - start)
         counts: Counts = prepared.counts()

@@ -17,6 +17,7 @@ from hwblocks.graph.contraction import Contraction
 from hwblocks.graph.lookup import look_up
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point, tail_start
 from hwblocks.graph.tensor import Tensor
+from hwblocks.graph.user_sums import user_defined
 from hwblocks.numerics.accumulator import accumulate
 from hwblocks.numerics.formats import Format
 from hwblocks.numerics.step_counts import StepCounts
@@ -156,6 +157,9 @@ def accumulators(
     site: Site, contraction: Contraction, bias: Array | None, follow: bool = False
 ) -> tuple[Array, NodeEvents]:
     """The accumulators in the node's width and order, folded to the output's shape, and their events."""
+    if site.arithmetic.mac is not None:
+        sums = user_defined(site, contraction, bias)
+        return contraction.fold(sums), observed(sums, NodeEvents())
     accumulator = site.accumulator
     rows, correction = contraction.rows, None
     if accumulator.zero_point == "correct":
@@ -176,6 +180,11 @@ def accumulators(
     if events.elements is not None:
         counts = StepCounts.of_elements(events.elements.mapped(contraction.fold), site.output.elements)
         counted.take(counts, follow, site.accumulator.overflow.mode == "trap")
+    return contraction.fold(sums), observed(sums, counted)
+
+
+def observed(sums: Array, counted: NodeEvents) -> NodeEvents:
+    """The counts with the extremes of the accumulators."""
     if sums.size:
         counted.lowest, counted.highest = int(sums.min()), int(sums.max())
-    return contraction.fold(sums), counted
+    return counted

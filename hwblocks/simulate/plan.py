@@ -12,18 +12,24 @@ from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
 from hwblocks.graph.site import Site
+from hwblocks.graph.user_sums import check_site
 from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import Compiled, compile_stages
+from hwblocks.simulate.user_macs import UserMacStage, user_mac_stage
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One node of a plan: its kernel, or None with the reason why its definition runs; a control block's bodies."""
+    """One node of a plan: its kernel, or None with the reason why its definition runs; a control block's bodies.
+
+    loop: a user-written multiply-accumulate, compiled.
+    """
 
     site: Site
     kernel: Any = None
     reason: str = ""
     bodies: Mapping[str, Plan] = field(default_factory=dict)
+    loop: UserMacStage | None = None
 
     @property
     def is_view(self) -> bool:
@@ -50,7 +56,7 @@ class Plan:
     @property
     def unserved(self) -> dict[str, str]:
         """The nodes that run by their definition, with the reason."""
-        own = [s for s in self.steps if s.kernel is None and not s.is_view and not s.bodies]
+        own = [s for s in self.steps if s.kernel is None and s.loop is None and not s.is_view and not s.bodies]
         found = {s.site.node.name: s.reason for s in own}
         for step in self.steps:
             for part, plan in step.bodies.items():
@@ -88,9 +94,13 @@ def bind_step(site: Site, isa: str, definition: bool, follow: bool = False) -> S
     if isinstance(block, Control):
         bodies = {name: make_plan(body, isa, definition, follow) for name, body in block.bodies.items()}
         return Step(site, None, "its bodies run", bodies)
+    if site.arithmetic.mac is not None:
+        check_site(site)
     if definition:
         return Step(site, None, "the definition was asked for")
-    if not site.is_integer:
+    if site.arithmetic.mac is not None:
+        return Step(site, loop=user_mac_stage(site, isa))
+    if not (site.is_integer or site.node.block.serves_floats):
         return Step(site, None, "float")
     if site.node.clamp is not None and isinstance(site.node.block, Move):
         return Step(site, None, "a clamp fused into a move")

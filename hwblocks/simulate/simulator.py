@@ -24,6 +24,7 @@ from hwblocks.graph.rewrite import folded
 from hwblocks.graph.site import Site
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.user_mac import UserMac, register_of
 from hwblocks.simulate.bound import Bound
 from hwblocks.simulate.direct import Direct, Job, chunk_size, direct_of
 from hwblocks.simulate.execute import run_node
@@ -34,6 +35,7 @@ from hwblocks.simulate.store import Store
 from hwblocks.simulate.trace import NodeEvents, Trace, traced_names
 
 Array = np.ndarray[Any, Any]
+Register = Accumulator | UserMac
 Progress = Callable[[int], None]
 
 STATISTICS = {None: 1, "ranges": 2, "steps": 3}
@@ -70,7 +72,8 @@ class Simulator:
     """Runs a graph; planned once, weights packed once.
 
     dialect: the runtime whose integers are computed; None: the nodes' own arithmetic, else the graph's dialect.
-    accumulator: an Accumulator or its text form for every sum of products, or {node name pattern: spec}.
+    accumulator: an Accumulator or its text form for every sum of products, a user-written multiply-accumulate, or
+        {node name pattern: spec}.
     threads: workers over samples (default: the processors this process may use).
     engine: "fast" (kernels where there are any) or "definition" (the exact Python definition of every node).
     isa: instruction set of the kernels, default the best of this machine or HWBLOCKS_ISA.
@@ -300,7 +303,7 @@ class _Work:
         elif stop == self.samples.count:
             self.last = made
 
-    def result(self, decided: Mapping[str, tuple[Accumulator, str]]) -> Run:
+    def result(self, decided: Mapping[str, tuple[Register, str]]) -> Run:
         """The run's outputs and trace in the form of the inputs."""
         graph = self.simulator.graph
         self._check_traps()
@@ -389,15 +392,15 @@ def loaded_libraries() -> Any:
     return ThreadpoolController()
 
 
-def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, str]]:
+def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Register, str]]:
     """The accumulator of each sum of products where the `accumulator=` argument decides it."""
     if accumulator is None:
         return {}
     specs = accumulator if isinstance(accumulator, Mapping) else {"*": accumulator}
     sums = [name for name, node in named_nodes(graph) if isinstance(node.block, Accumulate)]
-    chosen: dict[str, tuple[Accumulator, str]] = {}
+    chosen: dict[str, tuple[Register, str]] = {}
     for pattern, spec in specs.items():
-        record = spec if isinstance(spec, Accumulator) else Accumulator(spec)
+        record = register_of(spec)
         hit = [pattern] if pattern in sums else [name for name in sums if fnmatchcase(name, pattern)]
         if not hit:
             raise SimulationError(f"accumulator: no sum of products matches {pattern!r}; there are {', '.join(sums)}")
@@ -405,7 +408,7 @@ def decisions(graph: Graph, accumulator: Any) -> dict[str, tuple[Accumulator, st
     return chosen
 
 
-def with_accumulators(graph: Graph, decided: Mapping[str, tuple[Accumulator, str]], inside: str = "") -> Graph:
+def with_accumulators(graph: Graph, decided: Mapping[str, tuple[Register, str]], inside: str = "") -> Graph:
     """The graph with the decided accumulators in its nodes and those of bodies; `inside` leads to their names."""
     if not decided:
         return graph
@@ -413,8 +416,10 @@ def with_accumulators(graph: Graph, decided: Mapping[str, tuple[Accumulator, str
     def changed(node: Node) -> Node:
         if inside + node.name not in decided:
             return node
-        arithmetic = node.arithmetic or Arithmetic()
-        return node.replace(arithmetic=arithmetic.replace(accumulator=decided[inside + node.name][0]))
+        arithmetic, record = node.arithmetic or Arithmetic(), decided[inside + node.name][0]
+        user = record if isinstance(record, UserMac) else None
+        accumulator = None if isinstance(record, UserMac) else record
+        return node.replace(arithmetic=arithmetic.replace(accumulator=accumulator, mac=user))
 
     def body(name: str, graph: Graph) -> Graph:
         return with_accumulators(graph, decided, f"{inside}{name}/")

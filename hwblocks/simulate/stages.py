@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwblocks.errors import InputError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, plan_memory
@@ -61,13 +63,23 @@ class ProgramStage:
             store[name] = np.empty((leading, *tensor.shape[1:]), tensor.format.dtype)
         external = {slot: np.ascontiguousarray(store[name]) for name, slot in self.slots.items()}
         channels = [kernels.channel_counts(step.kernel) for step in self.steps]
-        counts = self.program.run(external, count, count, statistics, channels)
+        with clean_floats():
+            counts = self.program.run(external, count, count, statistics, channels)
         for step, row, words in zip(self.steps, counts, channels, strict=True):
             made = _events(step.site, row, count, statistics)
             if words is not None:
                 traps = step.site.accumulator.overflow.mode == "trap"
                 made.take(StepCounts.of_words(words), statistics >= FOLLOWED, traps)
             events.setdefault(step.site.node.name, NodeEvents()).add(made)
+
+
+@contextmanager
+def clean_floats() -> Iterator[None]:
+    """What an edge finds in its floats is an error of the input."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise InputError(str(error)) from None
 
 
 def program_events(
@@ -112,6 +124,10 @@ def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> 
     for run in _runs(steps):
         if run[0].bodies:
             stages.append(control_stage(run[0]))
+            continue
+        if run[0].loop is not None:
+            stages.append(run[0].loop)
+            needed.append(run[0].loop.bytes_per_sample)
             continue
         if run[0].kernel is None:
             stages.append(DefinitionStage(run[0].site))

@@ -93,6 +93,61 @@ typedef struct {
 
 int hwb_table_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* y[o, i] = the largest (or smallest) of x[o, r, i] over r, for x [outer, reduced, inner]; reduced ≥ 1. */
+typedef struct {
+  int64_t dtype, outer, reduced, inner, largest;
+} hwb_extreme_numbers;
+
+int hwb_extreme_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* y[i] = the larger (or smaller) of a[a_index[i]] and b[b_index[i]], limited to clamp_lo … clamp_hi. */
+typedef struct {
+  int64_t dtype, count, a_count, b_count, clamp_lo, clamp_hi, largest;
+} hwb_choice_numbers;
+
+typedef struct {
+  hwb_choice_numbers n;
+  const int64_t *a_index, *b_index; /* NULL: element i */
+  const int64_t *constant;          /* b of every output element, or NULL */
+} hwb_choice;
+
+int hwb_choice_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+/* Codes to float32: y = reals[x − x_lowest], from element `head` of each sample on tail_reals[x − x_lowest]. */
+typedef struct {
+  int64_t x_dtype, x_lowest, count, head;
+} hwb_dequantize_numbers;
+
+typedef struct {
+  hwb_dequantize_numbers n;
+  const float *reals, *tail_reals;
+} hwb_dequantize;
+
+int hwb_dequantize_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
+enum hwb_scaling { HWB_DIVIDE = 0, HWB_RECIPROCAL, HWB_DIVIDE64 };
+
+/* How a float becomes a code; see numerics/edge.py. quick: 1 where the vector loop serves the rule: codes of at most 16
+   bits, divide or reciprocal, half_even or half_away, the zero point after, nothing wrapped. */
+typedef struct {
+  int64_t scaling, rounding, inside, lowest_nan, wrap_far, quick;
+} hwb_edge_rule;
+
+/* float32 to codes: y = limited(round(x scaled by 1 / scale) + zero_point), elements from `head` of each sample on by
+   `tail`. Codes of at most 32 bits. Values that leave lo … hi count as saturated. A NaN without a code: HWB_NAN. */
+typedef struct {
+  int64_t out_dtype, count, head, zero_point, lo, hi, clamp_lo, clamp_hi;
+  hwb_edge_rule rule, tail;
+} hwb_quantize_numbers;
+
+typedef struct {
+  hwb_quantize_numbers n;
+  const float *scale32;  /* scale, 1 / scale in float32 */
+  const double *scale64; /* scale */
+} hwb_quantize;
+
+int hwb_quantize_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
 /* y[..., c] = codes[#{i : x[..., c] ≥ thresholds[c, i]}]: x [n, count] of at most 32 bits, `count` a multiple of
    `channels`; thresholds [rows, levels] sorted, rows 1 or `channels`, and once more as by_level [levels, rows];
    flipped [channels] or NULL: levels − count there; codes [levels + 1]. Nothing saturates. */

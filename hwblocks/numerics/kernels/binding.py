@@ -11,7 +11,11 @@ from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import EXACT_BITS, end_of, ends_of, words
 from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.conv_binding import SUMS, bind_conv
+from hwblocks.numerics.kernels.edge_binding import bind_dequantize, bind_quantize
+from hwblocks.numerics.kernels.edges import DequantizeCall, QuantizeCall
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
+from hwblocks.numerics.kernels.extreme_binding import bind_choice, bind_extreme
+from hwblocks.numerics.kernels.extremes import ChoiceCall, ExtremeCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
@@ -235,6 +239,10 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     FloatSumCall: bind_float_sum,
     ReduceCall: bind_reduce,
     FloatPoolCall: bind_float_pool,
+    QuantizeCall: bind_quantize,
+    ExtremeCall: bind_extreme,
+    ChoiceCall: bind_choice,
+    DequantizeCall: bind_dequantize,
     SvdfCall: bind_svdf,
     LstmCall: bind_lstm,
 }

@@ -86,8 +86,8 @@ def _inputs(operands: tuple[Operand, ...]) -> list[tuple[int, str]]:
 
 def bind_reduce(call: ReduceCall, isa: str) -> Any:
     """Sums over one run of axes."""
-    if np.dtype(call.x_dtype).itemsize > 2 or call.bound >= INT64_SPAN:
-        return "sums of more than 16-bit codes, or beyond 64 bits"
+    if np.dtype(call.x_dtype).itemsize not in (1, 2, 8) or call.bound >= INT64_SPAN:
+        return "sums of 32-bit codes, or beyond 64 bits"
     bias = np.full(call.inner, call.bias, np.int64)
     ends = ends_of(call.epilogue, call.out_dtype, call.inner, EXACT, call.bound, bias, call.tail, call.tail_start)
     if isinstance(ends, str):
