@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwblocks.simulate.direct import Direct, Job
-from hwblocks.simulate.stages import clean_floats, program_events
+from hwblocks.simulate.direct import Direct, Job, run_samples
+from hwblocks.simulate.stages import program_events
 from hwblocks.simulate.trace import NodeEvents
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class Bound:
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
         if self._direct is not None:
-            with clean_floats():
-                self._call.run(0, self.count)
+            run_samples(self._call, 0, self.count)
             return
         made = self.simulator.run(self.inputs, state=self._state or "reset")
         self._state = made.state

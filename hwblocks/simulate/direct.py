@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
 from hwblocks.numerics import kernels
-from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, clean_floats, program_events
+from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
 
 Array = np.ndarray[Any, Any]
@@ -27,6 +28,14 @@ Counts = list[tuple[int, int, int, int]]  # saturated, outside, lowest, highest 
 def chunk_size(bytes_per_sample: int, macs: int) -> int:
     """Samples that a program takes at once: what fits the cache, and is done in about 0.1 s."""
     return max(1, min(CACHE_BYTES // bytes_per_sample, CALL_MACS // max(macs, 1), LARGEST_CHUNK))
+
+
+def run_samples(call: Any, start: int, stop: int) -> None:
+    """Samples of a prepared call. Errors: InputError for what an edge finds in its floats."""
+    try:
+        call.run(start, stop)
+    except FloatingPointError as error:
+        raise InputError(str(error)) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +95,8 @@ class Direct:
         else:
             counts = self._in_threads(job, slots, chunk)
         states = self.left(slots, job)
-        return self.outputs(slots, job.count), states, lambda: program_events(self.stage, counts, job.count, job.statistics)
+        outputs = self.outputs(slots, job.count)
+        return outputs, states, lambda: program_events(self.stage, counts, job.count, job.statistics)
 
     def slots(self, job: Job, chunk: int) -> dict[int, Array]:
         """The array of every slot outside the arena: inputs and states, and room for what is made."""
@@ -130,8 +140,7 @@ class Direct:
         prepared = self.prepared(job, slots, chunk)
         for start in range(which * call, job.count, of * call):
             stop = min(start + call, job.count)
-            with clean_floats():
-                prepared.run(start, stop)
+            run_samples(prepared, start, stop)
             if job.progress is not None:
                 job.progress(stop - start)
         counts: Counts = prepared.counts()
@@ -157,9 +166,9 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     owners = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
     read = {name: slot for name, slot in stage.slots.items() if name not in stage.made}
     states = {s.tensor for s in graph.states}
-    if any(owner not in stage.made for owner in owners.values()) or any(n not in {*graph.inputs, *states} for n in read):
+    if any(owner not in stage.made for owner in owners.values()):
         return None
-    if not states <= set(read):
+    if not states <= set(read) or not set(read) <= {*graph.inputs, *states}:
         return None
     tensors = {name: graph.tensors[name] for name in stage.made}
     chunk = chunk_size(compiled.bytes_per_sample, macs) if graph.batched else 1

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,23 +62,16 @@ class ProgramStage:
             store[name] = np.empty((leading, *tensor.shape[1:]), tensor.format.dtype)
         external = {slot: np.ascontiguousarray(store[name]) for name, slot in self.slots.items()}
         channels = [kernels.channel_counts(step.kernel) for step in self.steps]
-        with clean_floats():
+        try:
             counts = self.program.run(external, count, count, statistics, channels)
+        except FloatingPointError as error:  # what an edge found in its floats
+            raise InputError(str(error)) from None
         for step, row, words in zip(self.steps, counts, channels, strict=True):
             made = _events(step.site, row, count, statistics)
             if words is not None:
                 traps = step.site.accumulator.overflow.mode == "trap"
                 made.take(StepCounts.of_words(words), statistics >= FOLLOWED, traps)
             events.setdefault(step.site.node.name, NodeEvents()).add(made)
-
-
-@contextmanager
-def clean_floats() -> Iterator[None]:
-    """What an edge finds in its floats is an error of the input."""
-    try:
-        yield
-    except FloatingPointError as error:
-        raise InputError(str(error)) from None
 
 
 def program_events(
