@@ -44,7 +44,9 @@ class Toolchain:
     def sources(self) -> list[Path]:
         """Every source of csrc but those of other families' instruction sets."""
         known = {"ref", *family_of(self.machine)[1]}
-        return [s for s in sorted((ROOT / "csrc").rglob("*.c")) if s.stem.rpartition("__")[2] in known or "__" not in s.stem]
+        return [
+            s for s in sorted((ROOT / "csrc").rglob("*.c")) if s.stem.rpartition("__")[2] in known or "__" not in s.stem
+        ]
 
     def compile_one(self, source: Path, target: Path) -> Path:
         """One object file; those of an instruction set with its own flags, so that nothing else may use it."""

@@ -53,7 +53,7 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
         return "s64"
     if call.saturate:
         return "sat16"
-    fits = np.dtype(call.x_dtype).itemsize == 1 and -128 <= call.weights.min() and call.weights.max() <= 127
+    fits = np.dtype(call.x_dtype).itemsize == 1 and call.weights.min() >= -128 and call.weights.max() <= 127
     return "bytes" if fits and 0 <= call.pad_value + byte_zero(call) <= 255 and _core.prefers_bytes(isa) else "s32"
 
 
