@@ -70,7 +70,7 @@ def assert_pairs(run_call, form_bound):
 
 def sum_call(tables, dtypes, text, ratio, zero, limits, counts):
     """An addition of two operands by tables, and its unlimited results on every pair by Requantize."""
-    lo, hi, *clamp = limits
+    _, hi, *clamp = limits
     target = Format("int4" if hi == 7 else "int8", scale=1.0, zero_point=zero)
     one, e = (Requantize.parse(text).epilogue(ratio, 1.0, target, n, clamp=clamp, counts=counts) for n in (1, 16))
     operands = tuple(Operand(dtype=d, count=PAIRS, table=t) for d, t in zip(dtypes, tables))
