@@ -24,7 +24,7 @@ def cross(toolchain):
     if not Path(where.stdout.strip()).is_absolute():
         pytest.skip("the aarch64 compiler has no address sanitizer (libasan8-arm64-cross)")
     root = Path(libc.stdout.strip()).resolve().parents[1]
-    return toolchain(COMPILER, "aarch64", (EMULATOR, "-L", str(root), "-E", "ASAN_OPTIONS=detect_leaks=0"))
+    return toolchain(COMPILER, "aarch64", ("env", "ASAN_OPTIONS=detect_leaks=0", EMULATOR, "-L", str(root)))
 
 
 @pytest.fixture(scope="module")
