@@ -75,7 +75,7 @@ static int runs_avx512(void) {
 /* Every aarch64 machine has it. Its baseline multiplies no unsigned by signed bytes, so that words are faster. */
 static const hwb_kernels neon = {
     .name = "neon",
-    .s16_rows = 6,
+    .s16_rows = 4,
     .u8_rows = 8,
     .gemm_s16s16_s32 = hwb_gemm_s16s16_s32__neon,
     .gemm_s16s16_sat16_s32 = hwb_gemm_s16s16_sat16_s32__neon,

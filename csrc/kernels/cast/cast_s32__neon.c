@@ -107,15 +107,19 @@ INLINE void note_range(state *s, int32x4_t v) {
 
 /* The first `width` of four codes that fit their storage type, of any sign. */
 INLINE void store(int32x4_t v, int64_t dtype, int64_t width, char *y) {
-  size_t size = hwb_size_of(dtype);
   int16x4_t words = vmovn_s32(v);
   int8x8_t bytes = vmovn_s16(vcombine_s16(words, words));
-  int32_t whole[LANES];
-  if (size == 1) vst1_s8((int8_t *)whole, bytes);
-  else if (size == 2) vst1_s16((int16_t *)(void *)whole, words);
-  else vst1q_s32(whole, v);
-  if (width >= LANES) memcpy(y, whole, LANES * size);
-  else memcpy(y, whole, (size_t)width * size);
+  int32_t codes[LANES];
+  if (width < LANES) {
+    vst1q_s32(codes, v);
+    for (int64_t j = 0; j < width; j++) hwb_store(y, dtype, j, codes[j]);
+  } else if (dtype <= HWB_U8) {
+    memcpy(y, &bytes, LANES);
+  } else if (dtype <= HWB_U16) {
+    memcpy(y, &words, LANES * sizeof(int16_t));
+  } else {
+    memcpy(y, &v, LANES * sizeof(int32_t));
+  }
 }
 
 INLINE void cast_row(const hwb_cast *c, state *s, const int32_t *sums, int64_t width, char *y, const int form,

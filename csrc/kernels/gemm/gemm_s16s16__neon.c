@@ -1,13 +1,13 @@
-/* NEON tiles: 6 rows × 16 columns in 24 registers; per pair of k, weights parted into both k by loads, and eight
-   multiply-adds of 16 bits by a lane for each row. */
+/* NEON tiles: 4 rows × 16 columns in 16 registers; per pair of k, weights parted into both k by their loads, and eight
+   multiply-adds by a lane for each row. (6 rows would fit, but compilers then keep sums in memory.) */
 #include <arm_neon.h>
 #include <hwblocks/kernels.h>
 #include <string.h>
 
-enum { ROWS = 6 };
+enum { ROWS = 4 };
 
 #define INLINE static inline __attribute__((always_inline))
-#define EACH(i, n) _Pragma("GCC unroll 24") for (int i = 0; i < (n); i++) /* unrolled, or sums leave their registers */
+#define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++) /* unrolled, or sums leave their registers */
 
 /* Two k of one row. */
 INLINE int16x4_t pair_of(const int16_t *x) {
@@ -51,9 +51,7 @@ void hwb_gemm_s16s16_s32__neon(const hwb_tile *tile, int32_t *sums) {
   case 1: tile_s32(1, tile, sums); break;
   case 2: tile_s32(2, tile, sums); break;
   case 3: tile_s32(3, tile, sums); break;
-  case 4: tile_s32(4, tile, sums); break;
-  case 5: tile_s32(5, tile, sums); break;
-  default: tile_s32(6, tile, sums); break;
+  default: tile_s32(4, tile, sums); break;
   }
 }
 
@@ -92,8 +90,6 @@ void hwb_gemm_s16s16_s64__neon(const hwb_tile *tile, int64_t *sums) {
   case 1: tile_s64(1, tile, sums); break;
   case 2: tile_s64(2, tile, sums); break;
   case 3: tile_s64(3, tile, sums); break;
-  case 4: tile_s64(4, tile, sums); break;
-  case 5: tile_s64(5, tile, sums); break;
-  default: tile_s64(6, tile, sums); break;
+  default: tile_s64(4, tile, sums); break;
   }
 }
