@@ -160,7 +160,7 @@ def _float_sum_parts(call: FloatSumCall) -> Parts | None:
     a, b = call.operands
     if not _plain(call.operands):
         return None
-    unlimited = replace(call, operands=_on_pairs(call.operands), **_without_limits())
+    unlimited = replace(call, operands=(replace(a, count=PAIRS), replace(b, count=PAIRS)), **_without_limits())
     return (a.dtype, b.dtype), (_slope(a), _slope(b)), unlimited, _limits(call)
 
 
