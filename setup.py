@@ -12,11 +12,20 @@ from setuptools import Extension, setup
 
 INCLUDE = "csrc/include"
 HEADERS = sorted(glob("csrc/include/hwblocks/*.h") + glob("csrc/ops/*.h"))
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-X86_FLAGS = {
-    "avx2": ["-mavx2", "-mpopcnt"],
-    "avx512": [f"-m{part}" for part in ("avx2", "popcnt", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni")],
-}
+# Of each processor family: its names, the macro that says so, and what each instruction set needs beyond the baseline.
+# tests/c reads this literal.
+FAMILIES = [
+    (
+        ("x86_64", "amd64"),
+        "HWB_HAVE_X86",
+        {
+            "avx2": "avx2 popcnt",
+            "avx512": "avx2 popcnt avx512f avx512bw avx512dq avx512vl avx512vbmi avx512vnni",
+        },
+    ),
+    (("aarch64", "arm64"), "HWB_HAVE_NEON", {"neon": ""}),
+]
+MACHINE = platform.machine().lower()
 STABLE_ABI = ("Py_LIMITED_API", "0x030B0000")
 
 
@@ -28,9 +37,8 @@ def flags(*more: str) -> list[str]:
     return base
 
 
-def library(name: str, sources: list[str], *more: str) -> tuple[str, dict[str, object]]:
+def library(name: str, sources: list[str], macros: list[tuple[str, str]], *more: str) -> tuple[str, dict[str, object]]:
     """A static library of one instruction set."""
-    macros = [("HWB_HAVE_X86", "1")] if X86 else []
     build = {
         "sources": sorted(sources),
         "depends": HEADERS,
@@ -43,10 +51,13 @@ def library(name: str, sources: list[str], *more: str) -> tuple[str, dict[str, o
 
 def libraries() -> list[tuple[str, dict[str, object]]]:
     """The plain core, and one library for each instruction set of this processor family."""
+    family = next((f for f in FAMILIES if MACHINE in f[0]), None)
+    macros = [(family[1], "1")] if family else []
     plain = ["csrc/dispatch.c", *glob("csrc/ops/*.c"), *glob("csrc/kernels/*/*__ref.c")]
-    made = [library("hwb_core", plain)]
-    if X86:
-        made += [library(f"hwb_{isa}", glob(f"csrc/kernels/*/*__{isa}.c"), *how) for isa, how in X86_FLAGS.items()]
+    made = [library("hwb_core", plain, macros)]
+    for isa, parts in family[2].items() if family else ():
+        options = [f"-m{part}" for part in parts.split()]
+        made.append(library(f"hwb_{isa}", glob(f"csrc/kernels/*/*__{isa}.c"), macros, *options))
     return made
 
 

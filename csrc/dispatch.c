@@ -54,7 +54,7 @@ static const hwb_kernels avx512 = {
     .u8_rows = 8,
     .bytes = HWB_BYTES_ALWAYS,
     .gemm_s16s16_s32 = hwb_gemm_s16s16_s32__avx512,
-    .gemm_s16s8_s32 = hwb_gemm_s16s8_s32__avx2,
+    .gemm_s16s8_s32 = hwb_gemm_s16s8_s32__ref,
     .gemm_s16s16_sat16_s32 = hwb_gemm_s16s16_sat16_s32__avx2,
     .gemm_s16s16_s64 = hwb_gemm_s16s16_s64__avx512,
     .gemm_u8s8_s32 = hwb_gemm_u8s8_s32__avx512,
@@ -81,11 +81,39 @@ static int runs_avx512(void) {
 }
 #endif
 
+#ifdef HWB_HAVE_NEON
+/* Every aarch64 machine has it. Its baseline multiplies no unsigned by signed bytes, so that words are faster. */
+static const hwb_kernels neon = {
+    .name = "neon",
+    .s16_rows = 4,
+    .u8_rows = 8,
+    .gemm_s16s16_s32 = hwb_gemm_s16s16_s32__neon,
+    .gemm_s16s8_s32 = hwb_gemm_s16s8_s32__ref,
+    .gemm_s16s16_sat16_s32 = hwb_gemm_s16s16_sat16_s32__neon,
+    .gemm_s16s16_s64 = hwb_gemm_s16s16_s64__neon,
+    .gemm_u8s8_s32 = hwb_gemm_u8s8_s32__ref,
+    .widen = hwb_widen__neon,
+    .offset = hwb_offset__neon,
+    .cast_s32 = hwb_cast_s32__neon,
+    .cast_s64 = hwb_cast_s64__ref,
+    .columns_s16 = hwb_columns_s16__neon,
+    .columns_u8 = hwb_columns_u8__ref,
+    .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__neon,
+    .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
+    .pairs = hwb_pairs__neon,
+    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref,
+                hwb_ordered_extremes_s32__ref, hwb_ordered_bounds__ref},
+};
+#endif
+
 const char *hwb_isa_name(int i) {
   if (i == 0) return reference.name;
 #ifdef HWB_HAVE_X86
   if (i == 1 && runs_avx2()) return avx2.name;
   if (i == 2 && runs_avx512()) return avx512.name;
+#endif
+#ifdef HWB_HAVE_NEON
+  if (i == 1) return neon.name;
 #endif
   return NULL;
 }
@@ -95,6 +123,9 @@ const hwb_kernels *hwb_kernels_of(const char *isa) {
 #ifdef HWB_HAVE_X86
   if (strcmp(isa, avx2.name) == 0 && runs_avx2()) return &avx2;
   if (strcmp(isa, avx512.name) == 0 && runs_avx512()) return &avx512;
+#endif
+#ifdef HWB_HAVE_NEON
+  if (strcmp(isa, neon.name) == 0) return &neon;
 #endif
   return NULL;
 }

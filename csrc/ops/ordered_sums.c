@@ -19,16 +19,31 @@ static hwb_tile plain_tile(const hwb_ordered_tile *t, const void **rows, int64_t
   return tile;
 }
 
-void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums) {
-  const void *rows[HWB_ORDERED_ROWS];
-  hwb_tile tile = plain_tile(t, rows, 0, (length_of(t) + 1) / 2);
-  t->b->op->kernels->gemm_s16s16_s32(&tile, sums);
+/* The next rows of a tile that the kernel takes at once; 0 when none are left. */
+static int next_rows(const hwb_kernels *k, hwb_tile *tile, int64_t *done, int64_t count) {
+  tile->rows += *done ? k->s16_rows : 0;
+  tile->count = hwb_min(k->s16_rows, count - *done);
+  *done += hwb_max(0, tile->count);
+  return tile->count > 0;
 }
+
+/* Sums over pairs first .. first + pairs of K. */
+static void plain_s32(const hwb_ordered_tile *t, int64_t first, int64_t pairs, int32_t *sums) {
+  const void *rows[HWB_ORDERED_ROWS];
+  const hwb_kernels *k = t->b->op->kernels;
+  hwb_tile tile = plain_tile(t, rows, first, pairs);
+  for (int64_t done = 0; next_rows(k, &tile, &done, t->count);)
+    k->gemm_s16s16_s32(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
+}
+
+void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums) { plain_s32(t, 0, (length_of(t) + 1) / 2, sums); }
 
 void hwb_ordered_plain_s64(const hwb_ordered_tile *t, int64_t *sums) {
   const void *rows[HWB_ORDERED_ROWS];
+  const hwb_kernels *k = t->b->op->kernels;
   hwb_tile tile = plain_tile(t, rows, 0, (length_of(t) + 1) / 2);
-  t->b->op->kernels->gemm_s16s16_s64(&tile, sums);
+  for (int64_t done = 0; next_rows(k, &tile, &done, t->count);)
+    k->gemm_s16s16_s64(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
 }
 
 static void count_element(const hwb_ordered_tile *t, int64_t row, int64_t packed, const hwb_element *e) {
@@ -122,11 +137,9 @@ static int whole_holds(span *s) {
 
 /* sums += the products of blocks first .. first + count. */
 static void add_plain(const hwb_ordered_tile *t, int64_t first, int64_t count, int32_t *sums) {
-  const void *rows[HWB_ORDERED_ROWS];
   int32_t more[HWB_TILE_ROOM];
   int64_t half = HWB_BOUND_BLOCK / 2, end = hwb_min((first + count) * half, (length_of(t) + 1) / 2);
-  hwb_tile tile = plain_tile(t, rows, first * half, end - first * half);
-  t->b->op->kernels->gemm_s16s16_s32(&tile, more);
+  plain_s32(t, first * half, end - first * half, more);
   for (int64_t i = 0; i < t->count * HWB_TILE_COLUMNS; i++) sums[i] += more[i];
 }
 

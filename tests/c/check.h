@@ -40,6 +40,12 @@ static inline hwb_stats fresh(int64_t level) {
   return stats;
 }
 
+/* The largest integer not above num / den; den > 0. */
+static inline hwb_int128 floor_div(hwb_int128 num, hwb_int128 den) {
+  hwb_int128 q = num / den;
+  return num % den < 0 ? q - 1 : q;
+}
+
 /* Runs one check on every instruction set of this machine; the exit code of its program. */
 static inline int on_every_isa(void (*check)(const hwb_kernels *)) {
   for (int i = 0; hwb_isa_name(i); i++) {

@@ -1,21 +1,17 @@
-/* Casts against a definition written anew here: every scheme, rounding, overflow, width and storage type. */
+/* Casts against a definition written anew here: every scheme, rounding, overflow, width, storage type and vector form. */
 #include "check.h"
 
 enum { BIAS_PEAK = 5000, SUM_PEAK = INT32_MAX - BIAS_PEAK - 32768 }; /* 32768: the largest zero point drawn */
-enum { CHANNELS = 16, SPARE = 16, COLUMNS_BYTES = CHANNELS * 4 };
+enum { CHANNELS = 40, SPARE = 16, ENTRIES = CHANNELS + SPARE };
 
 typedef struct {
   hwb_cast cast;
-  int64_t bias[CHANNELS + SPARE], numerator[2 * (CHANNELS + SPARE)], denominator[2 * (CHANNELS + SPARE)];
-  int32_t bias32[CHANNELS + SPARE], multiplier[CHANNELS + SPARE], shift[CHANNELS + SPARE];
-  float scale32[CHANNELS + SPARE];
-  double scale64[CHANNELS + SPARE];
+  int64_t peak; /* of sums without bias: what the binding proved */
+  int64_t bias[ENTRIES], numerator[2 * ENTRIES], denominator[2 * ENTRIES], addend[ENTRIES], addend_below[ENTRIES];
+  int32_t bias32[ENTRIES], multiplier[ENTRIES], shift[ENTRIES], left[ENTRIES], factor[ENTRIES], right[ENTRIES];
+  float scale32[ENTRIES];
+  double scale64[ENTRIES];
 } cast_case;
-
-static hwb_int128 floor_div(hwb_int128 num, hwb_int128 den) {
-  hwb_int128 q = num / den;
-  return num % den < 0 ? q - 1 : q;
-}
 
 /* num / den by formulas on floor alone: half_up(v) = floor(v + 1/2), half_down(v) = -half_up(-v), and so on. */
 static hwb_int128 rounded(hwb_int128 num, hwb_int128 den, int64_t mode) {
@@ -102,45 +98,103 @@ static void draw_format(hwb_cast_numbers *n, int64_t scheme) {
   n->zero_point = n->bits > 16 ? 0 : draw(n->lo, n->hi);
 }
 
-/* What binding proves before it sets `vector` (numerics/kernels/cast.py); draw_sum keeps the rest of that contract,
- * sums whose distance from the ends of 32 bits leaves room for the zero point. */
-static int64_t suits_vectors(const hwb_cast *c) {
-  const hwb_cast_numbers *n = &c->n;
-  int64_t low = 0, high = 31;
-  if ((n->zero_inside && n->scheme != HWB_FLOAT32) || n->overflow != HWB_SATURATE || n->out_dtype > HWB_S16) return 0;
-  if (n->scheme == HWB_FLOAT32) return n->rounding == HWB_HALF_EVEN;
-  if (n->scheme == HWB_FLOAT64) return n->rounding == HWB_HALF_EVEN || n->rounding == HWB_HALF_AWAY;
-  if (n->scheme == HWB_DOUBLE_ROUND) {
-    if (n->first_rounding != HWB_HALF_UP || (n->rounding != HWB_HALF_UP && n->rounding != HWB_HALF_AWAY)) return 0;
-  } else if (n->rounding != HWB_HALF_UP || (n->scheme != HWB_SHIFT && n->scheme != HWB_SINGLE_ROUND)) {
-    return 0;
+/* What a right shift by `shift` adds before it so that flooring rounds values of one sign; −1 where no constant does.
+   The smallest rest that goes up decides: ones above it must go up too, whatever the parity of the whole part. */
+static hwb_int128 addend_of(int64_t mode, int64_t shift, int negative) {
+  hwb_int128 den = (hwb_int128)1 << shift, whole = negative ? -4 * den : 4 * den, half = den / 2;
+  hwb_int128 rests[3] = {1, half, half + 1};
+  if (shift == 0) return 0;
+  for (int i = 0; i < 3; i++) {
+    int up = rounded(whole + rests[i], den, mode) > floor_div(whole, den);
+    int other = rounded(whole + den + rests[i], den, mode) > floor_div(whole + den, den);
+    if (up != other) return -1;
+    if (up && rests[i] < den) return den - rests[i];
   }
-  if (n->scheme == HWB_SINGLE_ROUND) low = 32, high = 62;
-  for (int i = 0; i < CHANNELS; i++)
-    if (c->shift[i] < low || c->shift[i] > high) return 0;
+  return 0;
+}
+
+static hwb_int128 magnitude(hwb_int128 v) { return v < 0 ? -v : v; }
+
+/* The whole right shift of a channel, and what is added before it for one sign; −1 where there is none. */
+static hwb_int128 whole_rounding(const hwb_cast_numbers *n, int64_t right, int negative, int64_t *total) {
+  hwb_int128 last = addend_of(n->rounding, right, negative);
+  *total = right;
+  if (n->scheme != HWB_DOUBLE_ROUND) return last;
+  hwb_int128 first = addend_of(n->first_rounding, 31, 0);
+  *total = right + 31;
+  if (first < 0 || last < 0 || first != addend_of(n->first_rounding, 31, 1)) return -1;
+  return first + last * power(31);
+}
+
+/* One channel's affine constants: the growth up to bit 32 is shared at random between the factor and a left shift.
+   0 where the contract of enum hwb_vector cannot be met. */
+static int affine_channel(cast_case *c, int64_t i, int64_t bound) {
+  const hwb_cast_numbers *n = &c->cast.n;
+  int64_t total, right = c->shift[i] > 0 ? c->shift[i] : 0, gain = c->shift[i] < 0 ? -c->shift[i] : 0, most = 0;
+  hwb_int128 above = whole_rounding(n, right, 0, &total), below = whole_rounding(n, right, 1, &total);
+  int64_t lift = total < 32 ? 32 - total : 0, factor = c->multiplier[i];
+  if (above < 0 || below < 0 || (n->zero_inside && above != below) || total + lift > 63) return 0;
+  while (most < gain + lift && factor << (most + 1) <= INT32_MAX) most++;
+  int64_t least = gain + lift, held = most;
+  while (least > 0 && bound * power(gain + lift - least + 1) <= INT32_MAX) least--;
+  if (least > most) return 0;
+  held = draw(least, most);
+  c->left[i] = (int32_t)(gain + lift - held), c->factor[i] = (int32_t)(factor << held), c->right[i] = (int32_t)(total + lift - 32);
+  above = above * power(lift) + n->zero_point * power(total + lift), below = below * power(lift) + n->zero_point * power(total + lift);
+  hwb_int128 reach = bound * power(c->left[i]) * c->factor[i];
+  if (reach + magnitude(above) > INT64_MAX || reach + magnitude(below) > INT64_MAX) return 0;
+  c->addend[i] = (int64_t)above, c->addend_below[i] = (int64_t)below;
   return 1;
 }
 
+/* The affine form where every channel has one; spare entries hold what must never decide anything. */
+static int64_t affine_form(cast_case *c, int64_t bound) {
+  int same = 1, shifted = 0;
+  for (int i = 0; i < CHANNELS; i++) {
+    if (!affine_channel(c, i, bound)) return HWB_SCALAR;
+    same = same && c->addend[i] == c->addend_below[i];
+    shifted = shifted || c->left[i];
+  }
+  for (int i = CHANNELS; i < ENTRIES; i++) {
+    c->left[i] = (int32_t)draw(0, 31), c->right[i] = (int32_t)draw(0, 31), c->factor[i] = (int32_t)draw(0, INT32_MAX);
+    c->addend[i] = c->addend_below[i] = draw(-INT32_MAX, INT32_MAX);
+  }
+  c->cast.left = shifted || draw(0, 1) ? c->left : NULL;
+  return same && draw(0, 2) ? HWB_AFFINE : HWB_AFFINE_BY_SIGN;
+}
+
+/* The vector form that suits a cast, by what its contract says (enum hwb_vector); draw_sum stays within the bound. */
+static int64_t vector_of(cast_case *c) {
+  const hwb_cast_numbers *n = &c->cast.n;
+  if (n->scheme == HWB_RAW) return n->out_dtype == HWB_S32 ? HWB_STORED : HWB_SCALAR;
+  if (n->overflow != HWB_SATURATE || n->scheme == HWB_EXACT || n->out_dtype > HWB_S32) return HWB_SCALAR;
+  if (n->scheme == HWB_FLOAT32) return n->bits <= 16 && n->rounding == HWB_HALF_EVEN ? HWB_REAL32 : HWB_SCALAR;
+  if (n->scheme != HWB_FLOAT64) return affine_form(c, c->peak + BIAS_PEAK);
+  int known = n->rounding == HWB_HALF_EVEN || n->rounding == HWB_HALF_AWAY;
+  return n->bits <= 16 && known && !n->zero_inside ? HWB_REAL64 : HWB_SCALAR;
+}
+
 static int64_t draw_shift(int64_t scheme, int common) {
-  if (scheme == HWB_SINGLE_ROUND) return common ? draw(32, 45) : draw(1, 62);
+  if (scheme == HWB_SINGLE_ROUND) return common ? draw(30, 45) : draw(1, 62);
   if (scheme == HWB_Q16) return draw(8, 40);
   return common ? draw(0, 12) : draw(-6, 31);
 }
 
-static void make_cast(cast_case *c, int64_t scheme) {
-  hwb_cast_numbers *n = &c->cast.n;
-  int common = draw(0, 1) == 0;
-  memset(c, 0, sizeof *c);
+static void draw_modes(hwb_cast_numbers *n, int64_t scheme, int common) {
+  int real = scheme == HWB_FLOAT32 || scheme == HWB_FLOAT64;
   n->scheme = scheme;
-  n->rounding = common ? (scheme == HWB_FLOAT32 || scheme == HWB_FLOAT64 ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
-  if (common && (scheme == HWB_DOUBLE_ROUND || scheme == HWB_FLOAT64) && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
+  n->rounding = common ? (real ? HWB_HALF_EVEN : HWB_HALF_UP) : draw(HWB_FLOOR, HWB_HALF_ODD);
+  if (common && scheme != HWB_FLOAT32 && draw(0, 1)) n->rounding = HWB_HALF_AWAY;
   n->first_rounding = common ? HWB_HALF_UP : draw(HWB_FLOOR, HWB_HALF_ODD);
   n->counts_low = draw(0, 2) > 0, n->counts_high = draw(0, 2) > 0;
-  n->overflow = common ? HWB_SATURATE : draw(HWB_SATURATE, HWB_WRAP);
+  n->overflow = draw(0, 5) ? HWB_SATURATE : HWB_WRAP;
   n->zero_inside = (!common || scheme == HWB_FLOAT32) && draw(0, 1);
   n->accumulator_bits = draw(0, 1) ? 64 : draw(8, 32);
   draw_format(n, scheme);
-  for (int i = 0; i < CHANNELS + SPARE; i++) {
+}
+
+static void draw_constants(cast_case *c, int64_t scheme, int common) {
+  for (int i = 0; i < ENTRIES; i++) {
     c->bias32[i] = (int32_t)(c->bias[i] = draw(-BIAS_PEAK, BIAS_PEAK));
     c->multiplier[i] = scheme == HWB_SHIFT ? 1 : scheme == HWB_Q16 ? (int32_t)draw(1, 32767) : (int32_t)draw(1 << 30, INT32_MAX);
     c->shift[i] = (int32_t)draw_shift(scheme, common);
@@ -148,53 +202,81 @@ static void make_cast(cast_case *c, int64_t scheme) {
     c->scale32[i] = (float)c->scale64[i];
     c->numerator[2 * i] = draw(1, 1 << 30), c->denominator[2 * i] = draw(1 << 20, (int64_t)1 << 40);
   }
-  hwb_cast cast = {*n, c->bias, c->bias32, c->multiplier, c->shift, c->scale32, c->scale64, c->numerator, c->denominator};
-  c->cast = cast;
-  c->cast.n.vector = suits_vectors(&cast);
 }
 
-/* Sums near zero (ties of shifts), of middle size, and at the ends of what the vector paths promise. */
-static int64_t draw_sum(void) {
+static void make_cast(cast_case *c, int64_t scheme) {
+  static const int64_t peaks[] = {40, 70000, 1 << 24, SUM_PEAK};
+  int common = draw(0, 1) == 0;
+  memset(c, 0, sizeof *c);
+  draw_modes(&c->cast.n, scheme, common);
+  draw_constants(c, scheme, common);
+  c->peak = peaks[draw(0, 3)];
+  hwb_cast cast = {c->cast.n, c->bias, c->bias32, c->multiplier, c->shift, c->scale32, c->scale64, c->numerator,
+                   c->denominator, NULL, c->factor, c->right, c->addend, c->addend_below};
+  c->cast = cast;
+  c->cast.n.vector = vector_of(c);
+}
+
+/* Sums near zero (ties of shifts), of any size, and at the ends of what the vector forms promise. */
+static int64_t draw_sum(int64_t peak) {
   switch (draw(0, 3)) {
   case 0: return draw(-40, 40);
-  case 1: return draw(-70000, 70000);
-  case 2: return draw(-(1 << 24), 1 << 24);
-  default: return draw(0, 1) ? -SUM_PEAK : SUM_PEAK;
+  case 1: return draw(-peak, peak);
+  case 2: return draw(-hwb_min(peak, 70000), hwb_min(peak, 70000));
+  default: return draw(0, 1) ? -peak : peak;
   }
 }
 
-static void compare(const hwb_kernels *k, const hwb_cast *c, int64_t width, int64_t level, int wide) {
-  size_t bytes = (size_t)width * hwb_size_of(c->n.out_dtype);
-  void *y = exact(bytes);
-  int32_t *narrow = exact(COLUMNS_BYTES);
-  int64_t *sums = exact(2 * COLUMNS_BYTES);
+static void expect_stats(const hwb_stats *got, const hwb_stats *want, const char *isa) {
+  expect_equal(got->outside, want->outside, "outside", isa);
+  if (got->level >= 1) expect_equal(got->saturated, want->saturated, "saturated", isa);
+  if (got->level < 2) return;
+  expect_equal(got->lowest, want->lowest, "lowest", isa);
+  expect_equal(got->highest, want->highest, "highest", isa);
+}
+
+/* Codes of a block, and that what lies between its rows of output was left alone. */
+static void expect_codes(const hwb_block *b, const hwb_cast *c, const int64_t *sums, size_t bytes, hwb_stats *want, const char *isa) {
+  int64_t used = b->width * (int64_t)hwb_size_of(c->n.out_dtype);
+  for (int64_t i = 0; i < b->rows; i++)
+    for (int64_t j = 0; j < b->width; j++)
+      expect_equal(hwb_load(b->y + i * b->y_step, c->n.out_dtype, j), wanted_code(c, sums[i * b->step + j], b->channel + j, want), "code", isa);
+  for (size_t at = 0; at < bytes; at++)
+    if ((int64_t)at % b->y_step >= used) expect_equal((uint8_t)b->y[at], 0xA5, "byte between rows", isa);
+}
+
+/* One block of sums: 15 more than it holds may be read, none of its output may lie outside. */
+static void compare(const hwb_kernels *k, const cast_case *c, int64_t rows, int64_t width, int64_t level, int wide) {
+  int64_t step = width + draw(0, 9), size = (int64_t)hwb_size_of(c->cast.n.out_dtype), y_step = size * (width + draw(0, 5));
+  int64_t count = (rows - 1) * step + width + (wide ? 0 : 15);
+  size_t bytes = (size_t)((rows - 1) * y_step + width * size);
+  hwb_block block = {NULL, step, rows, draw(0, CHANNELS - width), width, exact(bytes), y_step};
+  int32_t *narrow = exact((size_t)count * 4);
+  int64_t *sums = exact((size_t)count * 8);
   hwb_stats got = fresh(level), want = fresh(level);
-  for (int64_t i = 0; i < CHANNELS; i++) narrow[i] = (int32_t)(sums[i] = draw_sum());
-  if (wide) k->cast_s64(c, sums, 0, width, y, &got);
-  else k->cast_s32(c, narrow, 0, width, y, &got);
-  for (int64_t i = 0; i < width; i++)
-    expect_equal(hwb_load(y, c->n.out_dtype, i), wanted_code(c, sums[i], i, &want), "code", k->name);
-  expect_equal(got.saturated, want.saturated, "saturated", k->name);
-  expect_equal(got.outside, want.outside, "outside", k->name);
-  if (level == 2) {
-    expect_equal(got.lowest, want.lowest, "lowest", k->name);
-    expect_equal(got.highest, want.highest, "highest", k->name);
-  }
-  free(y);
+  for (int64_t i = 0; i < count; i++) narrow[i] = (int32_t)(sums[i] = draw_sum(c->peak));
+  memset(block.y, 0xA5, bytes);
+  block.sums = wide ? (const void *)sums : narrow;
+  if (wide) k->cast_s64(&c->cast, &block, &got);
+  else k->cast_s32(&c->cast, &block, &got);
+  expect_codes(&block, &c->cast, sums, bytes, &want, k->name);
+  expect_stats(&got, &want, k->name);
+  free(block.y);
   free(narrow);
   free(sums);
 }
 
 static void check_casts(const hwb_kernels *k) {
   static cast_case c;
-  long vector = 0;
+  long forms[HWB_STORED + 1] = {0};
   for (int64_t scheme = HWB_RAW; scheme <= HWB_EXACT; scheme++)
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 600; round++) {
       make_cast(&c, scheme);
-      vector += c.cast.n.vector != 0;
-      for (int64_t width = 1; width <= CHANNELS; width++) compare(k, &c.cast, width, 1 + round % 2, round % 3 == 0);
+      forms[c.cast.n.vector]++;
+      for (int64_t width = 1 + round % 2; width <= CHANNELS; width += width < 18 ? 2 : 11)
+        compare(k, &c, draw(1, 5), width, round % 3, round % 4 == 0);
     }
-  expect(vector > 100, "casts that suit the vector paths", k->name, vector, 100);
+  for (int form = HWB_SCALAR; form <= HWB_STORED; form++) expect(forms[form] > 100, "casts of each form", k->name, forms[form], 100);
 }
 
 int main(void) { return on_every_isa(check_casts); }

@@ -43,7 +43,7 @@ static void check_gather(const hwb_kernels *k, int64_t dtype) {
     which[i] = (int32_t)draw(-1, INPUTS - 1);
     element[i] = which[i] < 0 ? 0 : (int32_t)draw(0, counts[which[i]] - 1);
   }
-  hwb_gather p = {{dtype, COUNT, INPUTS, fill}, counts, which, element};
+  hwb_gather p = {{dtype, COUNT, COUNT, INPUTS, fill}, counts, which, element, NULL};
   hwb_stats stats = fresh(1);
   run(hwb_gather_run, k, &p, in, y, n, &stats);
   for (int64_t i = 0; i < COUNT * n; i++) {
@@ -51,6 +51,33 @@ static void check_gather(const hwb_kernels *k, int64_t dtype) {
     int64_t wanted = w < 0 ? fill : hwb_load(x[w], dtype, i / COUNT * counts[w] + element[i % COUNT]);
     expect_equal(hwb_load(y, dtype, i), wanted, "gather", k->name);
   }
+  for (int i = 0; i < INPUTS; i++) free(x[i]);
+  free(y);
+}
+
+/* Runs of neighbours from any input, and of the fill. */
+static void check_runs(const hwb_kernels *k, int64_t dtype) {
+  enum { RUNS = 6, INPUTS = 2, MOST = 20 };
+  int64_t counts[INPUTS] = {draw(1, MOST), draw(1, MOST)}, n = draw(1, 4), fill = draw(0, 100), count = 0;
+  int32_t which[RUNS], element[RUNS], lengths[RUNS];
+  for (int i = 0; i < RUNS; i++) {
+    which[i] = (int32_t)draw(-1, INPUTS - 1);
+    element[i] = which[i] < 0 ? 0 : (int32_t)draw(0, counts[which[i]] - 1);
+    lengths[i] = (int32_t)draw(1, which[i] < 0 ? MOST : counts[which[i]] - element[i]);
+    count += lengths[i];
+  }
+  void *x[INPUTS], *y = exact((size_t)(count * n) * hwb_size_of(dtype));
+  const void *in[INPUTS];
+  for (int i = 0; i < INPUTS; i++) in[i] = x[i] = random_codes(dtype, counts[i] * n);
+  hwb_gather p = {{dtype, count, RUNS, INPUTS, fill}, counts, which, element, lengths};
+  hwb_stats stats = fresh(1);
+  run(hwb_gather_run, k, &p, in, y, n, &stats);
+  for (int64_t s = 0, at = 0; s < n; s++)
+    for (int i = 0; i < RUNS; i++)
+      for (int64_t j = 0; j < lengths[i]; j++, at++) {
+        int64_t wanted = which[i] < 0 ? fill : hwb_load(x[which[i]], dtype, s * counts[which[i]] + element[i] + j);
+        expect_equal(hwb_load(y, dtype, at), wanted, "runs", k->name);
+      }
   for (int i = 0; i < INPUTS; i++) free(x[i]);
   free(y);
 }
@@ -243,6 +270,7 @@ static void check_elements(const hwb_kernels *k) {
     for (int64_t dtype = HWB_S8; dtype <= HWB_U16; dtype++) {
       if (round < 8) check_table(k, dtype, round % 4);
       check_gather(k, dtype);
+      check_runs(k, dtype);
       check_split(k, dtype);
       check_maxpool(k, dtype);
       check_avgpool(k, dtype);

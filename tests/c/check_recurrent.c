@@ -2,10 +2,10 @@
 #include "check.h"
 
 enum { MOST = 192, GATES = 4, SHIFT = 5 };
-static int64_t bias64[MOST + 16];
-static int32_t bias32[MOST + 16], ones[MOST + 16], shifts[MOST + 16];
+static int64_t bias64[MOST + 16], halves[MOST + 16];
+static int32_t bias32[MOST + 16], ones[MOST + 16], shifts[MOST + 16], factors[MOST + 16], zeros[MOST + 16];
 
-/* Sums divided by 2^SHIFT, ties up, to a storage type of the range. */
+/* Sums divided by 2^SHIFT, ties up, to a storage type of the range; vectors take (v · 2^(32 − SHIFT) + 2^31) >> 32. */
 static hwb_ends shifted_ends(int64_t dtype, int64_t low, int64_t high) {
   hwb_ends ends;
   memset(&ends, 0, sizeof ends);
@@ -14,8 +14,9 @@ static hwb_ends shifted_ends(int64_t dtype, int64_t low, int64_t high) {
   n->scheme = HWB_SHIFT, n->rounding = HWB_HALF_UP, n->bits = 64, n->is_signed = 1, n->accumulator_bits = 64;
   n->lo = n->clamp_lo = low, n->hi = n->clamp_hi = high, n->counts_low = n->counts_high = 1;
   n->out_dtype = dtype;
-  n->vector = dtype <= HWB_S16;
+  n->vector = HWB_AFFINE;
   ends.cast.bias = bias64, ends.cast.bias32 = bias32, ends.cast.multiplier = ones, ends.cast.shift = shifts;
+  ends.cast.factor = factors, ends.cast.right = zeros, ends.cast.addend = ends.cast.addend_below = halves;
   ends.tail = ends.cast;
   return ends;
 }
@@ -171,7 +172,10 @@ static void check_recurrent(const hwb_kernels *k) {
     tables[t] = exact(65536 * 2);
     for (int i = 0; i < 65536; i++) tables[t][i] = (int16_t)draw(t ? INT16_MIN : 0, INT16_MAX);
   }
-  for (int i = 0; i < MOST + 16; i++) ones[i] = 1, shifts[i] = SHIFT, bias32[i] = (int32_t)(bias64[i] = draw(-999, 999));
+  for (int i = 0; i < MOST + 16; i++) {
+    ones[i] = 1, shifts[i] = SHIFT, bias32[i] = (int32_t)(bias64[i] = draw(-999, 999));
+    factors[i] = 1 << (32 - SHIFT), halves[i] = (int64_t)1 << 31;
+  }
   for (int round = 0; round < 40; round++) {
     check_svdf(k);
     check_lstm(k, (const int16_t *const *)tables);

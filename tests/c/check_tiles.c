@@ -1,142 +1,154 @@
-/* Tiles, depthwise sums and widening against plain loops, on exactly sized buffers. */
+/* Tiles of every count of rows against plain loops, on exactly sized buffers. */
 #include "check.h"
 
-enum { ROWS = HWB_TILE_ROWS, COLUMNS = HWB_TILE_COLUMNS, MOST_TAPS = 5 };
+enum { ROWS = HWB_TILE_ROWS, COLUMNS = HWB_TILE_COLUMNS, MOST_TAPS = 40 };
 
-/* kind 0: random; 1: both operands at their lowest value; 2: highest times lowest. */
-static int16_t operand(int kind, int is_weight, int64_t low, int64_t high) {
-  if (kind == 0) return (int16_t)draw(low, high);
-  if (kind == 1) return (int16_t)low;
-  return (int16_t)(is_weight ? low : high);
-}
+/* What operands hold: random values, both at their lowest, or the highest input times the lowest weight. */
+enum { RANDOM, LOWEST, HIGHEST_BY_LOWEST, KINDS };
+
+/* A family's operands: storage types, k of a step, and the values drawn. */
+typedef struct {
+  const char *name;
+  int64_t x_dtype, w_dtype, width;
+  int64_t x_low, x_high, w_low, w_high;
+  int64_t flush; /* of bytes: pairs of products that 16 bits hold */
+} family;
 
 typedef struct {
   hwb_tile tile;
-  int16_t *x, *panel;
-  const int16_t *rows[ROWS];
-  int64_t offsets[MOST_TAPS];
+  const family *f;
+  void *x, *panel;
+  const void *rows[ROWS];
+  int64_t *offsets;
 } tile_case;
 
-/* Rows of one buffer whose last tap ends exactly at the buffer's end. */
-static void make_case(tile_case *c, int64_t count, int64_t taps, int64_t pairs, int kind, int64_t x_peak, int64_t w_peak) {
-  int64_t run = 2 * pairs, step = run + 3, size = (count - 1) * step + (taps - 1) * (run + 1) + run;
-  c->x = exact((size_t)size * 2);
-  c->panel = exact((size_t)(taps * pairs * 2 * COLUMNS) * 2);
-  for (int64_t i = 0; i < size; i++) c->x[i] = operand(kind, 0, -x_peak, x_peak - 1);
-  for (int64_t i = 0; i < taps * pairs * 2 * COLUMNS; i++) c->panel[i] = operand(kind, 1, -w_peak, w_peak - 1);
+static int64_t operand(int kind, int is_weight, int64_t low, int64_t high) {
+  if (kind == RANDOM) return draw(low, high);
+  return kind == LOWEST || is_weight ? low : high;
+}
+
+static void *operands(int kind, int is_weight, int64_t dtype, int64_t count, int64_t low, int64_t high) {
+  void *made = exact((size_t)count * hwb_size_of(dtype));
+  for (int64_t i = 0; i < count; i++) hwb_store(made, dtype, i, operand(kind, is_weight, low, high));
+  return made;
+}
+
+/* Rows of one buffer whose last tap ends exactly at the buffer's end; pointers beyond the rows in use are NULL. */
+static void make_case(tile_case *c, const family *f, int64_t count, int64_t taps, int64_t steps, int kind) {
+  int64_t run = f->width * steps, step = run + 3, size = (count - 1) * step + (taps - 1) * (run + 1) + run;
+  memset(c, 0, sizeof *c);
+  c->f = f;
+  c->x = operands(kind, 0, f->x_dtype, size, f->x_low, f->x_high);
+  c->panel = operands(kind, 1, f->w_dtype, taps * run * COLUMNS, f->w_low, f->w_high);
+  c->offsets = exact((size_t)taps * 8);
   for (int64_t t = 0; t < taps; t++) c->offsets[t] = t * (run + 1);
-  for (int64_t i = 0; i < ROWS; i++) c->rows[i] = c->x + (i < count ? i : 0) * step;
-  hwb_tile tile = {c->rows, c->offsets, count, taps, pairs, c->panel, 0};
+  for (int64_t t = taps - 1; t > 0; t--) { /* in any order */
+    int64_t other = draw(0, t), held = c->offsets[t];
+    c->offsets[t] = c->offsets[other], c->offsets[other] = held;
+  }
+  for (int64_t i = 0; i < count; i++) c->rows[i] = (const char *)c->x + (size_t)(i * step) * hwb_size_of(f->x_dtype);
+  hwb_tile tile = {c->rows, c->offsets, count, taps, steps, c->panel, f->flush};
   c->tile = tile;
 }
 
 static void free_case(tile_case *c) {
   free(c->x);
   free(c->panel);
+  free(c->offsets);
 }
 
-static int64_t plain_sum(const tile_case *c, int64_t row, int64_t column) {
+/* Σ over one step of one tap. */
+static int64_t step_sum(const tile_case *c, int64_t row, int64_t column, int64_t tap, int64_t step) {
+  int64_t sum = 0, width = c->f->width;
+  for (int64_t q = 0; q < width; q++)
+    sum += hwb_load(c->rows[row], c->f->x_dtype, c->offsets[tap] + step * width + q) *
+           hwb_load(c->panel, c->f->w_dtype, ((tap * c->tile.steps + step) * COLUMNS + column) * width + q);
+  return sum;
+}
+
+static int64_t plain_sum(const tile_case *c, int64_t row, int64_t column, int saturates) {
   int64_t sum = 0;
   for (int64_t t = 0; t < c->tile.taps; t++)
-    for (int64_t k = 0; k < 2 * c->tile.pairs; k++) {
-      int64_t pair = t * c->tile.pairs + k / 2;
-      sum += (int64_t)c->rows[row][c->offsets[t] + k] * c->panel[(pair * COLUMNS + column) * 2 + k % 2];
+    for (int64_t k = 0; k < c->tile.steps; k++) {
+      int64_t one = step_sum(c, row, column, t, k);
+      sum += saturates ? hwb_max(INT16_MIN, hwb_min(INT16_MAX, one)) : one;
     }
   return sum;
 }
 
-/* Pairs limited to 16 bits before they are added. */
-static int64_t saturated_sum(const tile_case *c, int64_t row, int64_t column) {
-  int64_t sum = 0;
-  for (int64_t t = 0; t < c->tile.taps; t++)
-    for (int64_t k = 0; k < c->tile.pairs; k++) {
-      const int16_t *x = c->rows[row] + c->offsets[t] + 2 * k, *w = c->panel + ((t * c->tile.pairs + k) * COLUMNS + column) * 2;
-      int64_t pair = x[0] * w[0] + x[1] * w[1];
-      sum += pair > 32767 ? 32767 : pair < -32768 ? -32768 : pair;
-    }
-  return sum;
-}
-
-/* 32-bit sums of a tile by a kernel and by a plain loop. */
-static void check_s32(const hwb_kernels *k, void (*gemm)(const hwb_tile *, int32_t *),
-                      int64_t (*wanted)(const tile_case *, int64_t, int64_t), const char *name, const int64_t *size,
-                      int kind) {
+/* 32-bit sums of a tile by a kernel and by plain loops; those of bytes modulo 2^32. */
+static void check_s32(const hwb_kernels *k, const family *f, void (*gemm)(const hwb_tile *, int32_t *), int saturates,
+                      const int64_t *size, int kind) {
   tile_case c;
-  make_case(&c, size[0], size[1], size[2], kind, 256, 128);
+  make_case(&c, f, size[0], size[1], size[2], kind);
   int32_t *sums = exact((size_t)(size[0] * COLUMNS) * 4);
   gemm(&c.tile, sums);
   for (int64_t i = 0; i < size[0] * COLUMNS; i++)
-    expect_equal(sums[i], wanted(&c, i / COLUMNS, i % COLUMNS), name, k->name);
+    expect_equal(sums[i], (int32_t)(uint32_t)(uint64_t)plain_sum(&c, i / COLUMNS, i % COLUMNS, saturates), f->name, k->name);
   free(sums);
   free_case(&c);
 }
 
-/* Full 16-bit activations; flush is the number of pairs that a 32-bit sum holds. */
-static void check_s64(const hwb_kernels *k, int64_t count, int64_t taps, int64_t pairs, int kind, int64_t w_peak) {
+/* Full 16-bit activations; flush is the number of steps that a 32-bit sum holds. */
+static void check_s64(const hwb_kernels *k, const int64_t *size, int kind, int64_t w_peak) {
+  family f = {"gemm_s16s16_s64", HWB_S16, HWB_S16, 2, INT16_MIN, INT16_MAX, -w_peak, w_peak - 1, 0};
   tile_case c;
-  make_case(&c, count, taps, pairs, kind, 32768, w_peak);
+  make_case(&c, &f, size[0], size[1], size[2], kind);
   c.tile.flush = INT32_MAX / (2 * 32768 * w_peak);
-  int64_t *sums = exact((size_t)(count * COLUMNS) * 8);
+  int64_t *sums = exact((size_t)(size[0] * COLUMNS) * 8);
   k->gemm_s16s16_s64(&c.tile, sums);
-  for (int64_t i = 0; i < count * COLUMNS; i++)
-    expect_equal(sums[i], plain_sum(&c, i / COLUMNS, i % COLUMNS), "gemm_s16s16_s64", k->name);
+  for (int64_t i = 0; i < size[0] * COLUMNS; i++)
+    expect_equal(sums[i], plain_sum(&c, i / COLUMNS, i % COLUMNS, 0), f.name, k->name);
   free(sums);
   free_case(&c);
 }
 
-static void check_gemm(const hwb_kernels *k) {
-  static const int64_t depth[] = {1, 2, 3, 8, 33, 130};
-  for (int64_t count = 1; count <= ROWS; count++)
-    for (int64_t taps = 1; taps <= MOST_TAPS; taps += 2)
-      for (int d = 0; d < 6; d++)
-        for (int kind = 0; kind < 3; kind++) {
-          int64_t size[3] = {count, taps, depth[d]};
-          check_s32(k, k->gemm_s16s16_s32, plain_sum, "gemm_s16s16_s32", size, kind);
-          check_s32(k, k->gemm_s16s16_sat16_s32, saturated_sum, "gemm_s16s16_sat16_s32", size, kind);
-          check_s64(k, count, taps, depth[d], kind, 128);
-          check_s64(k, count, taps, depth[d], kind, 32768); /* not even one pair fits: flush 0 */
-        }
+static const family words = {"gemm_s16s16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0};
+static const family mixed = {"gemm_s16s8_s32", HWB_S16, HWB_S8, 2, -256, 255, -128, 127, 0};
+static const family saturated = {"gemm_s16s16_sat16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0};
+static const family bytes = {"gemm_u8s8_s32", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, INT8_MIN, INT8_MAX, 0};
+static const family narrow[] = {
+    {"gemm_u8s8_s32 of 7-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -64, 63, 1},
+    {"gemm_u8s8_s32 of 5-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -16, 15, 4},
+    {"gemm_u8s8_s32 of 4-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -8, 7, 8},
+    {"gemm_u8s8_s32 of 2-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -2, 1, 32}};
+
+static void check_size(const hwb_kernels *k, const int64_t *size, int kind) {
+  if (size[0] <= k->u8_rows) check_s32(k, &bytes, k->gemm_u8s8_s32, 0, size, kind);
+  for (int i = 0; i < 4 && size[0] <= k->u8_rows; i++) check_s32(k, &narrow[i], k->gemm_u8s8_s32, 0, size, kind);
+  if (size[0] > k->s16_rows) return;
+  check_s32(k, &words, k->gemm_s16s16_s32, 0, size, kind);
+  check_s32(k, &mixed, k->gemm_s16s8_s32, 0, size, kind);
+  check_s32(k, &saturated, k->gemm_s16s16_sat16_s32, 1, size, kind);
+  check_s64(k, size, kind, 128);
+  check_s64(k, size, kind, 32768); /* not even one step fits: flush 0 */
 }
 
-static void check_depthwise(const hwb_kernels *k, int64_t taps, int kind) {
-  int64_t size = (taps - 1) * 19 + COLUMNS, pairs = (taps + 1) / 2;
-  int16_t *x = exact((size_t)size * 2), *w = exact((size_t)(pairs * 2 * COLUMNS) * 2);
-  int64_t *offsets = exact((size_t)taps * 8);
-  int32_t *sums = exact(COLUMNS * 4);
-  for (int64_t i = 0; i < size; i++) x[i] = operand(kind, 0, -255, 255);
-  for (int64_t i = 0; i < pairs * 2 * COLUMNS; i++) w[i] = operand(kind, 1, -128, 127);
-  for (int64_t t = 0; t < taps; t++) offsets[t] = t * 19;
-  for (int64_t c = 0; taps % 2 && c < COLUMNS; c++) w[(pairs - 1) * 32 + 2 * c + 1] = 0;
-  k->depthwise_s16s16_s32(x, offsets, taps, w, sums);
-  for (int64_t c = 0; c < COLUMNS; c++) {
-    int64_t sum = 0;
-    for (int64_t t = 0; t < taps; t++) sum += (int64_t)x[offsets[t] + c] * w[t / 2 * 32 + 2 * c + t % 2];
-    expect_equal(sums[c], sum, "depthwise_s16s16_s32", k->name);
-  }
-  free(x);
-  free(w);
-  free(offsets);
-  free(sums);
+/* Whole 16-bit words: one step of the lowest inputs and the highest weights reaches the lowest sum but 65,536. */
+static void check_words(const hwb_kernels *k, int64_t count, int kind) {
+  family f = {"gemm_s16s16_s32 of whole words", HWB_S16, HWB_S16, 2, INT16_MIN, INT16_MAX, -32767, 32767, 0};
+  int64_t size[3] = {count, 1, 1};
+  check_s32(k, &f, k->gemm_s16s16_s32, 0, size, kind);
 }
 
-static void check_widen(const hwb_kernels *k, int64_t dtype, int64_t n) {
-  static const int64_t low[] = {INT8_MIN, 0, INT16_MIN}, high[] = {INT8_MAX, UINT8_MAX, INT16_MAX};
-  int64_t zero = dtype == HWB_S16 ? 0 : draw(low[dtype], high[dtype]);
-  void *x = exact((size_t)n * hwb_size_of(dtype));
-  int16_t *y = exact((size_t)n * 2);
-  for (int64_t i = 0; i < n; i++) hwb_store(x, dtype, i, i % 3 ? draw(low[dtype], high[dtype]) : low[dtype]);
-  k->widen(x, dtype, zero, y, n);
-  for (int64_t i = 0; i < n; i++) expect_equal(y[i], hwb_load(x, dtype, i) - zero, "widen", k->name);
-  free(x);
-  free(y);
-}
-
+/* Steps in runs, and every step as a tap of its own. */
 static void check_all(const hwb_kernels *k) {
-  check_gemm(k);
-  for (int64_t taps = 1; taps <= 25; taps++)
-    for (int kind = 0; kind < 3; kind++) check_depthwise(k, taps, kind);
-  for (int64_t dtype = HWB_S8; dtype <= HWB_S16; dtype++)
-    for (int64_t n = 0; n <= 50; n++) check_widen(k, dtype, n);
+  static const int64_t taps[] = {1, 3, 5}, depth[] = {1, 2, 3, 8, 33, 130};
+  expect(k->s16_rows >= 1 && k->s16_rows <= ROWS && k->u8_rows >= 1 && k->u8_rows <= ROWS, "rows", k->name, k->s16_rows, ROWS);
+  for (int64_t count = 1; count <= ROWS; count++)
+    for (int kind = 0; kind < KINDS; kind++) {
+      for (int i = 0; i < 18; i++) {
+        int64_t size[3] = {count, taps[i % 3], depth[i / 3]};
+        check_size(k, size, kind);
+      }
+      for (int64_t single = 1; single <= MOST_TAPS; single += 3) {
+        int64_t size[3] = {count, single, 1};
+        check_size(k, size, kind);
+      }
+      if (count <= k->s16_rows) check_words(k, count, kind);
+    }
+  int64_t beyond[3] = {1, 2, 8500}; /* 68,000 products of 255 and −128 leave 32 bits */
+  check_s32(k, &bytes, k->gemm_u8s8_s32, 0, beyond, HIGHEST_BY_LOWEST);
 }
 
 int main(void) { return on_every_isa(check_all); }

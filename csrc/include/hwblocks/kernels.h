@@ -151,5 +151,6 @@ const char *hwb_isa_name(int i);
 HWB_DECLARE(ref);
 HWB_DECLARE(avx2);
 HWB_DECLARE(avx512);
+HWB_DECLARE(neon);
 
 #endif

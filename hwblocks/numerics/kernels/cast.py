@@ -31,6 +31,7 @@ SCHEMES = {
 FORMS = {"scalar": 0, "affine": 1, "affine_by_sign": 2, "real32": 3, "real64": 4, "stored": 5, "wide": 6}  # enum hwb_vector
 EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 MASK = (1 << 64) - 1
+REAL_EDGE = 1 << 30  # at which vectors limit products of floats; results there must be beyond the format
 NO_TAIL = (1 << 63) - 1  # tail_start of hwb_ends without a tail
 
 
@@ -159,11 +160,13 @@ def _form(e: Epilogue, out_dtype: str, bound: int) -> tuple[int, Affine | None]:
     affine = affine_of(e, bound)
     if affine is None:
         return FORMS["scalar"], None
-    sign_matters = affine.by_sign and (e.counts[0] or e.clamp_lo < e.zero_point)  # else the clamp levels what is below 0
+    sign_matters = affine.by_sign and (e.counts[0] or e.clamp_lo < e.zero_point)  # else the clamp levels below 0
     return FORMS["affine_by_sign" if sign_matters else "affine"], affine
 
 
 def _real_form(e: Epilogue) -> int:
+    if max(-e.lo, e.hi) + abs(e.zero_point) >= REAL_EDGE:
+        return FORMS["scalar"]
     if e.scheme == "float32":
         return FORMS["real32" if e.rounding is Rounding.HALF_EVEN else "scalar"]
     known = e.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY) and not e.zero_inside

@@ -91,7 +91,8 @@ def bias_of(call: ConvCall, sums: str) -> Array | None:
     if sums != "bytes":
         return call.bias
     per_channel = call.weights.astype(np.int64).reshape(call.out_channels, -1).sum(axis=1)
-    return (0 if call.bias is None else call.bias.astype(np.int64)) - byte_zero(call) * per_channel
+    own = np.zeros(1, np.int64) if call.bias is None else call.bias.astype(np.int64)
+    return np.asarray(own - byte_zero(call) * per_channel)
 
 
 def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:

@@ -57,7 +57,7 @@ def layout_of(call: ConvCall, step: int = 2) -> Layout:
 
 
 def flattened(made: Layout) -> Layout:
-    """The same layout with every step of short runs as a tap of its own, so that one loop passes through all of them."""
+    """The same layout with every step of short runs as a tap of its own, so that one loop passes through all."""
     if made.taps == 1 or made.steps > LONGEST_FLAT:
         return made
     steps = np.arange(made.steps, dtype=np.int64) * made.width

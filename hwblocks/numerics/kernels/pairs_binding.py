@@ -1,7 +1,7 @@
 """Binding of element-wise ops on two tensors of 8-bit codes: what an op makes of all 65,536 pairs decides its form.
 
-The general op runs once on every pair, without limits. Where an affine form meets all results, it is proven, and vectors
-compute it; elsewhere the results themselves are the op, as a table.
+The general op runs once on every pair, without limits. Where an affine form meets all results, it is proven, and
+vectors compute it; elsewhere the results themselves are the op, as a table.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ def pairs_op(call: Any, isa: str, bind: Binder) -> Any:
     results = every_result(general, dtypes)
     form = affine_form(results, dtypes, slopes, limits.ends) if slopes else None
     left, a, b, addend = form or (0, 0, 0, 0)
-    numbers = [*(code_of_dtype(d) for d in dtypes), left, a, b, addend, limits.lo, limits.hi, limits.clamp_lo,
-               limits.clamp_hi, int(limits.counts[0]), int(limits.counts[1]), code_of_dtype(call.out_dtype), call.count]  # fmt: skip
+    ends = [limits.lo, limits.hi, limits.clamp_lo, limits.clamp_hi, *map(int, limits.counts)]
+    dtype_codes = [code_of_dtype(d) for d in dtypes]
+    numbers = [*dtype_codes, left, a, b, addend, *ends, code_of_dtype(call.out_dtype), call.count]
     inputs = [(call.count, d) for d in dtypes]
     return op(isa, "pairs", numbers, [], (None if form else results,), inputs, (call.count, call.out_dtype))
 
@@ -159,7 +160,7 @@ def _float_sum_parts(call: FloatSumCall) -> Parts | None:
     a, b = call.operands
     if not _plain(call.operands):
         return None
-    unlimited = replace(call, operands=_on_pairs(call.operands), **_without_limits())
+    unlimited = replace(call, operands=(replace(a, count=PAIRS), replace(b, count=PAIRS)), **_without_limits())
     return (a.dtype, b.dtype), (_slope(a), _slope(b)), unlimited, _limits(call)
 
 
