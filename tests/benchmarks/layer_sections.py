@@ -15,6 +15,7 @@ from rounds import Candidate, Pace, Times, interleaved
 
 LITERT, SUMS = SETS["xnnpack"], "ours, sums"
 LIMIT = "register-only loop"
+FLOAT_ROOM = 1e-5
 TOGETHER = "gemm and conv"  # one section, over which means are taken
 
 
@@ -38,10 +39,11 @@ class UnequalError(Exception):
 
 
 def same(got: Array, wanted: Array, about: str) -> None:
-    """Errors: UnequalError where two results differ."""
-    differ = np.count_nonzero(got.reshape(wanted.shape) != wanted)
+    """Errors: UnequalError where integers differ, or floats by more than 1e-5 of the largest."""
+    room = FLOAT_ROOM * np.abs(wanted).max(initial=0) if wanted.dtype.kind == "f" else 0
+    differ = np.count_nonzero(np.abs(got.reshape(wanted.shape).astype(float) - wanted) > room)
     if differ:
-        raise UnequalError(f"{about}: {differ} of {wanted.size} integers differ")
+        raise UnequalError(f"{about}: {differ} of {wanted.size} results differ")
 
 
 GEMM_GOALS = {
