@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,8 +166,6 @@ def threads(setting: Setting) -> Iterator[Comparison]:
 
 
 def _limit_threads(setting: Setting) -> Iterator[Comparison]:
-    from concurrent.futures import ThreadPoolExecutor
-
     loop, made = limit(setting.isa)
     pool = ThreadPoolExecutor(2)
 
@@ -179,7 +178,7 @@ def _limit_threads(setting: Setting) -> Iterator[Comparison]:
         loop()
 
     times = interleaved([Candidate("ours", together), Candidate("one thread", alone)], setting.pace)
-    yield from compared("threads", f"{LIMIT} (the machine)", times, "ours", {"one thread": Goal()}, 2, 2 * made)
+    yield from compared("threads: the machine itself", LIMIT, times, "ours", {"one thread": Goal()}, 2, 2 * made)
 
 
 WIDTH_LAYERS = ("1024×1024×1024", "49×512×4608", "3×3 28×28×128→128", "3×3 14×14×256→256")

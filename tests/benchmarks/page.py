@@ -29,7 +29,9 @@ def report(comparisons: Sequence[Comparison], about: dict[str, Any]) -> str:
     if comparisons:
         goals = goal_table(summaries(comparisons))
         parts += ["### Goals", goals]
-    parts += [f"### {name[:1].upper()}{name[1:]}\n\n{section_table(found)}" for name, found in sections(comparisons).items()]
+    parts += [
+        f"### {name[:1].upper()}{name[1:]}\n\n{section_table(found)}" for name, found in sections(comparisons).items()
+    ]
     return "\n\n".join(parts)
 
 

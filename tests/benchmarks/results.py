@@ -14,7 +14,8 @@ GIGA, MICRO = 1e9, 1e-6
 
 @dataclass(frozen=True)
 class Goal:
-    """The least ratio wanted of each comparison and of their geometric mean; `stretch` of the mean, or of one."""
+    """The least ratio wanted of each comparison and of their geometric mean; `stretch` of the mean, or of each where
+    that alone has a goal."""
 
     each: float | None = None
     mean: float | None = None
@@ -96,9 +97,9 @@ class Summary:
     @property
     def verdicts(self) -> list[tuple[str, float, float, bool]]:
         """(what, ratio, goal, met) for every goal."""
-        single = self.count == 1
-        told = [("each", self.lowest, self.goal.each), ("geometric mean", self.mean, self.goal.mean)]
-        told.append(("stretch", self.lowest if single or self.goal.mean is None else self.mean, self.goal.stretch))
+        goal, of_each = self.goal, self.goal.each is not None and self.goal.mean is None
+        told = [("each", self.lowest, goal.each), ("geometric mean", self.mean, goal.mean)]
+        told.append(("stretch", self.lowest if of_each else self.mean, goal.stretch))
         return [(what, ratio, goal, ratio >= goal) for what, ratio, goal in told if goal is not None]
 
     def to_dict(self) -> dict[str, Any]:
