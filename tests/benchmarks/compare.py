@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ SECTIONS: dict[str, Callable[[Setting], Iterator[Comparison]]] = {
     "matvec": layer_sections.matvec,
     "models": model_sections.models,
     "widths": layer_sections.widths,
-    "statistics": layer_sections.statistics,
+    "statistics": lambda setting: chain(layer_sections.statistics(setting), model_sections.counting(setting)),
     "threads": layer_sections.threads,
 }
 QUICK_MOST = 2  # things of each section in a quick run

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -208,7 +209,7 @@ class Ours:
 
     def _together(self, level: int) -> Callable[[], object]:
         ends = np.linspace(0, self._samples, self._threads + 1).astype(int)
-        parts = [(self._prepared(level), int(a), int(b)) for a, b in zip(ends, ends[1:]) if a < b]
+        parts = [(self._prepared(level), int(a), int(b)) for a, b in pairwise(ends) if a < b]
         pool = self._pool
         assert pool is not None
 

@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from layer_sections import Setting, same
+from layer_sections import COUNTED, LEVELS, Setting, same
 from litert_peers import SETS, LiteRT, Micro, RefusedError
 from results import Comparison, Goal, compared
 from rounds import Candidate, interleaved
 
 import hwblocks as hb
+from hwblocks.simulate.bound import Bound
+from hwblocks.simulate.direct import direct_of
 
 SHARED = Path(os.environ.get("HWBLOCKS_SHARED", Path(__file__).parents[2].parent / "shared"))
 BATCH, CHECKED = 128, 4
@@ -161,3 +163,33 @@ def litert_batch(model: Model, x: list[np.ndarray], threads: int) -> tuple[Calla
         return lambda: [invoke() for _ in range(BATCH)], REPEATED
     peer.fill(x)
     return peer.invoke, ""
+
+
+def counting(setting: Setting) -> Iterator[Comparison]:
+    """What counting costs in whole models that are one program: each level of statistics against none."""
+    for name in [n for names in KINDS.values() for n in names[: setting.most]]:
+        model = Model(name)
+        calls = counted_calls(model, setting) if model.path.is_file() else []
+        if not calls:
+            continue
+        times = interleaved([Candidate(str(level), call) for level, call in enumerate(calls)], setting.pace)
+        macs = model.simulator(setting).macs
+        for level, goal in LEVELS.items():
+            named = {"without counting": times["0"], "ours": times[str(level)]}
+            section = f"statistics: {COUNTED[level]}"
+            yield from compared(section, name, named, "ours", {"without counting": goal}, 1, macs)
+
+
+def counted_calls(model: Model, setting: Setting) -> list[Callable[[], object]]:
+    """A sample in place at each level of statistics; none for models that are more than one program."""
+    simulator, made = model.simulator(setting), []
+    graph, (x, *_) = simulator.graph, model.samples(1)
+    for level in (0, *LEVELS):
+        direct = direct_of(graph, simulator.plan.compiled(()), graph.outputs, level, simulator.macs)
+        if direct is None:
+            return []
+        bound = Bound(simulator, 1, direct, level)
+        first = next(iter(bound.inputs.values()))
+        first[...] = x.reshape(first.shape)
+        made.append(bound.run)
+    return made

@@ -6,21 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results import Comparison, goal_table, section_table, summaries
+from results import Comparison, by_section, goal_table, section_table, summaries
 
 START, END = "<!-- results: written by compare.py -->", "<!-- end of results -->"
 
 
 class PageError(Exception):
     """The page has no markers, or not one of each."""
-
-
-def sections(comparisons: Sequence[Comparison]) -> dict[str, list[Comparison]]:
-    """The comparisons by section, in their order."""
-    found: dict[str, list[Comparison]] = {}
-    for one in comparisons:
-        found.setdefault(one.section, []).append(one)
-    return found
 
 
 def report(comparisons: Sequence[Comparison], about: dict[str, Any]) -> str:
@@ -30,7 +22,7 @@ def report(comparisons: Sequence[Comparison], about: dict[str, Any]) -> str:
         goals = goal_table(summaries(comparisons))
         parts += ["### Goals", goals]
     parts += [
-        f"### {name[:1].upper()}{name[1:]}\n\n{section_table(found)}" for name, found in sections(comparisons).items()
+        f"### {name[:1].upper()}{name[1:]}\n\n{section_table(found)}" for name, found in by_section(comparisons).items()
     ]
     return "\n\n".join(parts)
 

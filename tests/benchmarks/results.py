@@ -81,6 +81,14 @@ def compared(
     ]
 
 
+def by_section(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
+    """The comparisons of each section, in their order."""
+    found: dict[str, list[Comparison]] = {}
+    for one in comparisons:
+        found.setdefault(one.section, []).append(one)
+    return found
+
+
 @dataclass(frozen=True)
 class Summary:
     """The comparisons of a section with one peer on one number of threads, and what was wanted of them."""
