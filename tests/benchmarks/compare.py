@@ -2,8 +2,8 @@
 
     python tests/benchmarks/compare.py [--only gemm,models] [--quick] [--json FILE] [--plot FILE.svg] [--page FILE.md]
 
-Prints Markdown. Goals are told, never enforced: the exit code is 0 whatever the times are, and 1 where a peer that is
-exact computed other integers. HWBLOCKS_ISA chooses our instruction set, CC the compiler of the register-only loop.
+Prints Markdown. Goals are told, never enforced: the exit code is 0 whatever the times are, 1 where a peer that is exact
+computed other integers, 2 without the compiled core. HWBLOCKS_ISA chooses our instruction set, CC the compiler of the register-only loop.
 """
 
 from __future__ import annotations
@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.source is not None:
         comparisons, about = read(json.loads(chosen.source.read_text(encoding="utf-8")))
     else:
+        if not kernels.isa_names():
+            sys.stderr.write("nothing to measure: the compiled core is missing\n")
+            return 2
         try:
             comparisons, about = measured(chosen)
         except UnequalError as error:

@@ -7,10 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import compare
+import layer_sections
 import page
 import pytest
 import results
 import rounds
+from layers import product
 from results import Comparison, Goal
 from rounds import Candidate, Pace
 
@@ -106,6 +108,9 @@ def test_results_are_written_and_read_again(one_section, compiled_isa, tmp_path,
 def test_a_real_run(compiled_isa, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HWBLOCKS_ISA", compiled_isa)
     monkeypatch.setattr(compare, "QUICK", Pace(2, 0.0))
+    for name in ("VECTORS", "PRODUCTS"):
+        shapes = dict.fromkeys(getattr(layer_sections, name), product(8, 40, 24))
+        monkeypatch.setattr(layer_sections, name, shapes)
     file = tmp_path / "one.json"
     assert compare.main(["--quick", "--only", "matvec,threads", "--json", str(file)]) == 0
     told = json.loads(file.read_text(encoding="utf-8"))
