@@ -3,7 +3,8 @@
     python tests/benchmarks/compare.py [--only gemm,models] [--quick] [--json FILE] [--plot FILE.svg] [--page FILE.md]
 
 Prints Markdown. Goals are told, never enforced: the exit code is 0 whatever the times are, 1 where a peer that is exact
-computed other integers, 2 without the compiled core. HWBLOCKS_ISA chooses our instruction set, CC the compiler of the register-only loop.
+computed other integers, 2 without the compiled core. HWBLOCKS_ISA chooses our instruction set, CC the compiler of the
+register-only loop.
 """
 
 from __future__ import annotations
@@ -88,11 +89,12 @@ def measured(chosen: argparse.Namespace) -> tuple[list[Comparison], dict[str, An
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )  # fmt: skip
     comparisons: list[Comparison] = []
+    load = machine.load()
     for name in chosen.only:
         setting.say(f"{name} ...")
         comparisons += SECTIONS[name](setting)
     about = {
-        "machine": machine.machine(), "versions": machine.versions(), "command": machine.command(),
+        "machine": machine.machine(), "load": load, "versions": machine.versions(), "command": machine.command(),
         "isa": setting.isa, "pace": asdict(pace), "quick": chosen.quick, "sections": chosen.only,
     }  # fmt: skip
     return comparisons, about

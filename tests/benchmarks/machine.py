@@ -53,6 +53,11 @@ def caches() -> dict[str, str]:
     return found
 
 
+def load() -> float:
+    """Processes that ran or waited to, on average over the last minute: what else the machine does."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0
+
+
 def versions() -> dict[str, str]:
     """Versions of Python, the C compiler and the packages."""
     found = {"python": platform.python_version(), "compiler": compiler_version()}

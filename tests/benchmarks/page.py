@@ -37,6 +37,7 @@ def facts(about: dict[str, Any]) -> str:
             f"- Processor: {machine['processor']}, {machine['processors']} processors, {machine['kernel']}; {caches}",
             f"- Instructions: {', '.join(machine['flags'])}; **our kernels: {about['isa']}**",
             f"- Versions: {versions}",
+            f"- Load before the run: {about['load']:g} processes (0 would be a machine that does nothing else)",
             f"- Rounds: {pace['rounds']} of about {pace['seconds'] * 1000:g} ms for each candidate",
             f"- Command: `{about['command']}`",
         )
