@@ -59,6 +59,16 @@ def test_goals_by_hand():
     assert [(w, r, m) for w, r, _, m in alone.verdicts] == [("each", 0.9, True), ("stretch", 0.9, False)]
 
 
+def test_nothing_is_judged_by_a_loop_that_was_disturbed():
+    goal = Goal(each=0.85)
+    fine = [made(0.8, goal=goal, judged="best"), made(0.9, goal=goal, judged="best")]
+    assert layer_sections.possible(fine) == fine
+    void = layer_sections.possible([*fine, made(1.2, goal=goal, judged="best")])
+    assert [one.met for one in void] == [None] * 3
+    assert results.goal_table(results.summaries(void)).count("\n") == 1  # the head alone
+    assert all(layer_sections.DISTURBED in one.note for one in void)
+
+
 def test_tables_by_hand():
     table = results.section_table([made(1.0, goal=Goal(each=1.1)), made(1.0, peer="q")])
     assert table.splitlines() == [
