@@ -1,4 +1,4 @@
-# make demo: install and see it work. make test: the whole test suite. Everything is installed into $(VENV).
+# make demo: install and see it work. make test: the whole test suite. make bench: speed against peers. Everything is installed into $(VENV).
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
@@ -15,8 +15,11 @@ test: $(VENV)/.test
 fuzz: $(VENV)/.test
 	HYPOTHESIS_PROFILE=fuzz $(VENV)/bin/python -m pytest -q -n 2 tests
 
-bench: $(VENV)/.test
-	$(VENV)/bin/python -m pytest tests/benchmarks -p benchmark -o addopts="--import-mode=importlib" --benchmark-only
+bench: $(VENV)/.bench
+	mkdir -p build/bench
+	$(VENV)/bin/python -m pytest tests/benchmarks -p benchmark -o addopts="--import-mode=importlib" --benchmark-only \
+	  --benchmark-json=build/bench/kernels.json
+	$(VENV)/bin/python tests/benchmarks/compare.py --json build/bench/compare.json --plot build/bench/compare.svg
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .
@@ -33,6 +36,10 @@ $(VENV)/.installed: $(SOURCES) | prerequisites
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) install --quiet --editable ".[test]"
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(PIP) install --quiet --editable ".[bench]"
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.test

@@ -1,4 +1,4 @@
-"""Bound simulators: arrays of inputs and outputs that stay in place, so that a run is hardly more than the call into C."""
+"""Bound simulators: arrays of inputs and outputs that stay in place; a run is hardly more than the call into C."""
 
 from __future__ import annotations
 
@@ -74,4 +74,3 @@ def _zeros(tensor: Any, count: int) -> Array:
     if tensor.format.is_quantized:
         array[...] = tensor.format.code_of(0.0)
     return array
-

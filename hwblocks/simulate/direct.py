@@ -1,4 +1,4 @@
-"""Direct runs: a plan that is one C program computes a whole data set by calls that hold many chunks of samples each."""
+"""Direct runs: a plan that is one C program computes a whole data set by calls of many chunks of samples each."""
 
 from __future__ import annotations
 

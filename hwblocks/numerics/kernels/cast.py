@@ -28,7 +28,8 @@ SCHEMES = {
     "float64": 6,
     "exact": 7,
 }
-FORMS = {"scalar": 0, "affine": 1, "affine_by_sign": 2, "real32": 3, "real64": 4, "stored": 5, "wide": 6}  # enum hwb_vector
+FORM_NAMES = ("scalar", "affine", "affine_by_sign", "real32", "real64", "stored", "wide")  # of enum hwb_vector
+FORMS = {name: number for number, name in enumerate(FORM_NAMES)}
 EXACT_BITS = 124  # of numerators and denominators in the core's 128-bit integers
 MASK = (1 << 64) - 1
 REAL_EDGE = 1 << 30  # at which vectors limit products of floats; results there must be beyond the format
