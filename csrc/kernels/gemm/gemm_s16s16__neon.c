@@ -1,5 +1,6 @@
-/* NEON tiles: 4 rows × 16 columns in 16 registers; per pair of k, weights parted into both k by their loads, and eight
-   multiply-adds by a lane for each row. (6 rows would fit, but compilers then keep sums in memory.) */
+/* NEON tiles of any count, 4 rows × 16 columns at a time in 16 registers; per pair of k, weights parted into both k by
+   their loads, and eight multiply-adds by a lane for each row. (6 rows would fit, but compilers then keep sums in
+   memory.) */
 #include <arm_neon.h>
 #include <hwblocks/kernels.h>
 #include <string.h>
@@ -34,25 +35,27 @@ INLINE void run_pairs(const int n, const int16_t *const *x, const int16_t *w, in
   }
 }
 
-INLINE void tile_s32(const int n, const hwb_tile *tile, int32_t *out) {
+/* n rows from the first one on. */
+INLINE void tile_s32(const int n, const hwb_tile *tile, int64_t first, int32_t *out) {
   int32x4_t sums[4 * ROWS];
   const int16_t *w = tile->panel;
   EACH(i, 4 * n) sums[i] = vdupq_n_s32(0);
   for (int64_t t = 0; t < tile->taps; t++, w += 32 * tile->steps) {
     const int16_t *x[ROWS];
-    EACH(i, n) x[i] = (const int16_t *)tile->rows[i] + tile->offsets[t];
+    EACH(i, n) x[i] = (const int16_t *)tile->rows[first + i] + tile->offsets[t];
     run_pairs(n, x, w, tile->steps, sums);
   }
   EACH(i, 4 * n) vst1q_s32(out + 4 * i, sums[i]);
 }
 
 void hwb_gemm_s16s16_s32__neon(const hwb_tile *tile, int32_t *sums) {
-  switch (tile->count) {
-  case 1: tile_s32(1, tile, sums); break;
-  case 2: tile_s32(2, tile, sums); break;
-  case 3: tile_s32(3, tile, sums); break;
-  default: tile_s32(4, tile, sums); break;
-  }
+  for (int64_t first = 0; first < tile->count; first += ROWS, sums += ROWS * HWB_TILE_COLUMNS)
+    switch (tile->count - first) {
+    case 1: tile_s32(1, tile, first, sums); break;
+    case 2: tile_s32(2, tile, first, sums); break;
+    case 3: tile_s32(3, tile, first, sums); break;
+    default: tile_s32(4, tile, first, sums); break;
+    }
 }
 
 /* Add the 32-bit sums into the 64-bit ones. */
@@ -63,12 +66,12 @@ INLINE void flush_sums(const int n, const int32x4_t *sums, int64_t *out) {
   }
 }
 
-INLINE void tile_s64(const int n, const hwb_tile *tile, int64_t *out) {
+INLINE void tile_s64(const int n, const hwb_tile *tile, int64_t first, int64_t *out) {
   const int16_t *w = tile->panel;
   memset(out, 0, sizeof(int64_t) * (size_t)n * HWB_TILE_COLUMNS);
   for (int64_t t = 0; t < tile->taps; t++) {
     const int16_t *x[ROWS];
-    EACH(i, n) x[i] = (const int16_t *)tile->rows[i] + tile->offsets[t];
+    EACH(i, n) x[i] = (const int16_t *)tile->rows[first + i] + tile->offsets[t];
     for (int64_t k = 0; k < tile->steps; k += tile->flush) {
       int64_t run = hwb_min(tile->flush, tile->steps - k);
       int32x4_t sums[4 * ROWS];
@@ -86,10 +89,11 @@ void hwb_gemm_s16s16_s64__neon(const hwb_tile *tile, int64_t *sums) {
     hwb_gemm_s16s16_s64__ref(tile, sums);
     return;
   }
-  switch (tile->count) {
-  case 1: tile_s64(1, tile, sums); break;
-  case 2: tile_s64(2, tile, sums); break;
-  case 3: tile_s64(3, tile, sums); break;
-  default: tile_s64(4, tile, sums); break;
-  }
+  for (int64_t first = 0; first < tile->count; first += ROWS, sums += ROWS * HWB_TILE_COLUMNS)
+    switch (tile->count - first) {
+    case 1: tile_s64(1, tile, first, sums); break;
+    case 2: tile_s64(2, tile, first, sums); break;
+    case 3: tile_s64(3, tile, first, sums); break;
+    default: tile_s64(4, tile, first, sums); break;
+    }
 }

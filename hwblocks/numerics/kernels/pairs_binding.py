@@ -91,11 +91,11 @@ def affine_form(
     sums = (x[:, None] * a + z[None, :] * b) << left
     low, high = ends
     wanted = np.clip(results.astype(np.int64), low, high) << WORD
-    least = np.where(wanted > low << WORD, wanted - sums, np.iinfo(np.int64).min).max()
-    most = np.where(wanted < high << WORD, wanted + (1 << WORD) - 1 - sums, np.iinfo(np.int64).max).min()
+    least = int(np.where(wanted > low << WORD, wanted - sums, np.iinfo(np.int64).min).max())
+    most = int(np.where(wanted < high << WORD, wanted + (1 << WORD) - 1 - sums, np.iinfo(np.int64).max).min())
     if least > most or abs(least) >> 60 or abs(most) >> 60:
         return None
-    return left, a, b, (int(least) + int(most)) // 2
+    return left, a, b, (least + most) // 2
 
 
 Parts = tuple[tuple[str, str], tuple[float, float] | None, Any, Limits]
