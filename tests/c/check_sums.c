@@ -9,6 +9,7 @@ typedef struct {
   int64_t group_inputs, group_outputs;
   int64_t pad;      /* padding less the zero point */
   int split;        /* every step is a tap of its own */
+  int64_t peak;     /* of weights */
   int16_t *weights; /* [O][kh][kw][C / groups] */
   void *panels;
   int64_t *offsets;
@@ -30,17 +31,17 @@ static void draw_geometry(hwb_conv_numbers *n) {
   n->out_height = draw(1, 4), n->out_width = draw(1, 8);
   n->padded_height = at_least((n->out_height - 1) * n->stride_h + (n->kernel_h - 1) * n->dilation_h + 1, n->pad_top + n->height);
   n->padded_width = at_least((n->out_width - 1) * n->stride_w + (n->kernel_w - 1) * n->dilation_w + 1, n->pad_left + n->width);
-  n->flush = INT32_MAX / (2 * 32768 * 128);
 }
 
 /* The kind of sums, and the padding's value as the kernels see inputs; bytes keep their zero point. */
 static void draw_sums(conv_case *c, int64_t sums) {
   hwb_conv_numbers *n = &c->conv.n;
   int64_t lowest = n->x_dtype == HWB_S8 ? INT8_MIN : 0;
-  if (n->x_dtype == HWB_S16 && sums != HWB_SUMS_S64) sums = HWB_SUMS_S32;
+  if (n->x_dtype == HWB_S16 && sums != HWB_SUMS_S64 && sums != HWB_SUMS_MIXED) sums = HWB_SUMS_S32;
   n->sums = sums;
+  c->peak = sums == HWB_SUMS_BYTES && draw(0, 1) ? draw(1, 40) : 128;
+  n->flush = sums == HWB_SUMS_BYTES ? INT16_MAX / (2 * 255 * c->peak) : INT32_MAX / (2 * 32768 * 128);
   if (sums == HWB_SUMS_BYTES) {
-    n->flush = 0; /* 16 bits hold no pair of whole bytes */
     n->pad_value = draw(0, 1) ? draw(0, 255) : n->x_zero - lowest;
     c->pad = n->pad_value - (n->x_zero - lowest);
   } else {
@@ -73,7 +74,7 @@ static void lay_out(conv_case *c) {
 /* Weights in the order in which tiles read them: [groups][panels][taps][steps][16][k of a step]. */
 static void pack(conv_case *c) {
   const hwb_conv_numbers *n = &c->conv.n;
-  int64_t dtype = n->sums == HWB_SUMS_BYTES ? HWB_S8 : HWB_S16, width = width_of(n);
+  int64_t dtype = n->sums == HWB_SUMS_BYTES || n->sums == HWB_SUMS_MIXED ? HWB_S8 : HWB_S16, width = width_of(n);
   int64_t panels = (c->group_outputs + LANES - 1) / LANES, block = n->taps * n->steps * width * LANES;
   size_t bytes = (size_t)(n->groups * panels * block) * hwb_size_of(dtype);
   c->panels = exact(bytes);
@@ -106,7 +107,7 @@ static void make_conv(conv_case *c, int64_t sums) {
   int64_t per_channel = n->kernel_h * n->kernel_w * c->group_inputs, count = n->out_channels * per_channel;
   int extreme = draw(0, 3) == 0;
   c->weights = exact((size_t)count * 2);
-  for (int64_t i = 0; i < count; i++) c->weights[i] = extreme ? -128 : (int16_t)draw(-128, 127);
+  for (int64_t i = 0; i < count; i++) c->weights[i] = (int16_t)(extreme ? -c->peak : draw(-c->peak, c->peak - 1));
   pack(c);
   make_ends(&c->ends, n->out_channels, n->sums == HWB_SUMS_S64);
   c->conv.panels = c->panels, c->conv.offsets = c->offsets;
@@ -221,7 +222,7 @@ static void check_matmul(const hwb_kernels *k, int64_t samples) {
 static void check_sums(const hwb_kernels *k) {
   static const int64_t samples[] = {1, 3, 7};
   for (int round = 0; round < 120; round++) {
-    for (int64_t sums = HWB_SUMS_S32; sums <= HWB_SUMS_BYTES; sums++) check_conv(k, sums, samples[round % 3]);
+    for (int64_t sums = HWB_SUMS_S32; sums <= HWB_SUMS_MIXED; sums++) check_conv(k, sums, samples[round % 3]);
     check_matmul(k, samples[round % 3]);
   }
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwblocks.numerics.formats import Format
-from hwblocks.numerics.kernels.affine import affine_of
+from hwblocks.numerics.kernels.affine import affine_of, wide_affine_of
 from hwblocks.numerics.kernels.cast import FORMS, cast_of
 from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.requantize import Requantize
@@ -107,6 +107,28 @@ def test_sums_end_where_64_bits_do():
     assert affine_of(e, 1 << 31) is None
     assert affine_of(replace(e, multiplier=e.multiplier * 0 - 1), 1000) is None
     assert affine_of(replace(e, multiplier=np.array([1 << 31])), 1000) is None
+
+
+@pytest.mark.parametrize("inside", ["after", "inside"])
+@pytest.mark.parametrize("ratio", [2.0**-1, 2.0**-20, 0.9 * 2**-25])
+@pytest.mark.parametrize("mode", SIGNED_TIES + PLAIN_TIES)
+@pytest.mark.parametrize("scheme", ["shift", "single_round", "fixed", "q16"])
+def test_wide_sums(scheme, mode, ratio, inside):
+    """Sums beyond 32 bits: (v · factor + addend) >> right within 64 bits, or no form."""
+    ratio = 2.0 ** round(np.log2(ratio)) if scheme == "shift" else ratio
+    e = epilogue_of(f"{scheme} rounding={mode} zero_point={inside}", ratio, zero=-5)
+    bounds = [1 << k for k in (31, 32, 38, 46, 52, 61)]
+    forms = [wide_affine_of(e, bound) for bound in bounds]
+    assert any(f is not None for f in forms) == (inside == "after" or mode in PLAIN_TIES)
+    for bound, f in zip(bounds, forms):
+        if f is None:
+            continue
+        sums = dense_sums(bound)
+        addends = np.where(sums >= 0, int(f.addend[0]), int(f.addend_below[0])).astype(object)
+        whole = sums * int(f.factor[0]) + addends
+        assert max(abs(v) for v in whole) < 1 << 63 and 0 <= f.right[0] < 63
+        wanted = e.scaled(sums[:, None])[:, 0] + (0 if e.zero_inside else e.zero_point)
+        np.testing.assert_array_equal(whole >> int(f.right[0]), wanted)
 
 
 @pytest.mark.parametrize("scheme", ["float32", "float64", "exact"])
