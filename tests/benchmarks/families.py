@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from hwblocks.numerics import interpolation, kernels
+from hwblocks.numerics.edge import EdgeRule
 from hwblocks.numerics.formats import Format
 from hwblocks.numerics.gemmlowp import shift_away
+from hwblocks.numerics.kernels.edges import DequantizeCall, EdgeCall, QuantizeCall
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall, Operand
+from hwblocks.numerics.kernels.extremes import ChoiceCall, ExtremeCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
@@ -176,6 +179,16 @@ def svdf() -> SvdfCall:
     return SvdfCall(x_dtype="int8", x_zero=0, newest=newest, units=units, rank=rank, memory_zero=0)
 
 
+def edge(kind: type[EdgeCall], **limits: int) -> EdgeCall:
+    rule = EdgeRule()
+    return kind(format=Format("int8", scale=0.1, zero_point=3), count=COUNT, head=COUNT, rule=rule, tail=rule, **limits)
+
+
+def largest_of_two() -> ChoiceCall:
+    return ChoiceCall(dtype="int8", count=COUNT, a_count=COUNT, b_count=COUNT, a_index=None, b_index=None,
+                      constant=None, clamp_lo=-128, clamp_hi=127, largest=True)  # fmt: skip
+
+
 PLAIN = Operand(dtype="int8", count=COUNT, zero=3)
 WIDE = Operand(dtype="int16", count=COUNT, zero=0)
 FAMILIES: dict[str, Callable[[], Any]] = {
@@ -202,6 +215,12 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "mean over pixels": mean,
     "matmul int8": partial(matmul, "int8"),
     "matmul int16": partial(matmul, "int16"),
+    "quantize floats": partial(edge, QuantizeCall, clamp_lo=-128, clamp_hi=127),
+    "dequantize codes": partial(edge, DequantizeCall),
+    "largest over pixels": lambda: ExtremeCall(
+        dtype="int8", outer=1, reduced=HEIGHT * WIDTH, inner=CHANNELS, largest=True
+    ),
+    "largest of two": largest_of_two,
     "lstm": lstm,
     "svdf": svdf,
 }
@@ -223,6 +242,13 @@ def sizes(call: Any) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
     if isinstance(call, GatherCall):
         outputs = call.out_counts or (call.index.size,)
         return [(c, call.dtype) for c in call.counts], [(c, call.dtype) for c in outputs]
+    if isinstance(call, EdgeCall):
+        floats, codes = (call.count, "float32"), (call.count, call.format.dtype.name)
+        return ([floats], [codes]) if isinstance(call, QuantizeCall) else ([codes], [floats])
+    if isinstance(call, ExtremeCall):
+        return [(call.outer * call.reduced * call.inner, call.dtype)], [(call.outer * call.inner, call.dtype)]
+    if isinstance(call, ChoiceCall):
+        return [(call.a_count, call.dtype), (call.b_count, call.dtype)], [(call.count, call.dtype)]
     return _given(call), [_made(call)]
 
 
@@ -268,5 +294,8 @@ def program(call: Any, isa: str) -> Callable[[int], object]:
 
 
 def _codes(rng: np.random.Generator, count: int, dtype: str) -> Array:
+    """Random codes of the whole storage type, or floats about as large as codes of 8 bits by a scale of 0.1."""
+    if dtype == "float32":
+        return rng.normal(0, 6, (1, count)).astype(dtype)
     limits = np.iinfo(dtype)
     return rng.integers(limits.min, int(limits.max) + 1, (1, count)).astype(dtype)
