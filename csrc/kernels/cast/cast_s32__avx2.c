@@ -121,42 +121,74 @@ INLINE void note_range(state *s, __m256i v) {
   s->highest = _mm256_max_epi32(s->highest, _mm256_blendv_epi8(_mm256_set1_epi32(INT32_MIN), v, s->live));
 }
 
-/* Sixteen codes to y; of fewer no more are written. */
+/* Sixteen codes of more than 8 bits to y; of fewer no more are written. */
 INLINE void store(__m256i low, __m256i high, int64_t dtype, int64_t width, char *y) {
+  char whole[64];
   if (dtype == HWB_S32) {
-    int32_t codes[16];
-    _mm256_storeu_si256((__m256i *)(void *)codes, low);
-    _mm256_storeu_si256((__m256i *)(void *)(codes + 8), high);
-    memcpy(y, codes, (size_t)width * 4);
+    _mm256_storeu_si256((__m256i *)(void *)whole, low);
+    _mm256_storeu_si256((__m256i *)(void *)(whole + 32), high);
+    memcpy(y, whole, (size_t)width * 4);
     return;
   }
   __m256i words = dtype == HWB_U16 ? _mm256_packus_epi32(low, high) : _mm256_packs_epi32(low, high);
-  words = _mm256_permute4x64_epi64(words, 0xD8);
-  size_t size = dtype <= HWB_U8 ? 1 : 2;
-  char whole[32];
-  char *at = width >= 16 ? y : whole;
-  if (size == 1) {
-    __m128i first = _mm256_castsi256_si128(words), second = _mm256_extracti128_si256(words, 1);
-    _mm_storeu_si128((__m128i *)(void *)at, dtype == HWB_S8 ? _mm_packs_epi16(first, second) : _mm_packus_epi16(first, second));
-  } else {
-    _mm256_storeu_si256((__m256i *)(void *)at, words);
-  }
-  if (width < 16) memcpy(y, whole, (size_t)width * size);
+  _mm256_storeu_si256((__m256i *)(void *)whole, _mm256_permute4x64_epi64(words, 0xD8));
+  memcpy(y, whole, (size_t)width * 2);
 }
 
-/* Eight accumulators to codes in 32-bit lanes. */
+INLINE void store_bytes(__m128i bytes, int64_t width, char *y) {
+  char whole[16];
+  if (width >= 16) {
+    _mm_storeu_si128((__m128i *)(void *)y, bytes);
+    return;
+  }
+  _mm_storeu_si128((__m128i *)(void *)whole, bytes);
+  memcpy(y, whole, (size_t)width);
+}
+
+/* Eight accumulators to rounded values in 32-bit lanes, not yet limited. */
 INLINE __m256i cast8(const hwb_cast *c, state *s, const int32_t *sums, const int form, const int level) {
   __m256i v = held(c, s, _mm256_add_epi32(load(sums), s->bias));
   if (level >= 2) note_range(s, v);
   if (form == HWB_STORED) return v;
-  if (form == HWB_REAL32) v = real32(c, s, v);
-  else if (form == HWB_REAL64) v = real64(c, s, v);
-  else v = affine(c, s, v, form == HWB_AFFINE_BY_SIGN);
+  if (form == HWB_REAL32) return real32(c, s, v);
+  if (form == HWB_REAL64) return real64(c, s, v);
+  return affine(c, s, v, form == HWB_AFFINE_BY_SIGN);
+}
+
+/* Values beyond the counted limits counted, then all limited. */
+INLINE __m256i limited(const hwb_cast *c, state *s, __m256i v, const int level) {
   if (level >= 1) {
     s->saturated = counted(s->saturated, _mm256_cmpgt_epi32(v, s->count_high));
     if (c->n.counts_low) s->saturated = counted(s->saturated, _mm256_cmpgt_epi32(s->count_low, v));
   }
   return _mm256_max_epi32(_mm256_min_epi32(v, s->clamp_high), s->clamp_low);
+}
+
+/* The limits of bytes in 16-bit lanes, which hold 16 channels at once, and their counter. */
+typedef struct {
+  __m256i clamp_low, clamp_high, count_low, count_high, saturated;
+} words_state;
+
+INLINE words_state load_words(const hwb_cast_numbers *n) {
+  words_state s;
+  s.clamp_low = _mm256_set1_epi16((int16_t)n->clamp_lo);
+  s.clamp_high = _mm256_set1_epi16((int16_t)n->clamp_hi);
+  s.count_low = _mm256_set1_epi16((int16_t)(n->counts_low ? n->lo : INT16_MIN));
+  s.count_high = _mm256_set1_epi16((int16_t)(n->counts_high ? n->hi : INT16_MAX));
+  s.saturated = _mm256_setzero_si256();
+  return s;
+}
+
+/* Sixteen values as bytes: what leaves 16 bits stays beyond every limit of bytes. */
+INLINE __m128i to_bytes(const hwb_cast *c, words_state *s, __m256i low, __m256i high, const int level) {
+  __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xD8);
+  if (level >= 1) {
+    s->saturated = _mm256_sub_epi16(s->saturated, _mm256_cmpgt_epi16(words, s->count_high));
+    if (c->n.counts_low) s->saturated = _mm256_sub_epi16(s->saturated, _mm256_cmpgt_epi16(s->count_low, words));
+  }
+  words = _mm256_max_epi16(_mm256_min_epi16(words, s->clamp_high), s->clamp_low);
+  __m128i first = _mm256_castsi256_si128(words), second = _mm256_extracti128_si256(words, 1);
+  return c->n.out_dtype == HWB_S8 ? _mm_packs_epi16(first, second) : _mm_packus_epi16(first, second);
 }
 
 static int64_t total(__m256i v, __m256i live) {
@@ -180,18 +212,34 @@ static void note(const state *s, hwb_stats *stats) {
   }
 }
 
+/* Hits of the first `width` of 16 lanes. */
+static int64_t words_counted(const words_state *s, int64_t width) {
+  int16_t lane[16];
+  int64_t sum = 0;
+  _mm256_storeu_si256((__m256i *)(void *)lane, s->saturated);
+  for (int64_t j = 0; j < width; j++) sum += lane[j];
+  return sum;
+}
+
+enum { MOST_ROWS = 1 << 14 }; /* whose hits a 16-bit counter holds */
+
 INLINE void cast_columns(const hwb_cast *c, const hwb_block *b, int64_t at, hwb_stats *stats, const int form,
                          const int level) {
   const hwb_cast k = *c; /* stores of bytes might change what c and b point to: copies stay in registers */
   const int64_t rows = b->rows, step = b->step, y_step = b->y_step, width = hwb_min(16, b->width - at);
+  const int bytes = k.n.out_dtype <= HWB_U8 && form != HWB_STORED && rows <= MOST_ROWS;
   const int32_t *sums = (const int32_t *)b->sums + at;
   char *y = b->y + at * (int64_t)hwb_size_of(k.n.out_dtype);
   state low = load_state(&k, b->channel + at, width, form), high = load_state(&k, b->channel + at + 8, width - 8, form);
+  words_state words = load_words(&k.n);
   for (int64_t i = 0; i < rows; i++, sums += step, y += y_step) {
     __m256i first = cast8(&k, &low, sums, form, level), second = cast8(&k, &high, sums + 8, form, level);
-    store(first, second, k.n.out_dtype, width, y);
+    if (bytes) store_bytes(to_bytes(&k, &words, first, second, level), width, y);
+    else if (form == HWB_STORED) store(first, second, k.n.out_dtype, width, y);
+    else store(limited(&k, &low, first, level), limited(&k, &high, second, level), k.n.out_dtype, width, y);
   }
   if (level < 1 && k.n.accumulator_bits >= 32) return;
+  stats->saturated += words_counted(&words, width);
   note(&low, stats);
   note(&high, stats);
 }

@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#define KEEP(v) __asm__("" : "+x"(v)) /* add now: gcc would collect all products first, and spill them */
+
 enum { ROWS = 6 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -31,6 +33,8 @@ INLINE void run_pairs(const int n, const int16_t *const *x, const int16_t *w, in
       __m256i a = broadcast_pair(r[i] + 2 * k);
       s[2 * i] = _mm256_add_epi32(s[2 * i], _mm256_madd_epi16(a, w0));
       s[2 * i + 1] = _mm256_add_epi32(s[2 * i + 1], _mm256_madd_epi16(a, w1));
+      KEEP(s[2 * i]);
+      KEEP(s[2 * i + 1]);
     }
   }
   EACH(i, 2 * n) sums[i] = s[i];
