@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hwblocks.graph.graph import Graph
 from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
+from hwblocks.simulate.workers import workers
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int], None]
@@ -91,7 +93,7 @@ class Direct:
         chunk = 1 if job.sequence else self.chunk
         slots = self.slots(job, chunk)
         if job.threads == 1 or job.count <= chunk or self.states:
-            counts = [self._part(job, slots, chunk, self.call, 0, 1)]
+            counts = [self._part(job, slots, chunk, self.call)]
         else:
             counts = self._in_threads(job, slots, chunk)
         states = self.left(slots, job)
@@ -135,10 +137,15 @@ class Direct:
             made[s.name] = array.reshape(s.shape)
         return made
 
-    def _part(self, job: Job, slots: dict[int, Array], chunk: int, call: int, which: int, of: int) -> Counts:
-        """What every `of`-th call counts, from number `which` on."""
+    def _part(
+        self, job: Job, slots: dict[int, Array], chunk: int, call: int, which: int = 0, of: int = 1,
+        stopped: Event | None = None,
+    ) -> Counts:  # fmt: skip
+        """What every `of`-th call counts, from number `which` on, until `stopped`."""
         prepared = self.prepared(job, slots, chunk)
         for start in range(which * call, job.count, of * call):
+            if stopped is not None and stopped.is_set():
+                break
             stop = min(start + call, job.count)
             run_samples(prepared, start, stop)
             if job.progress is not None:
@@ -148,12 +155,18 @@ class Direct:
         return counts
 
     def _in_threads(self, job: Job, slots: dict[int, Array], chunk: int) -> list[Counts]:
-        """The calls in turn to every thread, short enough for each to have some."""
+        """The calls in turn to every thread, this one too, short enough for each to have some; an error stops all."""
         call = min(self.call, -(-job.count // job.threads))
-        parts = min(job.threads, -(-job.count // call))
-        with ThreadPoolExecutor(parts) as pool:
-            futures = [pool.submit(self._part, job, slots, chunk, call, i, parts) for i in range(parts)]
-            return [future.result() for future in futures]
+        parts, stopped = min(job.threads, -(-job.count // call)), Event()
+        pool = workers(parts - 1)
+        others = [pool.submit(self._part, job, slots, chunk, call, i, parts, stopped) for i in range(1, parts)]
+        try:
+            own = self._part(job, slots, chunk, call, 0, parts, stopped)
+            return [own, *(other.result() for other in others)]
+        except BaseException:
+            stopped.set()
+            wait(others)
+            raise
 
 
 def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int) -> Direct | None:
