@@ -66,21 +66,29 @@ static void prepare_sample(const hwb_conv_numbers *n, const hwb_kernels *k, cons
     prepare(n, k, x + h * used * (int64_t)hwb_size_of(n->x_dtype), at + h * row * size, used);
 }
 
-/* Address of the first input of output position m of one of the prepared samples. */
-static const char *position(const hwb_conv_numbers *n, const char *inputs, int64_t m) {
-  int64_t plane = n->out_height * n->out_width, sample = m / plane, at = m % plane;
-  int64_t h = (at / n->out_width) * n->stride_h, w = (at % n->out_width) * n->stride_w;
-  return inputs + ((sample * n->padded_height + h) * n->padded_width + w) * n->channels * input_bytes(n);
+/* `count` samples into their padded places: at once where nothing is padded. */
+static void prepare_samples(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, int64_t count, char *y) {
+  int64_t elements = n->height * n->width * n->channels;
+  if (padded_elements(n) == elements) {
+    prepare(n, k, x, y, count * elements);
+    return;
+  }
+  for (int64_t i = 0; i < count; i++)
+    prepare_sample(n, k, x + i * elements * (int64_t)hwb_size_of(n->x_dtype), y + i * padded_elements(n) * input_bytes(n));
 }
 
-/* Addresses of output positions first .. first + count, filled row by row. */
+/* Addresses of output positions first .. first + count of the prepared samples, from input channel `channel` on. */
 static void positions(const hwb_conv_numbers *n, const char *inputs, int64_t first, int64_t count, int64_t channel,
                       const void **rows) {
-  int64_t step = n->stride_w * n->channels * input_bytes(n);
-  for (int64_t i = 0; i < count;) {
-    int64_t left = n->out_width - (first + i) % n->out_width;
-    const char *at = position(n, inputs, first + i) + channel * input_bytes(n);
-    for (int64_t end = hwb_min(count, i + left); i < end; i++, at += step) rows[i] = at;
+  int64_t pixel = n->channels * input_bytes(n), step_w = n->stride_w * pixel, step_h = n->stride_h * n->padded_width * pixel;
+  int64_t plane = n->out_height * n->out_width, at = first % plane, w = at % n->out_width, h = at / n->out_width;
+  const char *sample = inputs + first / plane * n->padded_height * n->padded_width * pixel + channel * input_bytes(n);
+  for (int64_t i = 0; i < count; w = 0) {
+    const char *x = sample + h * step_h + w * step_w;
+    for (int64_t end = hwb_min(count, i + n->out_width - w); i < end; i++, x += step_w) rows[i] = x;
+    if (++h < n->out_height) continue;
+    h = 0;
+    sample += n->padded_height * n->padded_width * pixel;
   }
 }
 
@@ -131,8 +139,7 @@ int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   const void **rows = (const void **)(void *)((char *)scratch + inputs_size(c));
   for (int64_t s = 0; s < n; s += together) {
     int64_t count = hwb_min(together, n - s);
-    for (int64_t i = 0; i < count; i++)
-      prepare_sample(c, op->kernels, (const char *)in[0] + (s + i) * x_bytes, prepared + i * sample);
+    prepare_samples(c, op->kernels, (const char *)in[0] + s * x_bytes, count, prepared);
     memset(prepared + count * sample, 0, (size_t)(2 * HWB_SLACK * input_bytes(c)));
     groups_out(op, prepared, count * plane, (char *)y + s * y_bytes, rows, stats);
   }
