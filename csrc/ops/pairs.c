@@ -17,8 +17,9 @@ static void by_table(const hwb_pairs_op *op, const uint8_t *a, const uint8_t *b,
 int hwb_pairs_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_pairs_op *p = op->parameters;
   int64_t count = n * p->n.count;
+  const void *second = in[p->n.inputs - 1];
   (void)scratch;
-  if (p->table) by_table(p, in[0], in[1], count, y, stats);
-  else op->kernels->pairs(&p->n.p, in[0], in[1], count, y, stats);
+  if (p->table) by_table(p, in[0], second, count, y, stats);
+  else op->kernels->pairs(&p->n.p, in[0], second, count, y, stats);
   return HWB_OK;
 }

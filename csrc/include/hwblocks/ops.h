@@ -307,11 +307,11 @@ typedef struct {
 
 int hwb_elements_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
-/* Two operands of 8-bit codes element by element: by a table of every pair where there is
+/* One or two operands of 8-bit codes element by element (one meets itself): by a table of every pair where there is
    one, else by the affine form. The table holds rounded values, not yet limited, at [a − lowest][b − lowest]. */
 typedef struct {
   hwb_pairs_numbers p;
-  int64_t count;
+  int64_t count, inputs;
 } hwb_pairs_op_numbers;
 
 typedef struct {

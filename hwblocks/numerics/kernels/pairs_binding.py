@@ -1,7 +1,8 @@
-"""Binding of element-wise ops on two tensors of 8-bit codes: what an op makes of all 65,536 pairs decides its form.
+"""Binding of element-wise ops on one or two tensors of 8-bit codes: what an op makes of all codes decides its form.
 
-The general op runs once on every pair, without limits. Where an affine form meets all results, it is proven, and
-vectors compute it; elsewhere the results themselves are the op, as a table.
+The general op runs once on every pair of codes, without limits; an op on one tensor pairs it with itself. Where an
+affine form meets all results, it is proven, and vectors compute it; elsewhere the results themselves are the op, as a
+table.
 """
 
 from __future__ import annotations
@@ -56,23 +57,25 @@ def pairs_op(call: Any, isa: str, bind: Binder) -> Any:
     if isinstance(general, str):
         return None
     results = every_result(general, dtypes)
-    form = affine_form(results, dtypes, slopes, limits.ends) if slopes else None
+    both = (dtypes[0], dtypes[-1])
+    form = affine_form(results, both, slopes, limits.ends) if slopes else None
     left, a, b, addend = form or (0, 0, 0, 0)
     ends = [limits.lo, limits.hi, limits.clamp_lo, limits.clamp_hi, *map(int, limits.counts)]
-    dtype_codes = [code_of_dtype(d) for d in dtypes]
-    numbers = [*dtype_codes, left, a, b, addend, *ends, code_of_dtype(call.out_dtype), call.count]
+    dtype_codes = [code_of_dtype(d) for d in both]
+    numbers = [*dtype_codes, left, a, b, addend, *ends, code_of_dtype(call.out_dtype), call.count, len(dtypes)]
     inputs = [(call.count, d) for d in dtypes]
     return op(isa, "pairs", numbers, [], (None if form else results,), inputs, (call.count, call.out_dtype))
 
 
-def every_result(general: Any, dtypes: tuple[str, str]) -> Array:
+def every_result(general: Any, dtypes: tuple[str, ...]) -> Array:
     """[256, 256] int16: what an op on 65,536 elements makes of every pair of stored codes, in their order."""
-    a, b = (np.arange(*(limit + i for i, limit in enumerate(dtype_range(d)))).astype(d) for d in dtypes)
-    first, second = np.repeat(a, CODES), np.tile(b, CODES)
-    results = np.empty(PAIRS, np.int16)
-    _core.Program([(general, (0, 1), 2)], [PAIRS, PAIRS, 2 * PAIRS], [-1] * 3).run(
-        {0: first, 1: second, 2: results}, 1, 1, 0
+    codes = [np.arange(*(limit + i for i, limit in enumerate(dtype_range(d)))).astype(d) for d in dtypes]
+    arrays = [np.repeat(codes[0], CODES), *(np.tile(b, CODES) for b in codes[1:])]
+    results, inputs = np.empty(PAIRS, np.int16), len(arrays)
+    program = _core.Program(
+        [(general, tuple(range(inputs)), inputs)], [PAIRS] * inputs + [2 * PAIRS], [-1] * (inputs + 1)
     )
+    program.run({**dict(enumerate(arrays)), inputs: results}, 1, 1, 0)
     return results.reshape(CODES, CODES)
 
 
@@ -98,7 +101,7 @@ def affine_form(
     return left, a, b, (least + most) // 2
 
 
-Parts = tuple[tuple[str, str], tuple[float, float] | None, Any, Limits]
+Parts = tuple[tuple[str, ...], tuple[float, float] | None, Any, Limits]
 
 
 def _parts(call: Any) -> Parts | None:
@@ -113,7 +116,7 @@ def _parts(call: Any) -> Parts | None:
 
 
 def _plain(operands: tuple[Operand, ...]) -> bool:
-    return len(operands) == 2 and all(
+    return all(
         o.constant is None and o.index is None and o.rest is None and np.dtype(o.dtype).itemsize == 1 for o in operands
     )
 
@@ -130,15 +133,16 @@ def _slope(o: Operand) -> float:
 def _elements_parts(call: ElementsCall) -> Parts | None:
     e = call.epilogue
     one_end = call.tail is None or call.tail_start == call.count
-    if call.combination != "sum" or not _plain(call.operands) or not one_end or e.overflow.mode != "saturate":
+    wanted = {"sum": 2, "alone": 1}.get(call.combination, 0)
+    if len(call.operands) != wanted or not _plain(call.operands) or not one_end or e.overflow.mode != "saturate":
         return None
     open_end = replace(e, bits=16, signed=True, lo=LOWEST, hi=HIGHEST, clamp_lo=LOWEST, clamp_hi=HIGHEST)
     unlimited = replace(call, operands=_on_pairs(call.operands), count=PAIRS, out_dtype="int16", epilogue=open_end,
                         tail=None, tail_start=0, row=0)  # fmt: skip
     ratio = real_multiplier(e)
-    slopes = (_slope(call.operands[0]) * ratio, _slope(call.operands[1]) * ratio)
+    second = _slope(call.operands[1]) * ratio if wanted == 2 else 0.0
     limits = Limits(e.lo, e.hi, e.clamp_lo, e.clamp_hi, e.counts)
-    return (call.operands[0].dtype, call.operands[1].dtype), slopes, unlimited, limits
+    return tuple(o.dtype for o in call.operands), (_slope(call.operands[0]) * ratio, second), unlimited, limits
 
 
 def real_multiplier(e: Epilogue) -> float:
@@ -169,10 +173,9 @@ def _limits(call: Any) -> Limits:
 
 
 def _rational_parts(call: RationalCall) -> Parts | None:
-    if call.b_dtype is None or call.a_index is not None or call.b_index is not None:
+    dtypes = (call.a_dtype,) if call.b_dtype is None else (call.a_dtype, call.b_dtype)
+    if call.a_index is not None or call.b_index is not None or any(np.dtype(d).itemsize != 1 for d in dtypes):
         return None
-    if any(np.dtype(d).itemsize != 1 for d in (call.a_dtype, call.b_dtype)):
-        return None
-    unlimited = replace(call, a_count=PAIRS, b_count=PAIRS, **_without_limits())
-    slopes = (call.a_factor / call.denominator, call.b_factor / call.denominator)
-    return (call.a_dtype, call.b_dtype), None if call.product_factor else slopes, unlimited, _limits(call)
+    unlimited = replace(call, a_count=PAIRS, b_count=PAIRS if len(dtypes) == 2 else 0, **_without_limits())
+    slopes = (call.a_factor / call.denominator, call.b_factor / call.denominator if len(dtypes) == 2 else 0.0)
+    return dtypes, None if call.product_factor else slopes, unlimited, _limits(call)
