@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -15,7 +15,6 @@ from hwblocks.graph.graph import Graph
 from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
-from hwblocks.simulate.workers import workers
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int], None]
@@ -155,18 +154,19 @@ class Direct:
         return counts
 
     def _in_threads(self, job: Job, slots: dict[int, Array], chunk: int) -> list[Counts]:
-        """The calls in turn to every thread, this one too, short enough for each to have some; an error stops all."""
+        """The calls in turn to every thread, short enough for each to have some; an error stops all.
+
+        The threads are new ones: systems start those on idle processors, but may wake old ones on a busy one.
+        """
         call = min(self.call, -(-job.count // job.threads))
         parts, stopped = min(job.threads, -(-job.count // call)), Event()
-        pool = workers(parts - 1)
-        others = [pool.submit(self._part, job, slots, chunk, call, i, parts, stopped) for i in range(1, parts)]
-        try:
-            own = self._part(job, slots, chunk, call, 0, parts, stopped)
-            return [own, *(other.result() for other in others)]
-        except BaseException:
-            stopped.set()
-            wait(others)
-            raise
+        with ThreadPoolExecutor(parts) as pool:
+            futures = [pool.submit(self._part, job, slots, chunk, call, i, parts, stopped) for i in range(parts)]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                stopped.set()
+                raise
 
 
 def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int) -> Direct | None:

@@ -72,5 +72,6 @@ INLINE void sums_of(const int n, const hwb_columns *c, int64_t first, int32_t *o
 void hwb_depthwise_s16s16_s32__avx2(const hwb_columns *c, int32_t *sums) {
   int64_t i = 0;
   for (; i + 4 <= c->count; i += 4) sums_of(4, c, i, sums);
+  for (; i + 2 <= c->count; i += 2) sums_of(2, c, i, sums);
   for (; i < c->count; i++) sums_of(1, c, i, sums);
 }
