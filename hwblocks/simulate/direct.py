@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 from typing import Any
 
@@ -112,7 +113,7 @@ class Direct:
             slots[state.slot] = np.stack([job.state[state.name]] * kept)
         return slots
 
-    @property
+    @cached_property
     def fixed(self) -> frozenset[int]:
         """Slots whose arrays hold one chunk: states, and what they become where nobody else wants it."""
         wanted = {slot for _, slot, _ in self.results}
