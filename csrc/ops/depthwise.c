@@ -1,9 +1,10 @@
-/* Depthwise convolution: for each output row and 16 channels, input rows laid side by side as columns, then sums over
-   them for a few output positions at a time. */
+/* Depthwise convolution: for 16 channels at a time input rows are laid side by side as columns, in sets that output rows
+   share as long as they can; sums over them are cast for a few output positions together. */
 #include <hwblocks/ops.h>
 #include <string.h>
 
 enum { POSITIONS = 4 * HWB_TILE_ROWS }; /* output positions summed before they are cast together */
+enum { BAND_BYTES = 96 * 1024 };
 
 /* Where each part of the scratch memory begins; `end` is its size. */
 typedef struct {
@@ -13,17 +14,19 @@ typedef struct {
 static int64_t rows_of(const hwb_depthwise_numbers *n) { return n->sums == HWB_SUMS_BYTES ? 4 : 2; }
 static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) / 64 * 64; }
 
-/* Columns that `shared` output rows read, and how many output rows are laid out together: whole groups of them. */
+/* Columns of all sets that a group of `shared` output rows reads. */
 static int64_t group_bytes(const hwb_depthwise_numbers *n) { return n->sets * n->padded_width * HWB_COLUMN_BYTES; }
-static int64_t rows_together(const hwb_depthwise_numbers *n) {
-  return hwb_max(1, hwb_min(n->out_height, POSITIONS / n->out_width) / n->shared) * n->shared;
+
+/* Output rows of all channels before the next ones: a band of the input that stays in the first-level caches. */
+static int64_t rows_of_band(const hwb_depthwise_numbers *n) {
+  int64_t row = n->width * n->channels * n->multiplier * n->stride_h * (int64_t)hwb_size_of(n->x_dtype);
+  return hwb_max(1, BAND_BYTES / hwb_max(1, row) / n->shared) * n->shared;
 }
-static int64_t laid_out_bytes(const hwb_depthwise_numbers *n) { return rows_together(n) / n->shared * group_bytes(n); }
 
 static layout layout_of(const hwb_depthwise_numbers *n) {
   layout at = {0, 0, 0, 0};
   at.columns = at.padding + 64;
-  at.sample = at.columns + aligned(laid_out_bytes(n));
+  at.sample = at.columns + aligned(group_bytes(n));
   int64_t repeated = n->multiplier > 1 ? n->height * n->width * n->channels * n->multiplier * 2 : 0;
   at.end = at.sample + aligned(repeated) + 64;
   return at;
@@ -51,11 +54,12 @@ static void blank_columns(const hwb_op *op, char *padding, char *columns) {
   const hwb_depthwise_numbers *n = &((const hwb_depthwise *)op->parameters)->n;
   for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) hwb_store(padding, n->x_dtype, j, n->pad_code);
   hwb_side_by_side blank = {{padding, padding, padding, padding}, {0, 0, 0, 0}, n->x_dtype,
-                            laid_out_bytes(n) / HWB_COLUMN_BYTES, HWB_TILE_COLUMNS};
+                            group_bytes(n) / HWB_COLUMN_BYTES, HWB_TILE_COLUMNS};
   columns_out(op, &blank, columns, 0);
 }
 
-/* Columns of set `set` of input rows for output row h and those that share them; rows outside the input are padding. */
+/* Columns of set `set` of the input rows from output row h on; rows outside the input are padding. What no kernel row of
+   this group reads, the next group may. */
 static void lay_out_set(const hwb_op *op, const char *x, int64_t h, int64_t c, int64_t set, const char *padding,
                         char *columns) {
   const hwb_depthwise_numbers *n = &((const hwb_depthwise *)op->parameters)->n;
@@ -63,8 +67,8 @@ static void lay_out_set(const hwb_op *op, const char *x, int64_t h, int64_t c, i
   hwb_side_by_side from = {{padding, padding, padding, padding}, {0, 0, 0, 0}, n->x_dtype,
                            hwb_min(n->width, n->padded_width - n->pad_left), hwb_min(HWB_TILE_COLUMNS, channels - c)};
   for (int64_t r = 0; r < rows_of(n); r++) {
-    int64_t tap = set * rows_of(n) + r, row = h * n->stride_h - n->pad_top + tap * n->dilation_h;
-    if (tap >= n->kernel_h + n->shared - 1 || row < 0 || row >= n->height) continue;
+    int64_t row = h * n->stride_h - n->pad_top + (set * rows_of(n) + r) * n->dilation_h;
+    if (row < 0 || row >= n->height) continue;
     from.x[r] = x + (row * n->width * channels + c) * size;
     from.step[r] = channels;
   }
@@ -82,61 +86,73 @@ static void wide_sums(const hwb_columns *c, int64_t *sums) {
     }
 }
 
-/* Sums of `count` positions of the `which`-th output row that shares the columns, 32 or 64 bits each. */
-static void row_sums(const hwb_op *op, const char *columns, int64_t c, int64_t which, int64_t count, void *sums) {
-  const hwb_depthwise *d = op->parameters;
+/* Sums of 16 channels that wait to be cast, and where their codes go; positions follow each other row by row. */
+typedef struct {
+  const hwb_op *op;
+  int64_t c, waiting;
+  char *y;
+  hwb_stats *stats;
+  int64_t sums[POSITIONS * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS]; /* or twice as many of 32 bits */
+} waiting_sums;
+
+static void cast_out(waiting_sums *s) {
+  const hwb_depthwise *d = s->op->parameters;
+  int64_t channels = d->n.channels * d->n.multiplier, pixel = channels * (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
+  hwb_block block = {s->sums, HWB_TILE_COLUMNS, s->waiting, s->c, hwb_min(HWB_TILE_COLUMNS, channels - s->c), s->y, pixel};
+  if (d->n.sums == HWB_SUMS_S64) hwb_end_s64(s->op->kernels, &d->ends, &block, s->stats);
+  else hwb_end_s32(s->op->kernels, &d->ends, &block, s->stats);
+  s->y += s->waiting * pixel;
+  s->waiting = 0;
+}
+
+/* One row of output positions from its columns, by the weights of the `which`-th row that shares them. */
+static void row_out(waiting_sums *s, const char *columns, const int64_t *offsets, int64_t which) {
+  const hwb_depthwise *d = s->op->parameters;
   const hwb_depthwise_numbers *n = &d->n;
   int64_t terms = n->sets * n->kernel_w, step = n->stride_w * HWB_COLUMN_BYTES;
   int64_t blocks = (n->channels * n->multiplier + HWB_TILE_COLUMNS - 1) / HWB_TILE_COLUMNS;
-  const char *weights = (const char *)d->weights + (which * blocks + c / HWB_TILE_COLUMNS) * terms * HWB_COLUMN_BYTES;
-  hwb_columns some = {columns, step, count, d->offsets, terms, weights};
-  if (n->sums == HWB_SUMS_S64) wide_sums(&some, sums);
-  else if (n->sums == HWB_SUMS_BYTES) op->kernels->depthwise_u8s8_s32(&some, sums);
-  else op->kernels->depthwise_s16s16_s32(&some, sums);
+  const char *weights = (const char *)d->weights + (which * blocks + s->c / HWB_TILE_COLUMNS) * terms * HWB_COLUMN_BYTES;
+  for (int64_t w = 0, part; w < n->out_width; w += part) {
+    part = hwb_min(POSITIONS - s->waiting, n->out_width - w);
+    hwb_columns some = {columns + w * step, step, part, offsets, terms, weights};
+    int32_t *narrow = (int32_t *)(void *)s->sums + s->waiting * HWB_TILE_COLUMNS;
+    if (n->sums == HWB_SUMS_S64) wide_sums(&some, s->sums + s->waiting * HWB_TILE_COLUMNS);
+    else if (n->sums == HWB_SUMS_BYTES) s->op->kernels->depthwise_u8s8_s32(&some, narrow);
+    else s->op->kernels->depthwise_s16s16_s32(&some, narrow);
+    s->waiting += part;
+    if (s->waiting == POSITIONS) cast_out(s);
+  }
 }
 
-static void cast_out(const hwb_op *op, const void *sums, int64_t count, int64_t c, char *y, hwb_stats *stats) {
-  const hwb_depthwise *d = op->parameters;
-  int64_t channels = d->n.channels * d->n.multiplier, element = (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
-  hwb_block block = {sums, HWB_TILE_COLUMNS, count, c, hwb_min(HWB_TILE_COLUMNS, channels - c), y, channels * element};
-  if (d->n.sums == HWB_SUMS_S64) hwb_end_s64(op->kernels, &d->ends, &block, stats);
-  else hwb_end_s32(op->kernels, &d->ends, &block, stats);
-}
-
-/* `rows` output rows for 16 channels: narrow ones are cast together, wide ones in parts of POSITIONS or fewer. */
-static void rows_out(const hwb_op *op, const char *columns, int64_t rows, int64_t c, char *y, hwb_stats *stats) {
-  const hwb_depthwise *d = op->parameters;
+/* `rows` output rows from row h on for 16 channels: each group of rows lays out what the one before has not. */
+static void band_out(waiting_sums *s, const char *x, int64_t h, int64_t rows, char *scratch) {
+  const hwb_depthwise *d = s->op->parameters;
   const hwb_depthwise_numbers *n = &d->n;
-  int64_t pixel = n->channels * n->multiplier * (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
-  int64_t sums[POSITIONS * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS]; /* or twice as many of 32 bits */
-  int64_t bytes = HWB_TILE_COLUMNS * (n->sums == HWB_SUMS_S64 ? 8 : 4), waiting = 0;
-  for (int64_t h = 0; h < rows; h++)
-    for (int64_t w = 0, part; w < n->out_width; w += part) {
-      const char *from = columns + h / n->shared * group_bytes(n) + w * n->stride_w * HWB_COLUMN_BYTES;
-      part = hwb_min(POSITIONS - waiting, n->out_width - w);
-      row_sums(op, from, c, h % n->shared, part, (char *)sums + waiting * bytes);
-      waiting += part;
-      int64_t past = h * n->out_width + w + part;
-      if (waiting < POSITIONS && past < rows * n->out_width) continue;
-      cast_out(op, sums, waiting, c, y + (past - waiting) * pixel, stats);
-      waiting = 0;
-    }
+  layout at = layout_of(n);
+  char *columns = scratch + at.columns;
+  for (int64_t g = 0; g * n->shared < rows; g++) {
+    int64_t first = g && n->moved < n->sets ? n->sets - n->moved : 0;
+    int64_t turn = n->moved < n->sets ? g * n->moved % n->sets : 0;
+    for (int64_t i = first; i < n->sets; i++)
+      lay_out_set(s->op, x, h + g * n->shared, s->c, i, scratch + at.padding,
+                  columns + (i + turn) % n->sets * n->padded_width * HWB_COLUMN_BYTES);
+    for (int64_t which = 0; which < n->shared && g * n->shared + which < rows; which++)
+      row_out(s, columns, d->offsets + turn * n->sets * n->kernel_w, which);
+  }
+  if (s->waiting) cast_out(s);
 }
 
 static void sample_out(const hwb_op *op, const char *x, char *y, char *scratch, hwb_stats *stats) {
   const hwb_depthwise *d = op->parameters;
   const hwb_depthwise_numbers *n = &d->n;
-  layout at = layout_of(n);
   int64_t channels = n->channels * n->multiplier, element = (int64_t)hwb_size_of(d->ends.cast.n.out_dtype);
-  int64_t together = rows_together(n);
-  char *columns = scratch + at.columns;
-  for (int64_t h = 0; h < n->out_height; h += together)
+  int64_t band = rows_of_band(n);
+  for (int64_t h = 0; h < n->out_height; h += band)
     for (int64_t c = 0; c < channels; c += HWB_TILE_COLUMNS) {
-      int64_t rows = hwb_min(together, n->out_height - h);
-      for (int64_t i = 0; i < (rows + n->shared - 1) / n->shared * n->sets; i++)
-        lay_out_set(op, x, h + i / n->sets * n->shared, c, i % n->sets, scratch + at.padding,
-                    columns + i * n->padded_width * HWB_COLUMN_BYTES);
-      rows_out(op, columns, rows, c, y + (h * n->out_width * channels + c) * element, stats);
+      waiting_sums s;
+      s.op = op, s.c = c, s.waiting = 0, s.stats = stats;
+      s.y = y + (h * n->out_width * channels + c) * element;
+      band_out(&s, x, h, hwb_min(band, n->out_height - h), scratch);
     }
 }
 

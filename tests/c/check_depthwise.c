@@ -31,6 +31,9 @@ static void draw_geometry(hwb_depthwise_numbers *n, int64_t sums) {
   n->sets = (n->kernel_h + (sums == HWB_SUMS_BYTES ? 3 : 1)) / (sums == HWB_SUMS_BYTES ? 4 : 2);
   int spare = n->kernel_h % (sums == HWB_SUMS_BYTES ? 4 : 2) != 0;
   n->shared = spare && n->stride_h == 1 && n->dilation_h == 1 ? draw(1, 2) : 1;
+  int64_t set_rows = sums == HWB_SUMS_BYTES ? 4 : 2, step = n->shared * n->stride_h;
+  int whole = n->dilation_h == 1 && step % set_rows == 0 && draw(0, 3); /* sharing less is right too */
+  n->moved = whole && step / set_rows < n->sets ? step / set_rows : n->sets;
   n->padded_width = at_least((n->out_width - 1) * n->stride_w + (n->kernel_w - 1) * n->dilation_w + 1, n->pad_left + n->width);
 }
 
@@ -47,9 +50,11 @@ static void pack(depthwise_case *c) {
     int64_t term = ((down * blocks + o / LANES) * sets + (i + down) / c->rows) * n->kernel_w + at % n->kernel_w;
     hwb_store(c->packed, dtype, (term * LANES + o % LANES) * c->rows + (i + down) % c->rows, c->weights[at % count]);
   }
-  c->offsets = exact((size_t)(sets * n->kernel_w) * 8);
-  for (int64_t t = 0; t < sets * n->kernel_w; t++)
-    c->offsets[t] = (t / n->kernel_w * n->padded_width + t % n->kernel_w * n->dilation_w) * HWB_COLUMN_BYTES;
+  c->offsets = exact((size_t)(sets * sets * n->kernel_w) * 8);
+  for (int64_t t = 0; t < sets * sets * n->kernel_w; t++) {
+    int64_t turn = t / (sets * n->kernel_w), place = (t / n->kernel_w + turn) % sets;
+    c->offsets[t] = (place * n->padded_width + t % n->kernel_w * n->dilation_w) * HWB_COLUMN_BYTES;
+  }
 }
 
 static void make_depthwise(depthwise_case *c, int64_t sums) {

@@ -53,6 +53,7 @@ typedef struct {
   int64_t out_height, out_width, multiplier;
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
   int64_t sums, padded_width, sets, shared;
+  int64_t moved; /* sets by which the next group of `shared` output rows begins later; `sets` where it shares none */
   int64_t pad_code; /* the stored code of padding */
 } hwb_depthwise_numbers;
 
@@ -60,7 +61,8 @@ typedef struct {
   hwb_depthwise_numbers n;
   hwb_ends ends;
   const void *weights;    /* [shared][blocks of 16 channels][sets][kernel_w][16][2] int16, or [4] int8 */
-  const int64_t *offsets; /* bytes from a position's first column to the column of each term */
+  const int64_t *offsets; /* [sets][terms] bytes from a position's first column to the column of each term, the sets
+                             turned by 0, 1, ... places */
 } hwb_depthwise;
 
 int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);

@@ -19,6 +19,7 @@ from hwblocks.numerics.kernels.packing import (
     flattened,
     flush_pairs,
     layout_of,
+    moved_sets,
     pack_columns,
     pack_panels,
     shared_rows,
@@ -149,6 +150,7 @@ def _depthwise_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
     made, shared = depthwise_layout(call, rows), shared_rows(call, rows)
     first = geometry(replace(call, out_channels=call.out_channels // call.channels))  # the multiplier
     sets = made.taps // call.kernel[1]
-    numbers = [*first, SUMS[sums], made.padded_width, sets, shared, call.pad_value + call.x_zero]
+    moved = moved_sets(call, rows, shared, sets)
+    numbers = [*first, SUMS[sums], made.padded_width, sets, shared, moved, call.pad_value + call.x_zero]
     constants = (*ends.arrays, pack_columns(call, rows, shared), made.offsets)
     return op(isa, "depthwise", numbers, ends.numbers, constants, *sizes(call))

@@ -103,10 +103,14 @@ def pack_rows(weights: Array) -> Array:
 
 
 def depthwise_layout(call: ConvCall, rows: int) -> Layout:
-    """Terms of `rows` kernel rows and one kernel column; offsets in bytes of the columns laid out for an output row."""
+    """Terms of `rows` kernel rows and one kernel column; offsets [turns, terms] in bytes of the columns of all sets.
+
+    Sets lie in a ring: turned by t places, set i stands at (i + t) mod sets.
+    """
     width = padded_size(call)[1]
     sets, columns = -(-call.kernel[0] // rows), call.kernel[1]
-    at = np.arange(sets)[:, None] * width + np.arange(columns)[None, :] * call.dilation[1]
+    places = (np.arange(sets)[:, None] + np.arange(sets)[None, :]) % sets  # [turn, set]
+    at = places[:, :, None] * width + np.arange(columns)[None, None, :] * call.dilation[1]
     return Layout(sets * columns, 1, 1, 0, width, np.ascontiguousarray(at.ravel() * COLUMN_BYTES, dtype=np.int64))
 
 
@@ -114,6 +118,13 @@ def shared_rows(call: ConvCall, rows: int) -> int:
     """Output rows that read the same sets of `rows` input rows: two where the last set has a row to spare."""
     plain = call.stride[0] == 1 and call.dilation[0] == 1 and call.out_height > 1
     return 2 if plain and call.kernel[0] % rows else 1
+
+
+def moved_sets(call: ConvCall, rows: int, shared: int, sets: int) -> int:
+    """Sets by which the next group of output rows begins later; `sets` where groups share none."""
+    step = shared * call.stride[0]
+    whole = call.dilation[0] == 1 and step % rows == 0
+    return min(step // rows, sets) if whole else sets
 
 
 def pack_columns(call: ConvCall, rows: int, shared: int) -> Array:
