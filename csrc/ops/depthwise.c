@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { POSITIONS = 4 * HWB_TILE_ROWS }; /* output positions summed before they are cast together */
-enum { BAND_BYTES = 96 * 1024 };
+enum { BAND_BYTES = 24 * 1024, LONG_BAND_BYTES = 96 * 1024 };
 
 /* Where each part of the scratch memory begins; `end` is its size. */
 typedef struct {
@@ -17,10 +17,12 @@ static size_t aligned(int64_t bytes) { return ((size_t)bytes + 63) / 64 * 64; }
 /* Columns of all sets that a group of `shared` output rows reads. */
 static int64_t group_bytes(const hwb_depthwise_numbers *n) { return n->sets * n->padded_width * HWB_COLUMN_BYTES; }
 
-/* Output rows of all channels before the next ones: a band of the input that stays in the first-level caches. */
+/* Output rows of all channels before the next ones: a band of the input that stays in the first-level cache; or in the
+   second, where rows follow each other in the ring of sets. */
 static int64_t rows_of_band(const hwb_depthwise_numbers *n) {
   int64_t row = n->width * n->channels * n->multiplier * n->stride_h * (int64_t)hwb_size_of(n->x_dtype);
-  return hwb_max(1, BAND_BYTES / hwb_max(1, row) / n->shared) * n->shared;
+  int64_t bytes = n->moved < n->sets ? LONG_BAND_BYTES : BAND_BYTES;
+  return hwb_max(1, bytes / hwb_max(1, row) / n->shared) * n->shared;
 }
 
 static layout layout_of(const hwb_depthwise_numbers *n) {
@@ -58,8 +60,8 @@ static void blank_columns(const hwb_op *op, char *padding, char *columns) {
   columns_out(op, &blank, columns, 0);
 }
 
-/* Columns of set `set` of the input rows from output row h on; rows outside the input are padding. What no kernel row of
-   this group reads, the next group may. */
+/* Columns of set `set` of the input rows from output row h on. Padding stands for rows outside the input, and for those
+   that no kernel row of this group reads unless the next group may. */
 static void lay_out_set(const hwb_op *op, const char *x, int64_t h, int64_t c, int64_t set, const char *padding,
                         char *columns) {
   const hwb_depthwise_numbers *n = &((const hwb_depthwise *)op->parameters)->n;
@@ -67,8 +69,9 @@ static void lay_out_set(const hwb_op *op, const char *x, int64_t h, int64_t c, i
   hwb_side_by_side from = {{padding, padding, padding, padding}, {0, 0, 0, 0}, n->x_dtype,
                            hwb_min(n->width, n->padded_width - n->pad_left), hwb_min(HWB_TILE_COLUMNS, channels - c)};
   for (int64_t r = 0; r < rows_of(n); r++) {
-    int64_t row = h * n->stride_h - n->pad_top + (set * rows_of(n) + r) * n->dilation_h;
-    if (row < 0 || row >= n->height) continue;
+    int64_t tap = set * rows_of(n) + r, row = h * n->stride_h - n->pad_top + tap * n->dilation_h;
+    int unread = n->moved == n->sets && tap >= n->kernel_h + n->shared - 1;
+    if (unread || row < 0 || row >= n->height) continue;
     from.x[r] = x + (row * n->width * channels + c) * size;
     from.step[r] = channels;
   }
