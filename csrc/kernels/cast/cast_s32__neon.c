@@ -1,7 +1,7 @@
 /* NEON casts of 32-bit accumulators, 4 channels at a time with their constants held while the rows pass; the scalar
    definition for what has no vector form (enum hwb_vector; numerics/kernels/cast.py decides). */
 #include <arm_neon.h>
-#include <hwblocks/kernels.h>
+#include <hwblocks/cast_forms.h>
 #include <string.h>
 
 enum { LANES = 4 };
@@ -164,12 +164,5 @@ INLINE void cast_form(const hwb_cast *c, const hwb_block *b, hwb_stats *stats, c
 }
 
 void hwb_cast_s32__neon(const hwb_cast *c, const hwb_block *b, hwb_stats *stats) {
-  switch (c->n.vector) {
-  case HWB_AFFINE: cast_form(c, b, stats, HWB_AFFINE); break;
-  case HWB_AFFINE_BY_SIGN: cast_form(c, b, stats, HWB_AFFINE_BY_SIGN); break;
-  case HWB_REAL32: cast_form(c, b, stats, HWB_REAL32); break;
-  case HWB_REAL64: cast_form(c, b, stats, HWB_REAL64); break;
-  case HWB_STORED: cast_form(c, b, stats, HWB_STORED); break;
-  default: hwb_cast_s32__ref(c, b, stats); break;
-  }
+  HWB_CAST_BY_FORM(cast_form, c, b, stats)
 }
