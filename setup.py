@@ -19,8 +19,8 @@ FAMILIES = [
         ("x86_64", "amd64"),
         "HWB_HAVE_X86",
         {
-            "avx2": "avx2 popcnt",
-            "avx512": "avx2 popcnt avx512f avx512bw avx512dq avx512vl avx512vbmi avx512vnni",
+            "avx2": "avx2 fma popcnt",
+            "avx512": "avx2 fma popcnt avx512f avx512bw avx512dq avx512vl avx512vbmi avx512vnni",
         },
     ),
     (("aarch64", "arm64"), "HWB_HAVE_NEON", {"neon": ""}),

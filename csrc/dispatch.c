@@ -71,7 +71,7 @@ static const hwb_kernels avx512 = {
                 hwb_ordered_extremes_s32__avx2, hwb_ordered_bounds__avx2},
 };
 
-static int runs_avx2(void) { return __builtin_cpu_supports("avx2"); }
+static int runs_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 /* Ice Lake, Zen 4 and later. */
 static int runs_avx512(void) {

@@ -53,6 +53,17 @@ cdef extern from "hwblocks/ops.h" nogil:
         const int32_t *right
         const int64_t *addend
         const int64_t *addend_below
+        const int32_t *line_shift
+        const float *line_slope
+        const float *line_offset
+        const float *line_below
+    ctypedef struct hwb_lines:
+        int32_t *shift
+        float *slope
+        float *offset
+        float *below
+    int64_t hwb_find_lines(const hwb_cast *cast, int64_t channels, int64_t bound, const double *slopes,
+                           const hwb_lines *lines) noexcept
     ctypedef struct hwb_ends:
         int64_t tail_start
         hwb_cast cast

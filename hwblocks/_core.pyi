@@ -7,6 +7,9 @@ COUNT_WORDS: int
 
 def isa_names() -> list[str]: ...
 def byte_products(isa: str) -> int: ...
+def find_lines(
+    numbers: Any, constants: tuple[Any, ...], bound: int, slopes: Any, shift: Any, slope: Any, offset: Any, below: Any
+) -> int: ...
 
 class Constant:
     size: int

@@ -12,8 +12,8 @@ from libc.string cimport memcpy
 ALIGN = 64
 cdef size_t HUGE_PAGE = 1 << 21
 cdef enum:
-    CAST_ARRAYS = 13  # of hwb_cast, in order
-    END_ARRAYS = 26  # of both casts of hwb_ends
+    CAST_ARRAYS = 17  # of hwb_cast, in order
+    END_ARRAYS = 34  # of both casts of hwb_ends
 COUNT_WORDS = sizeof(hwb_channel_counts) // sizeof(int64_t)
 
 
@@ -55,6 +55,50 @@ cdef class Constant:
 
 cdef void *address_of(Constant constant) noexcept:
     return NULL if constant is None else constant.address
+
+
+cdef int fill_numbers(void *target, size_t size, const int64_t[::1] numbers) except -1:
+    if <size_t>numbers.shape[0] * sizeof(int64_t) != size:
+        raise ValueError(f"{numbers.shape[0]} numbers given, {size // sizeof(int64_t)} needed")
+    memcpy(target, &numbers[0], size)
+    return 0
+
+
+cdef int fill_cast(hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
+    fill_numbers(&target.n, sizeof(hwb_cast_numbers), numbers)
+    target.bias = <const int64_t *>address_of(constants[0])
+    target.bias32 = <const int32_t *>address_of(constants[1])
+    target.multiplier = <const int32_t *>address_of(constants[2])
+    target.shift = <const int32_t *>address_of(constants[3])
+    target.scale32 = <const float *>address_of(constants[4])
+    target.scale64 = <const double *>address_of(constants[5])
+    target.numerator = <const int64_t *>address_of(constants[6])
+    target.denominator = <const int64_t *>address_of(constants[7])
+    target.left = <const int32_t *>address_of(constants[8])
+    target.factor = <const int32_t *>address_of(constants[9])
+    target.right = <const int32_t *>address_of(constants[10])
+    target.addend = <const int64_t *>address_of(constants[11])
+    target.addend_below = <const int64_t *>address_of(constants[12])
+    target.line_shift = <const int32_t *>address_of(constants[13])
+    target.line_slope = <const float *>address_of(constants[14])
+    target.line_offset = <const float *>address_of(constants[15])
+    target.line_below = <const float *>address_of(constants[16])
+    return 0
+
+
+def find_lines(const int64_t[::1] numbers, tuple constants, int64_t bound, const double[::1] slopes,
+               int32_t[::1] shift, float[::1] slope, float[::1] offset, float[::1] below):
+    """Lines of a cast, written to the last four; returns how many a channel needs, 0 for none. See lines.h."""
+    cdef hwb_cast cast
+    cdef hwb_lines lines
+    cdef int64_t channels = slopes.shape[0], found
+    if not shift.shape[0] == slope.shape[0] == offset.shape[0] == below.shape[0] == channels > 0:
+        raise ValueError("arrays of lines: one entry per channel")
+    fill_cast(&cast, numbers, constants)
+    lines.shift, lines.slope, lines.offset, lines.below = &shift[0], &slope[0], &offset[0], &below[0]
+    with nogil:
+        found = hwb_find_lines(&cast, channels, bound, &slopes[0], &lines)
+    return found
 
 
 cdef class Op:
@@ -135,18 +179,12 @@ cdef class Op:
         self.op.parameters = self.parameters
         return self.parameters
 
-    cdef int _numbers(self, void *target, size_t size, const int64_t[::1] numbers) except -1:
-        if <size_t>numbers.shape[0] * sizeof(int64_t) != size:
-            raise ValueError(f"{numbers.shape[0]} numbers given, {size // sizeof(int64_t)} needed")
-        memcpy(target, &numbers[0], size)
-        return 0
-
     cdef int _ends(self, hwb_ends *target, const int64_t[::1] numbers, tuple constants) except -1:
         """numbers: tail_start, then the fields of both casts; constants: those of both casts."""
         cdef Py_ssize_t fields = sizeof(hwb_cast_numbers) // sizeof(int64_t)
         target.tail_start = numbers[0]
-        self._cast(&target.cast, numbers[1 : 1 + fields], constants[:CAST_ARRAYS])
-        self._cast(&target.tail, numbers[1 + fields :], constants[CAST_ARRAYS:END_ARRAYS])
+        fill_cast(&target.cast, numbers[1 : 1 + fields], constants[:CAST_ARRAYS])
+        fill_cast(&target.tail, numbers[1 + fields :], constants[CAST_ARRAYS:END_ARRAYS])
         return 0
 
     cdef int _two_ends(self, hwb_ends *first, hwb_ends *second, const int64_t[::1] numbers, tuple constants) except -1:
@@ -155,26 +193,9 @@ cdef class Op:
         self._ends(second, numbers[half:], constants[END_ARRAYS : 2 * END_ARRAYS])
         return 0
 
-    cdef int _cast(self, hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
-        self._numbers(&target.n, sizeof(hwb_cast_numbers), numbers)
-        target.bias = <const int64_t *>address_of(constants[0])
-        target.bias32 = <const int32_t *>address_of(constants[1])
-        target.multiplier = <const int32_t *>address_of(constants[2])
-        target.shift = <const int32_t *>address_of(constants[3])
-        target.scale32 = <const float *>address_of(constants[4])
-        target.scale64 = <const double *>address_of(constants[5])
-        target.numerator = <const int64_t *>address_of(constants[6])
-        target.denominator = <const int64_t *>address_of(constants[7])
-        target.left = <const int32_t *>address_of(constants[8])
-        target.factor = <const int32_t *>address_of(constants[9])
-        target.right = <const int32_t *>address_of(constants[10])
-        target.addend = <const int64_t *>address_of(constants[11])
-        target.addend_below = <const int64_t *>address_of(constants[12])
-        return 0
-
     cdef int _conv(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
-        self._numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         p.panels = address_of(constants[END_ARRAYS])
         p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
@@ -184,7 +205,7 @@ cdef class Op:
 
     cdef int _depthwise(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_depthwise *p = <hwb_depthwise *>self._new(sizeof(hwb_depthwise))
-        self._numbers(&p.n, sizeof(hwb_depthwise_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_depthwise_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         p.weights = address_of(constants[END_ARRAYS])
         p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
@@ -194,7 +215,7 @@ cdef class Op:
 
     cdef int _ordered(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_ordered *p = <hwb_ordered *>self._new(sizeof(hwb_ordered))
-        self._numbers(&p.n, sizeof(hwb_ordered_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_ordered_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         p.weights = <const int16_t *>address_of(constants[END_ARRAYS])
         p.panels = <const int16_t *>address_of(constants[END_ARRAYS + 1])
@@ -216,7 +237,7 @@ cdef class Op:
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_matmul *p = <hwb_matmul *>self._new(sizeof(hwb_matmul))
-        self._numbers(&p.n, sizeof(hwb_matmul_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_matmul_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         self.op.run = hwb_matmul_run
         self.op.scratch_bytes = hwb_matmul_scratch_bytes(p)
@@ -224,20 +245,20 @@ cdef class Op:
 
     cdef int _table(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_table *p = <hwb_table *>self._new(sizeof(hwb_table))
-        self._numbers(&p.n, sizeof(hwb_table_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_table_numbers), numbers)
         p.table = address_of(constants[0])
         self.op.run = hwb_table_run
         return 0
 
     cdef int _extreme(self, const int64_t[::1] numbers) except -1:
         cdef hwb_extreme_numbers *p = <hwb_extreme_numbers *>self._new(sizeof(hwb_extreme_numbers))
-        self._numbers(p, sizeof(hwb_extreme_numbers), numbers)
+        fill_numbers(p, sizeof(hwb_extreme_numbers), numbers)
         self.op.run = hwb_extreme_run
         return 0
 
     cdef int _choice(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_choice *p = <hwb_choice *>self._new(sizeof(hwb_choice))
-        self._numbers(&p.n, sizeof(hwb_choice_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_choice_numbers), numbers)
         p.a_index = <const int64_t *>address_of(constants[0])
         p.b_index = <const int64_t *>address_of(constants[1])
         p.constant = <const int64_t *>address_of(constants[2])
@@ -246,7 +267,7 @@ cdef class Op:
 
     cdef int _dequantize(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_dequantize *p = <hwb_dequantize *>self._new(sizeof(hwb_dequantize))
-        self._numbers(&p.n, sizeof(hwb_dequantize_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_dequantize_numbers), numbers)
         p.reals = <const float *>address_of(constants[0])
         p.tail_reals = <const float *>address_of(constants[1])
         self.op.run = hwb_dequantize_run
@@ -254,7 +275,7 @@ cdef class Op:
 
     cdef int _quantize(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_quantize *p = <hwb_quantize *>self._new(sizeof(hwb_quantize))
-        self._numbers(&p.n, sizeof(hwb_quantize_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_quantize_numbers), numbers)
         p.scale32 = <const float *>address_of(constants[0])
         p.scale64 = <const double *>address_of(constants[1])
         self.op.run = hwb_quantize_run
@@ -262,7 +283,7 @@ cdef class Op:
 
     cdef int _threshold(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_threshold *p = <hwb_threshold *>self._new(sizeof(hwb_threshold))
-        self._numbers(&p.n, sizeof(hwb_threshold_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_threshold_numbers), numbers)
         p.thresholds = <const int32_t *>address_of(constants[0])
         p.by_level = <const int32_t *>address_of(constants[1])
         p.flipped = <const int32_t *>address_of(constants[2])
@@ -272,7 +293,7 @@ cdef class Op:
 
     cdef int _gather(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_gather *p = <hwb_gather *>self._new(sizeof(hwb_gather))
-        self._numbers(&p.n, sizeof(hwb_gather_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_gather_numbers), numbers)
         p.counts = <const int64_t *>address_of(constants[0])
         p.which = <const int32_t *>address_of(constants[1])
         p.element = <const int32_t *>address_of(constants[2])
@@ -282,7 +303,7 @@ cdef class Op:
 
     cdef int _split(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_split *p = <hwb_split *>self._new(sizeof(hwb_split))
-        self._numbers(&p.n, sizeof(hwb_split_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_split_numbers), numbers)
         p.counts = <const int64_t *>address_of(constants[0])
         p.out_counts = <const int64_t *>address_of(constants[1])
         p.which = <const int32_t *>address_of(constants[2])
@@ -292,13 +313,13 @@ cdef class Op:
 
     cdef int _maxpool(self, const int64_t[::1] numbers) except -1:
         cdef hwb_maxpool *p = <hwb_maxpool *>self._new(sizeof(hwb_maxpool))
-        self._numbers(p, sizeof(hwb_maxpool), numbers)
+        fill_numbers(p, sizeof(hwb_maxpool), numbers)
         self.op.run = hwb_maxpool_run
         return 0
 
     cdef int _avgpool(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_avgpool *p = <hwb_avgpool *>self._new(sizeof(hwb_avgpool))
-        self._numbers(&p.n, sizeof(hwb_avgpool_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_avgpool_numbers), numbers)
         p.counts = <const int64_t *>address_of(constants[0])
         p.ratio = <const int64_t *>address_of(constants[1])
         self.op.run = hwb_avgpool_run
@@ -306,7 +327,7 @@ cdef class Op:
 
     cdef int _rational(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_rational *p = <hwb_rational *>self._new(sizeof(hwb_rational))
-        self._numbers(&p.n, sizeof(hwb_rational_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_rational_numbers), numbers)
         p.factors = <const int64_t *>address_of(constants[0])
         p.a_index = <const int64_t *>address_of(constants[1])
         p.b_index = <const int64_t *>address_of(constants[2])
@@ -315,7 +336,7 @@ cdef class Op:
 
     cdef int _softmax(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_softmax *p = <hwb_softmax *>self._new(sizeof(hwb_softmax))
-        self._numbers(&p.n, sizeof(hwb_softmax_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_softmax_numbers), numbers)
         p.table = <const int64_t *>address_of(constants[0])
         p.ratio = <const int64_t *>address_of(constants[1])
         self.op.run = hwb_softmax_run
@@ -323,7 +344,7 @@ cdef class Op:
 
     cdef int _runtime_softmax(self, str family, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_runtime_softmax *p = <hwb_runtime_softmax *>self._new(sizeof(hwb_runtime_softmax))
-        self._numbers(&p.n, sizeof(hwb_runtime_softmax_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_runtime_softmax_numbers), numbers)
         p.table = <const int32_t *>address_of(constants[0])
         p.second = <const int32_t *>address_of(constants[1])
         p.powers = <const float *>address_of(constants[2])
@@ -339,7 +360,7 @@ cdef class Op:
         return 0
 
     cdef int _operand(self, hwb_operand *target, const int64_t[::1] numbers, tuple constants) except -1:
-        self._numbers(&target.n, sizeof(hwb_operand_numbers), numbers)
+        fill_numbers(&target.n, sizeof(hwb_operand_numbers), numbers)
         target.table = <const int32_t *>address_of(constants[0])
         target.reals = <const double *>address_of(constants[1])
         target.constant = <const int32_t *>address_of(constants[2])
@@ -357,7 +378,7 @@ cdef class Op:
     cdef int _elements(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_elements *p = <hwb_elements *>self._new(sizeof(hwb_elements))
         cdef Py_ssize_t fields = sizeof(hwb_elements_numbers) // sizeof(int64_t)
-        self._numbers(&p.n, sizeof(hwb_elements_numbers), numbers[:fields])
+        fill_numbers(&p.n, sizeof(hwb_elements_numbers), numbers[:fields])
         self._ends(&p.ends, cast, constants)
         self._operands(&p.a, &p.b, numbers[fields:], constants)
         self.op.run = hwb_elements_run
@@ -365,7 +386,7 @@ cdef class Op:
 
     cdef int _pairs(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_pairs_op *p = <hwb_pairs_op *>self._new(sizeof(hwb_pairs_op))
-        self._numbers(&p.n, sizeof(hwb_pairs_op_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_pairs_op_numbers), numbers)
         p.table = <const int16_t *>address_of(constants[0])
         self.op.run = hwb_pairs_run
         return 0
@@ -373,21 +394,21 @@ cdef class Op:
     cdef int _float_sum(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_float_sum *p = <hwb_float_sum *>self._new(sizeof(hwb_float_sum))
         cdef Py_ssize_t fields = sizeof(hwb_float_sum_numbers) // sizeof(int64_t)
-        self._numbers(&p.n, sizeof(hwb_float_sum_numbers), numbers[:fields])
+        fill_numbers(&p.n, sizeof(hwb_float_sum_numbers), numbers[:fields])
         self._operands(&p.a, &p.b, numbers[fields:], constants)
         self.op.run = hwb_float_sum_run
         return 0
 
     cdef int _reduce(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_reduce *p = <hwb_reduce *>self._new(sizeof(hwb_reduce))
-        self._numbers(&p.n, sizeof(hwb_reduce_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_reduce_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         self.op.run = hwb_reduce_run
         return 0
 
     cdef int _float_pool(self, const int64_t[::1] numbers, tuple constants) except -1:
         cdef hwb_float_pool *p = <hwb_float_pool *>self._new(sizeof(hwb_float_pool))
-        self._numbers(&p.n, sizeof(hwb_float_pool_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_float_pool_numbers), numbers)
         p.divisors = <const float *>address_of(constants[0])
         p.reals = <const float *>address_of(constants[1])
         p.constant = <const float *>address_of(constants[2])
@@ -396,7 +417,7 @@ cdef class Op:
 
     cdef int _svdf(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_svdf *p = <hwb_svdf *>self._new(sizeof(hwb_svdf))
-        self._numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
         self._two_ends(&p.newest, &p.units, cast, constants)
         p.panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
         p.time = <const int64_t *>address_of(constants[2 * END_ARRAYS + 1])
@@ -406,7 +427,7 @@ cdef class Op:
 
     cdef int _lstm(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_lstm *p = <hwb_lstm *>self._new(sizeof(hwb_lstm))
-        self._numbers(&p.n, sizeof(hwb_lstm_numbers), numbers)
+        fill_numbers(&p.n, sizeof(hwb_lstm_numbers), numbers)
         self._two_ends(&p.fed, &p.back, cast, constants)
         p.x_panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
         p.h_panels = <const int16_t *>address_of(constants[2 * END_ARRAYS + 1])

@@ -1,5 +1,7 @@
 /* Casts against a definition written anew here: every scheme, rounding, overflow, width, storage type and vector form. */
 #include "check.h"
+#include <hwblocks/lines.h>
+#include <math.h>
 
 enum { BIAS_PEAK = 5000, SUM_PEAK = INT32_MAX - BIAS_PEAK - 32768 }; /* 32768: the largest zero point drawn */
 enum { CHANNELS = 40, SPARE = 16, ENTRIES = CHANNELS + SPARE };
@@ -9,7 +11,8 @@ typedef struct {
   int64_t peak; /* of sums without bias: what the binding proved */
   int64_t bias[ENTRIES], numerator[2 * ENTRIES], denominator[2 * ENTRIES], addend[ENTRIES], addend_below[ENTRIES];
   int32_t bias32[ENTRIES], multiplier[ENTRIES], shift[ENTRIES], left[ENTRIES], factor[ENTRIES], right[ENTRIES];
-  float scale32[ENTRIES];
+  int32_t line_shift[ENTRIES];
+  float scale32[ENTRIES], line_slope[ENTRIES], line_offset[ENTRIES], line_below[ENTRIES];
   double scale64[ENTRIES];
 } cast_case;
 
@@ -221,6 +224,38 @@ static void draw_constants(cast_case *c, int64_t scheme, int common) {
   }
 }
 
+/* What one unit of a sum adds to a code. */
+static double slope_of(const cast_case *c, int64_t i) {
+  switch (c->cast.n.scheme) {
+  case HWB_FLOAT32: return (double)c->scale32[i];
+  case HWB_FLOAT64: return c->scale64[i];
+  case HWB_EXACT: return (double)c->numerator[2 * i] / (double)c->denominator[2 * i];
+  default: return ldexp(c->multiplier[i], -c->shift[i] - (c->cast.n.scheme == HWB_DOUBLE_ROUND ? 31 : 0));
+  }
+}
+
+/* Whether a cast may be given lines: codes of 8 bits that saturate, a register that holds every sum, nothing wraps. */
+static int may_have_lines(const cast_case *c, int64_t bound, const double *slopes) {
+  const hwb_cast_numbers *n = &c->cast.n;
+  if (n->scheme == HWB_RAW || n->out_dtype > HWB_U8 || n->overflow != HWB_SATURATE) return 0;
+  if (n->accumulator_bits < 64 && bound >= (int64_t)1 << (n->accumulator_bits - 1)) return 0;
+  for (int i = 0; i < CHANNELS; i++) {
+    if (n->scheme == HWB_Q16 && slopes[i] * (double)bound >= 2147483647.0) return 0;
+    if (n->scheme == HWB_DOUBLE_ROUND && c->shift[i] < 0 && bound << -c->shift[i] > INT32_MAX) return 0;
+  }
+  return 1;
+}
+
+/* Lines where the core finds some; what follows the last channel passes. */
+static void draw_lines(cast_case *c) {
+  double slopes[CHANNELS];
+  hwb_lines lines = {c->line_shift, c->line_slope, c->line_offset, c->line_below};
+  for (int i = 0; i < CHANNELS; i++) slopes[i] = slope_of(c, i);
+  for (int i = CHANNELS; i < ENTRIES; i++) c->line_slope[i] = 1.0f;
+  if (may_have_lines(c, c->peak + BIAS_PEAK, slopes))
+    c->cast.n.lines = hwb_find_lines(&c->cast, CHANNELS, c->peak + BIAS_PEAK, slopes, &lines);
+}
+
 static void make_cast(cast_case *c, int64_t scheme, int wide) {
   static const int64_t peaks[] = {40, 70000, 1 << 24, SUM_PEAK};
   int common = draw(0, 1) == 0;
@@ -232,9 +267,11 @@ static void make_cast(cast_case *c, int64_t scheme, int wide) {
   c->peak = peaks[draw(0, 3)];
   if (wide && scheme <= HWB_SINGLE_ROUND) c->peak = (int64_t)1 << draw(30, scheme == HWB_SINGLE_ROUND ? 32 : 45);
   hwb_cast cast = {c->cast.n, c->bias, c->bias32, c->multiplier, c->shift, c->scale32, c->scale64, c->numerator,
-                   c->denominator, NULL, c->factor, c->right, c->addend, c->addend_below};
+                   c->denominator, NULL, c->factor, c->right, c->addend, c->addend_below,
+                   c->line_shift, c->line_slope, c->line_offset, c->line_below};
   c->cast = cast;
   c->cast.n.vector = wide ? wide_form(c, c->peak + BIAS_PEAK) : vector_of(c);
+  if (!wide && draw(0, 1)) draw_lines(c);
 }
 
 /* Sums near zero (ties of shifts), of any size, and at the ends of what the vector forms promise. */
@@ -286,6 +323,46 @@ static void compare(const hwb_kernels *k, const cast_case *c, int64_t rows, int6
   free(sums);
 }
 
+/* Every sum of a range by lines, its channels all in one block. */
+static void check_every_sum(const hwb_kernels *k, cast_case *c) {
+  enum { ROWS = 500 };
+  int64_t most = hwb_min(c->peak, 40000);
+  hwb_block block = {exact(ROWS * CHANNELS * 4 + 60), CHANNELS, ROWS, 0, CHANNELS, exact(ROWS * CHANNELS), CHANNELS};
+  int32_t *sums = (int32_t *)(uintptr_t)block.sums;
+  hwb_stats got = fresh(1), want = fresh(1);
+  for (int64_t first = -most; first <= most; first += ROWS) {
+    for (int64_t i = 0; i < ROWS * CHANNELS; i++) sums[i] = (int32_t)hwb_min(first + i / CHANNELS, most);
+    k->cast_s32(&c->cast, &block, &got);
+    for (int64_t i = 0; i < ROWS * CHANNELS; i++)
+      expect_equal(hwb_load(block.y, c->cast.n.out_dtype, i), wanted_code(&c->cast, sums[i], i % CHANNELS, &want), "code of a line", k->name);
+  }
+  expect_stats(&got, &want, k->name);
+  free(sums);
+  free(block.y);
+}
+
+static long channels_with_lines(const cast_case *c) {
+  long found = 0;
+  for (int i = 0; i < CHANNELS && c->cast.n.lines; i++) found += c->line_slope[i] != 0;
+  return found;
+}
+
+static void check_lines(const hwb_kernels *k) {
+  static cast_case c;
+  for (int64_t scheme = HWB_SHIFT; scheme <= HWB_EXACT; scheme++) {
+    long found = 0;
+    for (int round = 0, whole = 0; whole < 2 && round < 1000; round++) {
+      make_cast(&c, scheme, 0);
+      long channels = channels_with_lines(&c);
+      found += channels;
+      if (channels < CHANNELS) continue;
+      check_every_sum(k, &c);
+      whole++;
+    }
+    expect(found >= 2 * CHANNELS, "channels with lines", k->name, found, 2 * CHANNELS);
+  }
+}
+
 static void check_casts(const hwb_kernels *k) {
   static cast_case c;
   long forms[HWB_WIDE + 1] = {0};
@@ -300,4 +377,9 @@ static void check_casts(const hwb_kernels *k) {
   for (int form = HWB_SCALAR; form <= HWB_WIDE; form++) expect(forms[form] > 50, "casts of each form", k->name, forms[form], 50);
 }
 
-int main(void) { return on_every_isa(check_casts); }
+static void check(const hwb_kernels *k) {
+  check_casts(k);
+  check_lines(k);
+}
+
+int main(void) { return on_every_isa(check); }

@@ -34,6 +34,7 @@ typedef struct {
   int64_t accumulator_bits; /* 64: the sum is exact and in range */
   int64_t out_dtype;
   int64_t vector; /* enum hwb_vector: the form in which every channel's constants suit vectors */
+  int64_t lines;  /* of floats that equal the cast of channels with a slope, 1 or 2 of each, or 0; see lines.h */
 } hwb_cast_numbers;
 
 typedef struct {
@@ -47,6 +48,8 @@ typedef struct {
   const int64_t *denominator; /* two words per channel, low first */
   const int32_t *left, *factor, *right; /* of the affine form; left NULL where no channel shifts */
   const int64_t *addend, *addend_below; /* for v >= 0 and v < 0 */
+  const int32_t *line_shift;
+  const float *line_slope, *line_offset, *line_below; /* slope 0: no line, the 16 more have one */
 } hwb_cast;
 
 /* How sums end: channels below tail_start by `cast`, the others by `tail` (a runtime's remainder loop);

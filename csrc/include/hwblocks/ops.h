@@ -6,6 +6,7 @@
 #define HWBLOCKS_OPS_H
 
 #include <hwblocks/kernels.h>
+#include <hwblocks/lines.h>
 
 typedef struct hwb_op hwb_op;
 typedef int (*hwb_run)(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);

@@ -173,6 +173,8 @@ INLINE void cast_form(const hwb_cast *c, const hwb_block *b, hwb_stats *stats, c
   }
 }
 
-void hwb_cast_s32__avx512(const hwb_cast *c, const hwb_block *b, hwb_stats *stats) {
+void hwb_cast_by_form__avx512(const hwb_cast *c, const hwb_block *b, hwb_stats *stats) {
   HWB_CAST_BY_FORM(cast_form, c, b, stats)
 }
+
+HWB_DEFINE_CAST(avx512)

@@ -9,6 +9,7 @@ import numpy as np
 
 from hwblocks.numerics.kernels.affine import Affine, affine_of, wide_affine_of
 from hwblocks.numerics.kernels.limited import Limited
+from hwblocks.numerics.kernels.lines import Lines, lines_of
 from hwblocks.numerics.kernels.storage import INT32_SPAN, code_of_dtype
 from hwblocks.numerics.requantize import Epilogue
 from hwblocks.numerics.rounding import Rounding
@@ -66,7 +67,7 @@ def cast_of(epilogue: Epilogue | None, out_dtype: str, channels: int, bits: int,
     """The cast of an epilogue, or the reason why the core cannot do it. None stores the accumulators."""
     if epilogue is None:
         form = FORMS["stored" if out_dtype == "int32" else "scalar"]
-        return BoundCast([0] * 14 + [bits, code_of_dtype(out_dtype), form], (None,) * 11)
+        return BoundCast([0] * 14 + [bits, code_of_dtype(out_dtype), form, 0], (None,) * 15)
     reason = _unsupported(epilogue, bound)
     if reason:
         return reason
@@ -81,7 +82,9 @@ def cast_of(epilogue: Epilogue | None, out_dtype: str, channels: int, bits: int,
         words(epilogue.denominator) if exact else None,
         *_affine_arrays(affine),
     )
-    return BoundCast([*_numbers(epilogue), bits, code_of_dtype(out_dtype), form], arrays)
+    numbers = [*_numbers(epilogue), bits, code_of_dtype(out_dtype), form]
+    lines = lines_of(epilogue, numbers, arrays, bits, bound) if out_dtype in ("int8", "uint8") else None
+    return BoundCast([*numbers, lines.count if lines else 0], (*arrays, *_line_arrays(lines)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +186,14 @@ def _affine_arrays(affine: Affine | None) -> tuple[Array | None, ...]:
     return left, padded(affine.factor, np.int32), padded(affine.right, np.int32), *words64
 
 
+def _line_arrays(lines: Lines | None) -> tuple[Array | None, ...]:
+    """line_shift, line_slope, line_offset, line_below of hwb_cast; what vectors read after the last channel passes."""
+    if lines is None:
+        return (None,) * 4
+    slope = np.concatenate([lines.slope, np.ones(SLACK, np.float32)])
+    return padded(lines.shift, np.int32), slope, padded(lines.offset, np.float32), padded(lines.below, np.float32)
+
+
 def end_of(call: Limited) -> list[int]:
     """The fields of hwb_cast_numbers that the end of an op without multipliers reads; it saturates."""
     return [
@@ -202,5 +213,6 @@ def end_of(call: Limited) -> list[int]:
         int(call.counts[1]),
         64,
         code_of_dtype(call.out_dtype),
+        0,
         0,
     ]
