@@ -21,7 +21,7 @@ static inline int64_t hwb_tile_rows(const hwb_kernels *k, int64_t sums) {
   return sums == HWB_SUMS_BYTES ? k->u8_rows : k->s16_rows;
 }
 
-/* Bytes of one step of a panel: 16 columns of two int16 or four int8, or of two int8. */
+/* Bytes of one step of a panel: 16 columns of two int16 or four int8, or of two bytes. */
 static inline int64_t hwb_step_bytes(int64_t sums) { return sums == HWB_SUMS_MIXED ? 32 : 64; }
 
 enum { HWB_ROWS_CAST = 4 * HWB_TILE_ROWS }; /* output positions summed before they are cast together */

@@ -39,7 +39,7 @@ static void draw_sums(conv_case *c, int64_t sums) {
   int64_t lowest = n->x_dtype == HWB_S8 ? INT8_MIN : 0;
   if (n->x_dtype == HWB_S16 && sums != HWB_SUMS_S64 && sums != HWB_SUMS_MIXED) sums = HWB_SUMS_S32;
   n->sums = sums;
-  c->peak = sums == HWB_SUMS_BYTES && draw(0, 1) ? draw(1, 40) : 128;
+  c->peak = sums == HWB_SUMS_BYTES && draw(0, 1) ? draw(1, 40) : sums == HWB_SUMS_MIXED ? 127 : 128;
   n->flush = sums == HWB_SUMS_BYTES ? INT16_MAX / (2 * 255 * c->peak) : INT32_MAX / (2 * 32768 * 128);
   if (sums == HWB_SUMS_BYTES) {
     n->pad_value = draw(0, 1) ? draw(0, 255) : n->x_zero - lowest;
@@ -71,10 +71,16 @@ static void lay_out(conv_case *c) {
   n->taps = 1, n->run = n->copied * n->copied_run, n->steps = (n->run + 1) / 2;
 }
 
+/* A weight of column j in the word that it shares with column j + 8 or j − 8. */
+static void add_paired(int16_t *panels, int64_t block, int64_t step, int64_t j, int64_t q, int64_t weight) {
+  int16_t *word = panels + block + step * LANES + j % 8 * 2 + q;
+  *word = (int16_t)(*word + (j < 8 ? 256 * weight : weight));
+}
+
 /* Weights in the order in which tiles read them: [groups][panels][taps][steps][16][k of a step]. */
 static void pack(conv_case *c) {
   const hwb_conv_numbers *n = &c->conv.n;
-  int64_t dtype = n->sums == HWB_SUMS_BYTES || n->sums == HWB_SUMS_MIXED ? HWB_S8 : HWB_S16, width = width_of(n);
+  int64_t dtype = n->sums == HWB_SUMS_BYTES ? HWB_S8 : HWB_S16, width = width_of(n);
   int64_t panels = (c->group_outputs + LANES - 1) / LANES, block = n->taps * n->steps * width * LANES;
   size_t bytes = (size_t)(n->groups * panels * block) * hwb_size_of(dtype);
   c->panels = exact(bytes);
@@ -84,7 +90,9 @@ static void pack(conv_case *c) {
       for (int64_t k = 0; k < n->run; k++) {
         int64_t j = o % c->group_outputs, panel = o / c->group_outputs * panels + j / LANES, step = t * n->steps + k / width;
         int64_t at = panel * block + (step * LANES + j % LANES) * width + k % width;
-        hwb_store(c->panels, dtype, at, c->weights[(o * n->taps + t) * n->run + k]);
+        int64_t weight = c->weights[(o * n->taps + t) * n->run + k];
+        if (n->sums == HWB_SUMS_MIXED) add_paired(c->panels, panel * block / 2, step, j % LANES, k % width, weight);
+        else hwb_store(c->panels, dtype, at, weight);
       }
 }
 

@@ -11,13 +11,14 @@ typedef struct {
   const char *name;
   int64_t x_dtype, w_dtype, width;
   int64_t x_low, x_high, w_low, w_high;
-  int64_t flush; /* of bytes: pairs of products that 16 bits hold */
+  int64_t flush;  /* of bytes: pairs of products that 16 bits hold */
+  int64_t paired; /* weights of columns j and j + 8 in one word */
 } family;
 
 typedef struct {
   hwb_tile tile;
   const family *f;
-  void *x, *panel;
+  void *x, *panel, *words; /* words: the panel with paired columns, or NULL */
   const void *rows[ROWS];
   int64_t *offsets;
 } tile_case;
@@ -30,6 +31,16 @@ static int64_t operand(int kind, int is_weight, int64_t low, int64_t high) {
 static void *operands(int kind, int is_weight, int64_t dtype, int64_t count, int64_t low, int64_t high) {
   void *made = exact((size_t)count * hwb_size_of(dtype));
   for (int64_t i = 0; i < count; i++) hwb_store(made, dtype, i, operand(kind, is_weight, low, high));
+  return made;
+}
+
+/* 256 · column j + column j + 8, step by step. */
+static int16_t *paired_words(const int8_t *panel, int64_t steps) {
+  int16_t *made = exact((size_t)steps * COLUMNS * 2);
+  for (int64_t i = 0; i < steps * COLUMNS; i++) {
+    const int8_t *first = panel + i / COLUMNS * 2 * COLUMNS + i % COLUMNS;
+    made[i] = (int16_t)(256 * first[0] + first[COLUMNS]);
+  }
   return made;
 }
 
@@ -47,13 +58,15 @@ static void make_case(tile_case *c, const family *f, int64_t count, int64_t taps
     c->offsets[t] = c->offsets[other], c->offsets[other] = held;
   }
   for (int64_t i = 0; i < count; i++) c->rows[i] = (const char *)c->x + (size_t)(i * step) * hwb_size_of(f->x_dtype);
-  hwb_tile tile = {c->rows, c->offsets, count, taps, steps, c->panel, f->flush};
+  if (f->paired) c->words = paired_words(c->panel, taps * steps);
+  hwb_tile tile = {c->rows, c->offsets, count, taps, steps, f->paired ? c->words : c->panel, f->flush};
   c->tile = tile;
 }
 
 static void free_case(tile_case *c) {
   free(c->x);
   free(c->panel);
+  free(c->words);
   free(c->offsets);
 }
 
@@ -91,7 +104,7 @@ static void check_s32(const hwb_kernels *k, const family *f, void (*gemm)(const 
 
 /* Full 16-bit activations; flush is the number of steps that a 32-bit sum holds. */
 static void check_s64(const hwb_kernels *k, const int64_t *size, int kind, int64_t w_peak) {
-  family f = {"gemm_s16s16_s64", HWB_S16, HWB_S16, 2, INT16_MIN, INT16_MAX, -w_peak, w_peak - 1, 0};
+  family f = {"gemm_s16s16_s64", HWB_S16, HWB_S16, 2, INT16_MIN, INT16_MAX, -w_peak, w_peak - 1, 0, 0};
   tile_case c;
   make_case(&c, &f, size[0], size[1], size[2], kind);
   c.tile.flush = INT32_MAX / (2 * 32768 * w_peak);
@@ -103,15 +116,15 @@ static void check_s64(const hwb_kernels *k, const int64_t *size, int kind, int64
   free_case(&c);
 }
 
-static const family words = {"gemm_s16s16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0};
-static const family mixed = {"gemm_s16s8_s32", HWB_S16, HWB_S8, 2, -256, 255, -128, 127, 0};
-static const family saturated = {"gemm_s16s16_sat16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0};
-static const family bytes = {"gemm_u8s8_s32", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, INT8_MIN, INT8_MAX, 0};
+static const family words = {"gemm_s16s16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0, 0};
+static const family mixed = {"gemm_s16s8_s32", HWB_S16, HWB_S8, 2, -256, 255, -127, 127, 0, 1};
+static const family saturated = {"gemm_s16s16_sat16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0, 0};
+static const family bytes = {"gemm_u8s8_s32", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, INT8_MIN, INT8_MAX, 0, 0};
 static const family narrow[] = {
-    {"gemm_u8s8_s32 of 7-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -64, 63, 1},
-    {"gemm_u8s8_s32 of 5-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -16, 15, 4},
-    {"gemm_u8s8_s32 of 4-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -8, 7, 8},
-    {"gemm_u8s8_s32 of 2-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -2, 1, 32}};
+    {"gemm_u8s8_s32 of 7-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -64, 63, 1, 0},
+    {"gemm_u8s8_s32 of 5-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -16, 15, 4, 0},
+    {"gemm_u8s8_s32 of 4-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -8, 7, 8, 0},
+    {"gemm_u8s8_s32 of 2-bit weights", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, -2, 1, 32, 0}};
 
 static void check_size(const hwb_kernels *k, const int64_t *size, int kind) {
   if (size[0] <= k->u8_rows) check_s32(k, &bytes, k->gemm_u8s8_s32, 0, size, kind);
@@ -126,7 +139,7 @@ static void check_size(const hwb_kernels *k, const int64_t *size, int kind) {
 
 /* Whole 16-bit words: one step of the lowest inputs and the highest weights reaches the lowest sum but 65,536. */
 static void check_words(const hwb_kernels *k, int64_t count, int kind) {
-  family f = {"gemm_s16s16_s32 of whole words", HWB_S16, HWB_S16, 2, INT16_MIN, INT16_MAX, -32767, 32767, 0};
+  family f = {"gemm_s16s16_s32 of whole words", HWB_S16, HWB_S16, 2, INT16_MIN, INT16_MAX, -32767, 32767, 0, 0};
   int64_t size[3] = {count, 1, 1};
   check_s32(k, &f, k->gemm_s16s16_s32, 0, size, kind);
 }

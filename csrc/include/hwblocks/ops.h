@@ -20,7 +20,7 @@ struct hwb_op {
 
 /* How products are summed: int16 operands in 32 or 64 bits, or with every pair saturated to 16 bits; uint8 inputs
    (s8 with 128 added) and int8 weights in 32 bits, the bias taking off what the inputs' zero points add; int16 inputs
-   and int8 weights in 32 bits. */
+   and two int8 weights in a word in 32 bits. */
 enum hwb_sums { HWB_SUMS_S32 = 0, HWB_SUMS_S64, HWB_SUMS_SAT16, HWB_SUMS_BYTES, HWB_SUMS_MIXED };
 
 /* Convolution with constant weights [O, kh, kw, C / groups]; a linear layer is a 1×1 kernel over rows. */
@@ -39,7 +39,7 @@ typedef struct {
 typedef struct {
   hwb_conv_numbers n;
   hwb_ends ends;
-  const void *panels;     /* [groups][panels of 16 outputs][taps][steps][16][2] int16, or [4] int8 */
+  const void *panels;     /* [groups][panels of 16 outputs][taps][steps][16][2] int16, or [4] int8, or [8][2] int16 of two */
   const int64_t *offsets; /* elements from an output position's first input to each tap */
 } hwb_conv;
 

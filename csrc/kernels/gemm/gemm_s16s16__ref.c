@@ -41,15 +41,21 @@ void hwb_gemm_s16s16_sat16_s32__ref(const hwb_tile *tile, int32_t *sums) {
     for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = saturated_sum(tile, i, j);
 }
 
+/* Weight q of a step of one column: words hold 256 · column + (column + 8). */
+static int64_t weight_of(const int16_t *words, int64_t column, int64_t q) {
+  int64_t word = words[2 * (column % 8) + q], first = (word + 128) >> 8;
+  return column < 8 ? first : word - 256 * first;
+}
+
 void hwb_gemm_s16s8_s32__ref(const hwb_tile *tile, int32_t *sums) {
   for (int64_t i = 0; i < tile->count; i++)
     for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) {
-      const int8_t *w = (const int8_t *)tile->panel + 2 * j;
+      const int16_t *w = tile->panel;
       int64_t sum = 0;
       for (int64_t t = 0; t < tile->taps; t++) {
         const int16_t *x = (const int16_t *)tile->rows[i] + tile->offsets[t];
-        for (int64_t k = 0; k < tile->steps; k++, w += 2 * HWB_TILE_COLUMNS)
-          sum += (int64_t)x[2 * k] * w[0] + (int64_t)x[2 * k + 1] * w[1];
+        for (int64_t k = 0; k < tile->steps; k++, w += HWB_TILE_COLUMNS)
+          sum += x[2 * k] * weight_of(w, j, 0) + x[2 * k + 1] * weight_of(w, j, 1);
       }
       sums[i * HWB_TILE_COLUMNS + j] = (int32_t)sum;
     }

@@ -1,4 +1,6 @@
-/* AVX2 tiles of 16-bit rows and weights kept as bytes, widened in registers: for few rows, which memory bounds. */
+/* AVX2 tiles of 16-bit rows and weights kept as bytes, for few rows, which memory bounds. A word holds the weights of two
+   channels, 256 · first + second: its product less 256 times that of `first` alone is the second's, modulo 2^32. So weights
+   are taken apart by one multiplication, where widening bytes would shuffle every one of them. */
 #include <hwblocks/kernels.h>
 #include <immintrin.h>
 #include <string.h>
@@ -6,7 +8,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++) /* unrolled, or sums leave their registers */
 
-enum { ROWS = 6, AHEAD = 1024 }; /* bytes of weights fetched ahead */
+enum { ROWS = 6, AHEAD = 512 }; /* bytes of weights fetched ahead: processors see the stream themselves */
 
 INLINE __m256i broadcast_pair(const int16_t *x) {
   int32_t pair;
@@ -14,53 +16,57 @@ INLINE __m256i broadcast_pair(const int16_t *x) {
   return _mm256_set1_epi32(pair);
 }
 
-INLINE __m256i widened(const int8_t *w) {
-  return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)w));
+INLINE __m256i words_at(const int16_t *w) { return _mm256_load_si256((const __m256i *)(const void *)w); }
+
+/* The first weight of each word: word / 256, rounded to the nearest. */
+INLINE __m256i first_of(__m256i words) { return _mm256_mulhrs_epi16(words, _mm256_set1_epi16(128)); }
+
+INLINE void store_sums(__m256i both, __m256i first, int32_t *out) {
+  _mm256_storeu_si256((__m256i *)(void *)out, first);
+  _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_sub_epi32(both, _mm256_slli_epi32(first, 8)));
 }
 
 /* n is a constant at every call, so that the loops unroll. */
 INLINE void tile_s32(const int n, const hwb_tile *tile, int32_t *out) {
-  __m256i sums[2 * ROWS];
-  const int8_t *w = tile->panel;
-  const int16_t *x[ROWS];
+  __m256i both[ROWS], first[ROWS];
+  const int16_t *w = tile->panel, *x[ROWS];
   EACH(i, n) x[i] = tile->rows[i];
-  EACH(i, 2 * n) sums[i] = _mm256_setzero_si256();
+  EACH(i, n) both[i] = first[i] = _mm256_setzero_si256();
   for (int64_t t = 0; t < tile->taps; t++)
-    for (int64_t k = tile->offsets[t], end = k + 2 * tile->steps; k < end; k += 2, w += 32) {
+    for (int64_t k = tile->offsets[t], end = k + 2 * tile->steps; k < end; k += 2, w += 16) {
       _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
-      __m256i w0 = widened(w), w1 = widened(w + 16);
+      __m256i words = words_at(w), firsts = first_of(words);
       EACH(i, n) {
         __m256i a = broadcast_pair(x[i] + k);
-        sums[2 * i] = _mm256_add_epi32(sums[2 * i], _mm256_madd_epi16(a, w0));
-        sums[2 * i + 1] = _mm256_add_epi32(sums[2 * i + 1], _mm256_madd_epi16(a, w1));
+        both[i] = _mm256_add_epi32(both[i], _mm256_madd_epi16(a, words));
+        first[i] = _mm256_add_epi32(first[i], _mm256_madd_epi16(a, firsts));
       }
     }
-  EACH(i, 2 * n) _mm256_storeu_si256((__m256i *)(void *)(out + 8 * i), sums[i]);
+  EACH(i, n) store_sums(both[i], first[i], out + 16 * i);
 }
 
 /* One row: four steps a turn, so that loading the weights is all that it waits for. */
 static void row_s32(const hwb_tile *tile, int32_t *out) {
-  __m256i low = _mm256_setzero_si256(), high = low;
-  const int8_t *w = tile->panel;
+  __m256i both = _mm256_setzero_si256(), first = both;
+  const int16_t *w = tile->panel;
   for (int64_t t = 0; t < tile->taps; t++) {
     const int16_t *x = (const int16_t *)tile->rows[0] + tile->offsets[t], *end = x + 2 * tile->steps;
-    for (; x + 8 <= end; x += 8, w += 128) {
-      _mm_prefetch((const char *)w + 2 * AHEAD, _MM_HINT_T0);
-      _mm_prefetch((const char *)w + 2 * AHEAD + 64, _MM_HINT_T0);
+    for (; x + 8 <= end; x += 8, w += 64) {
+      _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+      _mm_prefetch((const char *)w + AHEAD + 64, _MM_HINT_T0);
       EACH(i, 4) {
-        __m256i a = broadcast_pair(x + 2 * i);
-        low = _mm256_add_epi32(low, _mm256_madd_epi16(a, widened(w + 32 * i)));
-        high = _mm256_add_epi32(high, _mm256_madd_epi16(a, widened(w + 32 * i + 16)));
+        __m256i a = broadcast_pair(x + 2 * i), words = words_at(w + 16 * i);
+        both = _mm256_add_epi32(both, _mm256_madd_epi16(a, words));
+        first = _mm256_add_epi32(first, _mm256_madd_epi16(a, first_of(words)));
       }
     }
-    for (; x < end; x += 2, w += 32) {
-      __m256i a = broadcast_pair(x);
-      low = _mm256_add_epi32(low, _mm256_madd_epi16(a, widened(w)));
-      high = _mm256_add_epi32(high, _mm256_madd_epi16(a, widened(w + 16)));
+    for (; x < end; x += 2, w += 16) {
+      __m256i a = broadcast_pair(x), words = words_at(w);
+      both = _mm256_add_epi32(both, _mm256_madd_epi16(a, words));
+      first = _mm256_add_epi32(first, _mm256_madd_epi16(a, first_of(words)));
     }
   }
-  _mm256_storeu_si256((__m256i *)(void *)out, low);
-  _mm256_storeu_si256((__m256i *)(void *)(out + 8), high);
+  store_sums(both, first, out);
 }
 
 void hwb_gemm_s16s8_s32__avx2(const hwb_tile *tile, int32_t *sums) {

@@ -22,6 +22,7 @@ from hwblocks.numerics.kernels.packing import (
     moved_sets,
     pack_columns,
     pack_panels,
+    paired_columns,
     shared_rows,
     side_by_side,
 )
@@ -67,7 +68,7 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
     when = _core.byte_products(isa)
     if fits and (when == ALWAYS or (when == NARROW and not is_depthwise(call) and byte_depth(call) >= LEAST_DEPTH)):
         return "bytes"
-    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1
+    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1 and call.weights.min() >= -127
     return "mixed" if few and when == NARROW else "s32"
 
 
@@ -98,7 +99,9 @@ def bias_of(call: ConvCall, sums: str) -> Array | None:
 
 def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
     made = side_by_side(call) if call.saturate else layout_of(call, 4 if sums == "bytes" else 2)
-    panels = pack_panels(call, made, np.int8 if sums in ("bytes", "mixed") else np.int16)
+    panels = pack_panels(call, made, np.int8 if sums == "bytes" else np.int16)
+    if sums == "mixed":
+        panels = paired_columns(panels)
     narrow = sums == "bytes" and _core.byte_products(isa) == NARROW
     if sums in ("bytes", "s32") and not narrow:
         made = flattened(made)

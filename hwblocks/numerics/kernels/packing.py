@@ -93,6 +93,12 @@ def pack_panels(call: ConvCall, layout: Layout, kind: Any = np.int16) -> Array:
     return np.ascontiguousarray(split.transpose(0, 1, 3, 4, 2, 5))
 
 
+def paired_columns(panels: Array) -> Array:
+    """Panels [..., 16, width] of weights of −127 … 127 as words of two columns: [..., 8, width], 256 · w[j] + w[j + 8]."""
+    half = COLUMNS // 2
+    return np.ascontiguousarray(256 * panels[..., :half, :] + panels[..., half:, :], dtype=np.int16)
+
+
 def pack_rows(weights: Array) -> Array:
     """Weights [O, K] as panels of one tap: [panels][pairs][16][2] int16."""
     outputs, inner = weights.shape
