@@ -94,7 +94,7 @@ def pack_panels(call: ConvCall, layout: Layout, kind: Any = np.int16) -> Array:
 
 
 def paired_columns(panels: Array) -> Array:
-    """Panels [..., 16, width] of weights of −127 … 127 as words of two columns: [..., 8, width], 256 · w[j] + w[j + 8]."""
+    """Panels [..., 16, width] of −127 … 127 as words [..., 8, width] of two columns: 256 · w[j] + w[j + 8]."""
     half = COLUMNS // 2
     return np.ascontiguousarray(256 * panels[..., :half, :] + panels[..., half:, :], dtype=np.int16)
 

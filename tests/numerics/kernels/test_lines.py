@@ -60,7 +60,7 @@ def test_every_sum(run_call, scheme, mode, zero):
 
 
 @pytest.mark.parametrize("counts", [(True, True), (False, True), (True, False)])
-@pytest.mark.parametrize("notation, dtype, clamp", [
+@pytest.mark.parametrize(("notation", "dtype", "clamp"), [
     ("uint8", "uint8", None), ("int4", "int8", None), ("uint4", "uint8", (1, 14)), ("int8", "int8", (0, 90)),
 ])  # fmt: skip
 def test_formats_and_clamps(run_call, notation, dtype, clamp, counts):
@@ -90,7 +90,7 @@ def test_channels_without_a_line_stay_so():
     assert count > 0 and slopes[1] == 0 and slopes[0] > 0 and slopes[2] > 0
 
 
-@pytest.mark.parametrize("e, bound, bits", [
+@pytest.mark.parametrize(("e", "bound", "bits"), [
     (epilogue_of("single_round", notation="int16"), BOUND, 64),  # more codes than a float tells apart
     (replace(epilogue_of("single_round"), overflow=Overflow("wrap")), BOUND, 64),
     (epilogue_of("single_round"), 1 << 30, 64),  # beyond what is looked at
