@@ -48,7 +48,7 @@ static void columns_out(const hwb_op *op, const hwb_side_by_side *from, char *co
   const hwb_depthwise *d = op->parameters;
   char *at = columns + first * HWB_COLUMN_BYTES;
   if (d->n.sums == HWB_SUMS_BYTES) op->kernels->columns_u8(from, (uint8_t *)at, HWB_COLUMN_BYTES);
-  else op->kernels->columns_s16(from, d->n.x_zero, (int16_t *)(void *)at, HWB_COLUMN_BYTES / 2);
+  else op->kernels->columns_s16(from, (int16_t *)(void *)at, HWB_COLUMN_BYTES / 2);
 }
 
 /* All columns as padding; those left and right of the input stay so. */

@@ -70,12 +70,12 @@ static void make_depthwise(depthwise_case *c, int64_t sums) {
   c->op.weights = c->packed, c->op.offsets = c->offsets;
 }
 
-/* What the sum of bytes holds beyond that of centred inputs: their zero point by the sum of a channel's weights. */
+/* What the sum of stored codes or bytes holds beyond that of centred inputs: a zero point by the sum of the weights. */
 static int64_t beyond(const depthwise_case *c, int64_t o) {
   const hwb_depthwise_numbers *n = &c->op.n;
   int64_t sum = 0, taps = n->kernel_h * n->kernel_w;
   for (int64_t t = 0; t < taps; t++) sum += c->weights[o * taps + t];
-  return sum * (n->x_zero - (n->x_dtype == HWB_S8 ? INT8_MIN : 0));
+  return sum * (n->x_zero - (n->sums == HWB_SUMS_BYTES && n->x_dtype == HWB_S8 ? INT8_MIN : 0));
 }
 
 /* One output's sum by the definition; taps outside the input hold the padding's code. */
@@ -109,7 +109,7 @@ static void check_one(const hwb_kernels *k, int64_t sums, int64_t samples) {
   const hwb_depthwise_numbers *n = &c.op.n;
   int64_t bias[128];
   memcpy(bias, c.ends.bias, (size_t)c.channels * 8);
-  for (int64_t o = 0; sums == HWB_SUMS_BYTES && o < c.channels; o++) lower_bias(&c.ends, o, beyond(&c, o));
+  for (int64_t o = 0; o < c.channels; o++) lower_bias(&c.ends, o, beyond(&c, o));
   c.op.ends = c.ends.ends;
   hwb_op op = {hwb_depthwise_run, k, &c.op, hwb_depthwise_scratch_bytes(&c.op)};
   char *x = codes_of(n->x_dtype, samples * n->height * n->width * n->channels);

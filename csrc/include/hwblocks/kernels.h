@@ -89,8 +89,8 @@ typedef struct {
   void (*cast_s32)(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);
   void (*cast_s64)(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);
 
-  /* Pixels of two rows less `zero` as columns of int16; of four rows as columns of uint8, s8 with 128 added. */
-  void (*columns_s16)(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step);
+  /* Pixels of two rows as columns of int16; of four rows as columns of uint8, s8 with 128 added. */
+  void (*columns_s16)(const hwb_side_by_side *from, int16_t *columns, int64_t step);
   void (*columns_u8)(const hwb_side_by_side *from, uint8_t *columns, int64_t step);
 
   /* sums[count][16] = Σ over terms of columns · weights. Exact while every sum stays within 32 bits; u8s8 modulo 2^32. */
@@ -143,7 +143,7 @@ const char *hwb_isa_name(int i);
   void hwb_offset__##isa(const void *x, int64_t dtype, uint8_t *y, int64_t n);                                         \
   void hwb_cast_s32__##isa(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);                            \
   void hwb_cast_s64__##isa(const hwb_cast *cast, const hwb_block *block, hwb_stats *stats);                            \
-  void hwb_columns_s16__##isa(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step);             \
+  void hwb_columns_s16__##isa(const hwb_side_by_side *from, int16_t *columns, int64_t step);                           \
   void hwb_columns_u8__##isa(const hwb_side_by_side *from, uint8_t *columns, int64_t step);                            \
   void hwb_depthwise_s16s16_s32__##isa(const hwb_columns *c, int32_t *sums);                                           \
   void hwb_depthwise_u8s8_s32__##isa(const hwb_columns *c, int32_t *sums);                                             \

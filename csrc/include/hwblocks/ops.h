@@ -55,7 +55,7 @@ typedef struct {
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
   int64_t sums, padded_width, sets, shared;
   int64_t moved; /* sets by which the next group of `shared` output rows begins later; `sets` where it shares none */
-  int64_t pad_code; /* the stored code of padding */
+  int64_t pad_code; /* the stored code of padding; sums are of codes as stored (s8 as bytes + 128), the bias holds zeros */
 } hwb_depthwise_numbers;
 
 typedef struct {

@@ -9,7 +9,7 @@
 INLINE __m128i bytes16(const void *x) { return _mm_loadu_si128((const __m128i *)x); }
 
 /* 16 pairs of one pixel: channels in order, the two rows side by side. */
-INLINE void pairs_of(const void *a, const void *b, int64_t dtype, __m256i zero, int16_t *column) {
+INLINE void pairs_of(const void *a, const void *b, int64_t dtype, int16_t *column) {
   __m256i low, high;
   if (dtype == HWB_S16) {
     __m256i x = _mm256_loadu_si256((const __m256i *)a), y = _mm256_loadu_si256((const __m256i *)b);
@@ -21,8 +21,8 @@ INLINE void pairs_of(const void *a, const void *b, int64_t dtype, __m256i zero, 
     low = dtype == HWB_S8 ? _mm256_cvtepi8_epi16(first) : _mm256_cvtepu8_epi16(first);
     high = dtype == HWB_S8 ? _mm256_cvtepi8_epi16(second) : _mm256_cvtepu8_epi16(second);
   }
-  _mm256_store_si256((__m256i *)(void *)column, _mm256_sub_epi16(low, zero));
-  _mm256_store_si256((__m256i *)(void *)(column + 16), _mm256_sub_epi16(high, zero));
+  _mm256_store_si256((__m256i *)(void *)column, low);
+  _mm256_store_si256((__m256i *)(void *)(column + 16), high);
 }
 
 /* The pixel at x; fewer than 16 channels are copied first, so that nothing beyond them is read. */
@@ -32,23 +32,22 @@ INLINE const void *pixel(const char *x, int64_t width, size_t size, char *copy) 
   return copy;
 }
 
-INLINE void columns_of(const hwb_side_by_side *from, const int64_t dtype, int64_t zero, int16_t *columns, int64_t step) {
+INLINE void columns_of(const hwb_side_by_side *from, const int64_t dtype, int16_t *columns, int64_t step) {
   const size_t size = dtype == HWB_S16 ? 2 : 1;
   const char *x0 = from->x[0], *x1 = from->x[1];
   const int64_t s0 = from->step[0] * (int64_t)size, s1 = from->step[1] * (int64_t)size;
   const int64_t pixels = from->pixels, width = from->width;
-  __m256i z = _mm256_set1_epi16((int16_t)zero);
   char a[32] = {0}, b[32] = {0};
   for (int64_t i = 0; i < pixels; i++, x0 += s0, x1 += s1)
-    pairs_of(pixel(x0, width, size, a), pixel(x1, width, size, b), dtype, z, columns + i * step);
+    pairs_of(pixel(x0, width, size, a), pixel(x1, width, size, b), dtype, columns + i * step);
 }
 
-void hwb_columns_s16__avx2(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step) {
+void hwb_columns_s16__avx2(const hwb_side_by_side *from, int16_t *columns, int64_t step) {
   switch (from->dtype) {
-  case HWB_S8: columns_of(from, HWB_S8, zero, columns, step); break;
-  case HWB_U8: columns_of(from, HWB_U8, zero, columns, step); break;
-  case HWB_S16: columns_of(from, HWB_S16, zero, columns, step); break;
-  default: hwb_columns_s16__ref(from, zero, columns, step); break;
+  case HWB_S8: columns_of(from, HWB_S8, columns, step); break;
+  case HWB_U8: columns_of(from, HWB_U8, columns, step); break;
+  case HWB_S16: columns_of(from, HWB_S16, columns, step); break;
+  default: hwb_columns_s16__ref(from, columns, step); break;
   }
 }
 

@@ -6,12 +6,12 @@
 #define INLINE static inline __attribute__((always_inline))
 #define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++) /* unrolled, or sums leave their registers */
 
-/* 8 channels less `zero` in int16. */
-INLINE int16x8_t channels(const void *x, int64_t dtype, int64_t first, int16x8_t zero) {
+/* 8 channels in int16. */
+INLINE int16x8_t channels(const void *x, int64_t dtype, int64_t first) {
   switch (dtype) {
-  case HWB_S8: return vsubq_s16(vmovl_s8(vld1_s8((const int8_t *)x + first)), zero);
-  case HWB_U8: return vsubq_s16(vreinterpretq_s16_u16(vmovl_u8(vld1_u8((const uint8_t *)x + first))), zero);
-  default: return vsubq_s16(vld1q_s16((const int16_t *)x + first), zero);
+  case HWB_S8: return vmovl_s8(vld1_s8((const int8_t *)x + first));
+  case HWB_U8: return vreinterpretq_s16_u16(vmovl_u8(vld1_u8((const uint8_t *)x + first)));
+  default: return vld1q_s16((const int16_t *)x + first);
   }
 }
 
@@ -23,25 +23,24 @@ INLINE const void *pixel(const hwb_side_by_side *from, int64_t r, int64_t i, siz
   return copy;
 }
 
-INLINE void columns_of(const hwb_side_by_side *from, const int64_t dtype, int64_t zero, int16_t *columns, int64_t step) {
-  int16x8_t z = vdupq_n_s16((int16_t)zero);
+INLINE void columns_of(const hwb_side_by_side *from, const int64_t dtype, int16_t *columns, int64_t step) {
   int16_t copies[2][16] = {{0}};
   size_t size = dtype == HWB_S16 ? 2 : 1;
   for (int64_t i = 0; i < from->pixels; i++) {
     const void *a = pixel(from, 0, i, size, copies[0]), *b = pixel(from, 1, i, size, copies[1]);
-    int16x8x2_t low = {{channels(a, dtype, 0, z), channels(b, dtype, 0, z)}};
-    int16x8x2_t high = {{channels(a, dtype, 8, z), channels(b, dtype, 8, z)}};
+    int16x8x2_t low = {{channels(a, dtype, 0), channels(b, dtype, 0)}};
+    int16x8x2_t high = {{channels(a, dtype, 8), channels(b, dtype, 8)}};
     vst2q_s16(columns + i * step, low);
     vst2q_s16(columns + i * step + 16, high);
   }
 }
 
-void hwb_columns_s16__neon(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step) {
+void hwb_columns_s16__neon(const hwb_side_by_side *from, int16_t *columns, int64_t step) {
   switch (from->dtype) {
-  case HWB_S8: columns_of(from, HWB_S8, zero, columns, step); break;
-  case HWB_U8: columns_of(from, HWB_U8, zero, columns, step); break;
-  case HWB_S16: columns_of(from, HWB_S16, zero, columns, step); break;
-  default: hwb_columns_s16__ref(from, zero, columns, step); break;
+  case HWB_S8: columns_of(from, HWB_S8, columns, step); break;
+  case HWB_U8: columns_of(from, HWB_U8, columns, step); break;
+  case HWB_S16: columns_of(from, HWB_S16, columns, step); break;
+  default: hwb_columns_s16__ref(from, columns, step); break;
   }
 }
 

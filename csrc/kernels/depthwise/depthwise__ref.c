@@ -1,11 +1,11 @@
 /* Reference depthwise kernels: rows laid side by side, and sums over columns. */
 #include <hwblocks/kernels.h>
 
-void hwb_columns_s16__ref(const hwb_side_by_side *from, int64_t zero, int16_t *columns, int64_t step) {
+void hwb_columns_s16__ref(const hwb_side_by_side *from, int16_t *columns, int64_t step) {
   for (int64_t i = 0; i < from->pixels; i++)
     for (int64_t c = 0; c < from->width; c++)
       for (int64_t r = 0; r < 2; r++)
-        columns[i * step + 2 * c + r] = (int16_t)(hwb_load(from->x[r], from->dtype, i * from->step[r] + c) - zero);
+        columns[i * step + 2 * c + r] = (int16_t)hwb_load(from->x[r], from->dtype, i * from->step[r] + c);
 }
 
 void hwb_columns_u8__ref(const hwb_side_by_side *from, uint8_t *columns, int64_t step) {

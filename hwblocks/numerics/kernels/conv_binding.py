@@ -89,12 +89,13 @@ def byte_zero(call: ConvCall) -> int:
 
 
 def bias_of(call: ConvCall, sums: str) -> Array | None:
-    """The bias; of bytes less what their zero point adds, Σ (x + z)·w − z·Σ w."""
-    if sums != "bytes":
+    """The bias less what the zero point of uncentred inputs adds, Σ (x + z)·w − z·Σ w."""
+    zero = byte_zero(call) if sums == "bytes" else call.x_zero if is_depthwise(call) else 0
+    if zero == 0:
         return call.bias
     per_channel = call.weights.astype(np.int64).reshape(call.out_channels, -1).sum(axis=1)
     own = np.zeros(1, np.int64) if call.bias is None else call.bias.astype(np.int64)
-    return np.asarray(own - byte_zero(call) * per_channel)
+    return np.asarray(own - zero * per_channel)
 
 
 def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
