@@ -28,6 +28,7 @@ class Op:
     ) -> None: ...
 
 class Program:
+    tile: int
     def __init__(self, steps: list[Any], slot_bytes: list[int], arena_offsets: list[int]) -> None: ...
     def run(
         self, externals: dict[int, Any], n: int, chunk: int, statistics: int, counts: list[Any] | None = None
@@ -40,6 +41,9 @@ class Program:
         statistics: int,
         fixed: Any = (),
         carried: Any = (),
+        threads: int = 1,
+        least: int = 1,
+        together: int = 0,
     ) -> Call: ...
 
 class Call:
@@ -52,6 +56,9 @@ class Call:
         statistics: int,
         fixed: Any = (),
         carried: Any = (),
+        threads: int = 1,
+        least: int = 1,
+        together: int = 0,
     ) -> None: ...
     def reset(self) -> None: ...
     def run(self, first: int, past: int) -> None: ...

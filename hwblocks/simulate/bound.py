@@ -21,7 +21,7 @@ class Bound:
 
     inputs: [count, *shape] by name, to be filled with stored codes (or floats at float inputs) before each run.
     outputs: [count, *shape] by name, overwritten by each run. Codes are not checked: they must fit the inputs' formats.
-    Runs in the calling thread. States go on from run to run; reset() takes them back to their initial values.
+    The simulator's threads share the samples; one sample runs in the calling thread. States go on from run to run; reset() takes them back to their initial values.
     """
 
     def __init__(self, simulator: Simulator, count: int, direct: Direct | None, statistics: int) -> None:
@@ -34,10 +34,9 @@ class Bound:
         if direct is None:
             self.outputs = {n: _zeros(graph.tensors[n], count) for n in graph.outputs}
             return
-        job = Job(self.inputs, count, statistics, self._initial, bool(graph.states))
-        chunk = 1 if job.sequence else direct.chunk
-        self._slots = direct.slots(job, chunk)
-        self._call = direct.prepared(job, self._slots, chunk)
+        job = Job(self.inputs, count, statistics, self._initial, bool(graph.states), simulator.threads)
+        self._slots = direct.slots(job)
+        self._call = direct.prepared(job, self._slots)
         self.outputs = direct.outputs(self._slots, count)
 
     def run(self) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -24,12 +22,22 @@ CACHE_BYTES = 1 << 20  # a chunk's tensors should stay within the second-level c
 LARGEST_CHUNK = 128
 CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slowest useful speed
 
-Counts = list[tuple[int, int, int, int]]  # saturated, outside, lowest, highest of each step
+PART_NANOSECONDS = 5_000  # of the smallest part that is worth a thread's while
+MACS_A_NANOSECOND = 200
 
 
 def chunk_size(bytes_per_sample: int, macs: int) -> int:
     """Samples that a program takes at once: what fits the cache, and is done in about 0.1 s."""
     return max(1, min(CACHE_BYTES // bytes_per_sample, CALL_MACS // max(macs, 1), LARGEST_CHUNK))
+
+
+def smallest_part(bytes_per_sample: int, macs: int, tile: int, chunk: int) -> int:
+    """Samples of the smallest part of a run on several threads: a rough guess of what takes some µs, whole tiles of rows.
+
+    A sample is taken to need the time of its products and 1 ns for each byte of its tensors.
+    """
+    wanted = -(-PART_NANOSECONDS // max(1, macs // MACS_A_NANOSECOND + bytes_per_sample))
+    return min(chunk, -(-wanted // tile) * tile)
 
 
 def run_samples(call: Any, start: int, stop: int) -> None:
@@ -77,7 +85,8 @@ class Direct:
     """A compiled plan of one program, ready to run.
 
     inputs: slots of the graph's inputs. results: for every wanted tensor the slot that holds it, and its shape.
-    chunk: samples that the program takes at once. call: samples of one call into C, whole chunks.
+    chunk: samples that the program takes at once. part: those that it takes at least when threads share them.
+    call: samples of one call into C on one thread.
     """
 
     stage: ProgramStage
@@ -86,24 +95,24 @@ class Direct:
     results: tuple[tuple[str, int, tuple[int, ...]], ...]
     states: tuple[State, ...]
     chunk: int
+    part: int
     call: int
 
     def run(self, job: Job) -> tuple[dict[str, Array], dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
         """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
-        chunk = 1 if job.sequence else self.chunk
-        slots = self.slots(job, chunk)
-        if job.threads == 1 or job.count <= chunk or self.states:
-            counts = [self._part(job, slots, chunk, self.call)]
-        else:
-            counts = self._in_threads(job, slots, chunk)
+        slots = self.slots(job)
+        call = self.prepared(job, slots)
+        self._compute(call, job)
+        counts = call.counts()
+        call.release()
         states = self.left(slots, job)
         outputs = self.outputs(slots, job.count)
-        return outputs, states, lambda: program_events(self.stage, counts, job.count, job.statistics)
+        return outputs, states, lambda: program_events(self.stage, [counts], job.count, job.statistics)
 
-    def slots(self, job: Job, chunk: int) -> dict[int, Array]:
+    def slots(self, job: Job) -> dict[int, Array]:
         """The array of every slot outside the arena: inputs and states, and room for what is made."""
         fixed, count = self.fixed, job.count
-        kept = min(chunk, count)
+        kept = min(self._chunk(job), count)
         slots: dict[int, Array] = {
             m.slot: np.empty((kept if m.slot in fixed else count, m.elements), m.dtype) for m in self.made
         }
@@ -119,10 +128,25 @@ class Direct:
         wanted = {slot for _, slot, _ in self.results}
         return frozenset(s for state in self.states for s in (state.slot, state.next) if s not in wanted)
 
-    def prepared(self, job: Job, slots: dict[int, Array], chunk: int) -> Any:
-        """The call into C of a job's arrays."""
-        carried = [(s.next, s.slot) for s in self.states] if job.sequence else []
-        return self.stage.program.prepare(slots, job.count, chunk, job.statistics, self.fixed, carried)
+    def _chunk(self, job: Job) -> int:
+        return 1 if job.sequence else self.chunk
+
+    def prepared(self, job: Job, slots: dict[int, Array]) -> Any:
+        """The call into C of a job's arrays. Samples with states share arrays, so one thread takes them in turn."""
+        carried = [(s.next, s.slot) for s in self.states] if job.sequence else ()
+        threads, least = (1, 1) if self.states else (job.threads, self.part)
+        return self.stage.program.prepare(
+            slots, job.count, self._chunk(job), job.statistics, self.fixed, carried, threads, least, self.call * threads
+        )
+
+    def _compute(self, call: Any, job: Job) -> None:
+        """All samples; where somebody wants to know of progress, in several calls into C."""
+        some = job.count if job.progress is None else self.call * job.threads
+        for start in range(0, job.count, some):
+            stop = min(start + some, job.count)
+            run_samples(call, start, stop)
+            if job.progress is not None:
+                job.progress(stop - start)
 
     def outputs(self, slots: Mapping[int, Array], count: int) -> dict[str, Array]:
         """The wanted tensors [count, *shape], as they lie in the slots."""
@@ -136,38 +160,6 @@ class Direct:
             array = slots[s.slot][0] if job.sequence else slots[s.next][last if s.next in self.fixed else -1]
             made[s.name] = array.reshape(s.shape)
         return made
-
-    def _part(
-        self, job: Job, slots: dict[int, Array], chunk: int, call: int, which: int = 0, of: int = 1,
-        stopped: Event | None = None,
-    ) -> Counts:  # fmt: skip
-        """What every `of`-th call counts, from number `which` on, until `stopped`."""
-        prepared = self.prepared(job, slots, chunk)
-        for start in range(which * call, job.count, of * call):
-            if stopped is not None and stopped.is_set():
-                break
-            stop = min(start + call, job.count)
-            run_samples(prepared, start, stop)
-            if job.progress is not None:
-                job.progress(stop - start)
-        counts: Counts = prepared.counts()
-        prepared.release()
-        return counts
-
-    def _in_threads(self, job: Job, slots: dict[int, Array], chunk: int) -> list[Counts]:
-        """The calls in turn to every thread, short enough for each to have some; an error stops all.
-
-        The threads are new ones: systems start those on idle processors, but may wake old ones on a busy one.
-        """
-        call = min(self.call, -(-job.count // job.threads))
-        parts, stopped = min(job.threads, -(-job.count // call)), Event()
-        with ThreadPoolExecutor(parts) as pool:
-            futures = [pool.submit(self._part, job, slots, chunk, call, i, parts, stopped) for i in range(parts)]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                stopped.set()
-                raise
 
 
 def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int) -> Direct | None:
@@ -185,7 +177,8 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     if not states <= set(read) or not set(read) <= {*graph.inputs, *states}:
         return None
     tensors = {name: graph.tensors[name] for name in stage.made}
-    chunk = chunk_size(compiled.bytes_per_sample, macs) if graph.batched else 1
+    size = compiled.bytes_per_sample
+    chunk = chunk_size(size, macs) if graph.batched else 1
     return Direct(
         stage,
         tuple((name, slot) for name, slot in read.items() if name not in states),
@@ -193,5 +186,6 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
         tuple((n, stage.slots[owners[n]], graph.tensors[n].shape) for n in wanted),
         tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
         chunk,
+        smallest_part(size, macs, stage.program.tile, chunk),
         max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk),
     )
