@@ -275,6 +275,8 @@ cdef extern from "hwblocks/samples.h" nogil:
         void *scratch
         void **address
         hwb_stats *stats
+    ctypedef struct hwb_counts:
+        int64_t saturated, outside, lowest, highest
     ctypedef struct hwb_samples:
         const hwb_step *steps
         int64_t count, slots
@@ -283,7 +285,7 @@ cdef extern from "hwblocks/samples.h" nogil:
         int64_t carried, least, most, threads
         const hwb_room *rooms
     int hwb_samples_run(const hwb_samples *, int64_t, int64_t) noexcept
-    hwb_stats hwb_samples_counted(const hwb_samples *, int64_t) noexcept
+    hwb_counts hwb_samples_counted(const hwb_samples *, int64_t) noexcept
     void hwb_samples_reset(const hwb_samples *, int64_t) noexcept
     int64_t hwb_samples_tile(const hwb_step *, int64_t) noexcept
 

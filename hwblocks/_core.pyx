@@ -7,6 +7,7 @@ No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 cimport cython
 from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.stdlib cimport calloc, free
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy
@@ -512,7 +513,9 @@ cdef class Program:
         for every part. carried: pairs of slots (from, to): what a part leaves in one is copied into the other, which must
         be fixed, before the next.
         """
-        return Call(self, externals, n, chunk, statistics, fixed, carried, threads, least, together)
+        cdef Call call = Call.__new__(Call)
+        call._begin(self, externals, n, chunk, statistics, fixed, carried, threads, least, together)
+        return call
 
     def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, list counts=None):
         """Run n samples at once; returns one list (saturated, outside, lowest, highest) for each step.
@@ -521,7 +524,8 @@ cdef class Program:
         """
         if not 0 < n <= chunk:
             raise ValueError(f"{n} samples in a chunk of {chunk}")
-        cdef Call call = Call(self, externals, n, chunk, statistics)
+        cdef Call call = Call.__new__(Call)
+        call._begin(self, externals, n, chunk, statistics, (), (), 1, 1, 0)
         if counts is not None:
             call.count_channels(counts)
         call.run(0, n)
@@ -532,7 +536,7 @@ cdef class Program:
 
 @cython.no_gc_clear  # the exported arrays are noted in the workspace, which must outlive them
 cdef class Call:
-    """A program with its arrays: run(first, past) computes a range of their samples, counts() tells what was counted.
+    """A program with its arrays, made by Program.prepare: run(first, past) computes a range of their samples, counts() tells what was counted.
 
     It owns its memory, so calls of one program may run in several threads at once; one call is run by one thread (which
     others of the core's pool may join).
@@ -545,10 +549,8 @@ cdef class Call:
     cdef Py_buffer *views
     cdef int64_t viewed
 
-    def __cinit__(
-        self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=(),
-        int64_t threads=1, int64_t least=1, int64_t together=0,
-    ):
+    cdef int _begin(self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed, carried,
+                    int64_t threads, int64_t least, int64_t together) except -1:
         cdef int64_t most = min(n, chunk)
         if n < 1 or most < 1 or least < 1 or threads < 1:
             raise ValueError(f"{n} samples in parts of {least} to {chunk} on {threads} threads")
@@ -565,6 +567,7 @@ cdef class Call:
         for slot in program.outside:
             self._place(slot, externals.get(slot), slot in fixed)
         hwb_samples_reset(&self.samples, statistics)
+        return 0
 
     def __dealloc__(self):
         self._let_go()
@@ -675,9 +678,20 @@ cdef class Call:
     def counts(self):
         """(saturated, outside, lowest, highest) of each step since the last reset."""
         self._check()
-        cdef hwb_stats one
-        counted = []
+        cdef hwb_counts row
+        cdef int64_t i
+        made = []
         for i in range(self.program.count):
-            one = hwb_samples_counted(&self.samples, i)
-            counted.append((one.saturated, one.outside, one.lowest, one.highest))
-        return counted
+            row = hwb_samples_counted(&self.samples, i)
+            made.append((row.saturated, row.outside, row.lowest, row.highest))
+        return made
+
+    def packed_counts(self):
+        """counts() as int64 [steps, 4] in bytes, to be read when somebody asks."""
+        self._check()
+        cdef bytes made = PyBytes_FromStringAndSize(NULL, self.program.count * sizeof(hwb_counts))
+        cdef hwb_counts *row = <hwb_counts *>PyBytes_AsString(made)
+        cdef int64_t i
+        for i in range(self.program.count):
+            row[i] = hwb_samples_counted(&self.samples, i)
+        return made

@@ -76,16 +76,16 @@ int hwb_samples_run(const hwb_samples *samples, int64_t first, int64_t past) {
   return failed == INT64_MAX ? HWB_OK : (int)(failed & ((1 << STATUS_BITS) - 1));
 }
 
-hwb_stats hwb_samples_counted(const hwb_samples *samples, int64_t step) {
-  hwb_stats sum = samples->rooms[0].stats[step];
-  for (int64_t i = 1; i < samples->threads; i++) {
+hwb_counts hwb_samples_counted(const hwb_samples *samples, int64_t step) {
+  hwb_counts all = {0, 0, INT64_MAX, -INT64_MAX};
+  for (int64_t i = 0; i < samples->threads; i++) {
     const hwb_stats *one = &samples->rooms[i].stats[step];
-    sum.saturated += one->saturated;
-    sum.outside += one->outside;
-    sum.lowest = hwb_min(sum.lowest, one->lowest);
-    sum.highest = hwb_max(sum.highest, one->highest);
+    all.saturated += one->saturated;
+    all.outside += one->outside;
+    all.lowest = hwb_min(all.lowest, one->lowest);
+    all.highest = hwb_max(all.highest, one->highest);
   }
-  return sum;
+  return all;
 }
 
 void hwb_samples_reset(const hwb_samples *samples, int64_t level) {

@@ -37,7 +37,7 @@ class Bound:
         job = Job(self.inputs, count, statistics, self._initial, bool(graph.states), simulator.threads)
         self._slots = direct.slots(job)
         self._call = direct.prepared(job, self._slots)
-        self.outputs = direct.outputs(self._slots, count)
+        self.outputs = direct.outputs(self._slots, job)
 
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
@@ -56,7 +56,7 @@ class Bound:
         """Counts by node name over all runs since the last reset; `outputs` those of one run."""
         if self._direct is None:
             return self._events
-        return program_events(self._direct.stage, [self._call.counts()], self.count, self.statistics)
+        return program_events(self._direct.stage, self._call.packed_counts(), self.count, self.statistics)
 
     def reset(self) -> None:
         """Forget what was counted, and take states back to their initial values."""

@@ -48,13 +48,23 @@ def run_samples(call: Any, start: int, stop: int) -> None:
         raise InputError(str(error)) from None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Made:
-    """A tensor that the program makes outside its arena: its slot, elements of a sample and storage type."""
+    """A tensor that the program makes outside its arena: its slot, shape of a sample and storage type."""
 
     slot: int
-    elements: int
+    shape: tuple[int, ...]
     dtype: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Result:
+    """A wanted tensor: the slot that holds it and its shape. same: as the array of the slot is made."""
+
+    name: str
+    slot: int
+    shape: tuple[int, ...]
+    same: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +77,10 @@ class State:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Job:
-    """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample."""
+    """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample; short: wanted
+    tensors are [count, *shape[1:]] where a sample's leading axis is 1."""
 
     inputs: Mapping[str, Array]
     count: int
@@ -78,13 +89,19 @@ class Job:
     sequence: bool = False
     threads: int = 1
     progress: Progress | None = None
+    short: bool = False
+
+
+def shorter(shape: tuple[int, ...], short: bool) -> tuple[int, ...]:
+    """The shape of a sample, in short form without a leading axis of 1."""
+    return shape[1:] if short and shape and shape[0] == 1 else shape
 
 
 @dataclass(frozen=True, eq=False)
 class Direct:
     """A compiled plan of one program, ready to run.
 
-    inputs: slots of the graph's inputs. results: for every wanted tensor the slot that holds it, and its shape.
+    inputs: slots of the graph's inputs.
     chunk: samples that the program takes at once. part: those that it takes at least when threads share them.
     call: samples of one call into C on one thread.
     """
@@ -92,7 +109,7 @@ class Direct:
     stage: ProgramStage
     inputs: tuple[tuple[str, int], ...]
     made: tuple[Made, ...]
-    results: tuple[tuple[str, int, tuple[int, ...]], ...]
+    results: tuple[Result, ...]
     states: tuple[State, ...]
     chunk: int
     part: int
@@ -102,30 +119,35 @@ class Direct:
         """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
         slots = self.slots(job)
         call = self.prepared(job, slots)
-        self._compute(call, job)
-        counts = call.counts()
+        if job.progress is None:
+            run_samples(call, 0, job.count)
+        else:
+            self._run_telling(call, job, job.progress)
+        words = call.packed_counts()
         call.release()
-        states = self.left(slots, job)
-        outputs = self.outputs(slots, job.count)
-        return outputs, states, lambda: program_events(self.stage, [counts], job.count, job.statistics)
+        states = self.left(slots, job) if self.states else {}
+        return self.outputs(slots, job), states, lambda: program_events(self.stage, words, job.count, job.statistics)
 
     def slots(self, job: Job) -> dict[int, Array]:
         """The array of every slot outside the arena: inputs and states, and room for what is made."""
-        fixed, count = self.fixed, job.count
-        kept = min(self._chunk(job), count)
-        slots: dict[int, Array] = {
-            m.slot: np.empty((kept if m.slot in fixed else count, m.elements), m.dtype) for m in self.made
-        }
+        slots, count, kept = {}, job.count, 0
+        if self.states:
+            kept = min(self._chunk(job), count)
+            for state in self.states:
+                given = job.state[state.name]
+                slots[state.slot] = np.empty((kept, *state.shape), given.dtype)
+                slots[state.slot][...] = given
+        for m in self.made:
+            first = kept if m.slot in self.fixed else count
+            slots[m.slot] = np.empty((first, *shorter(m.shape, job.short)), m.dtype)
         for name, slot in self.inputs:
             slots[slot] = np.ascontiguousarray(job.inputs[name])
-        for state in self.states:
-            slots[state.slot] = np.stack([job.state[state.name]] * kept)
         return slots
 
     @cached_property
     def fixed(self) -> frozenset[int]:
         """Slots whose arrays hold one chunk: states, and what they become where nobody else wants it."""
-        wanted = {slot for _, slot, _ in self.results}
+        wanted = {result.slot for result in self.results}
         return frozenset(s for state in self.states for s in (state.slot, state.next) if s not in wanted)
 
     def _chunk(self, job: Job) -> int:
@@ -139,18 +161,21 @@ class Direct:
             slots, job.count, self._chunk(job), job.statistics, self.fixed, carried, threads, least, self.call * threads
         )
 
-    def _compute(self, call: Any, job: Job) -> None:
-        """All samples; where somebody wants to know of progress, in several calls into C."""
-        some = job.count if job.progress is None else self.call * job.threads
+    def _run_telling(self, call: Any, job: Job, progress: Progress) -> None:
+        """All samples by several calls into C, after each of which `progress` is told."""
+        some = self.call * job.threads
         for start in range(0, job.count, some):
             stop = min(start + some, job.count)
             run_samples(call, start, stop)
-            if job.progress is not None:
-                job.progress(stop - start)
+            progress(stop - start)
 
-    def outputs(self, slots: Mapping[int, Array], count: int) -> dict[str, Array]:
-        """The wanted tensors [count, *shape], as they lie in the slots."""
-        return {name: slots[slot].reshape(count, *shape) for name, slot, shape in self.results}
+    def outputs(self, slots: Mapping[int, Array], job: Job) -> dict[str, Array]:
+        """The wanted tensors [count, *shape] as they lie in the slots."""
+        made = {}
+        for r in self.results:
+            array = slots[r.slot]
+            made[r.name] = array if r.same else array.reshape(job.count, *shorter(r.shape, job.short))
+        return made
 
     def left(self, slots: Mapping[int, Array], job: Job) -> dict[str, Array]:
         """The states after the last sample."""
@@ -182,8 +207,8 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     return Direct(
         stage,
         tuple((name, slot) for name, slot in read.items() if name not in states),
-        tuple(Made(stage.slots[n], t.elements, t.format.dtype) for n, t in tensors.items()),
-        tuple((n, stage.slots[owners[n]], graph.tensors[n].shape) for n in wanted),
+        tuple(Made(stage.slots[n], t.shape, t.format.dtype) for n, t in tensors.items()),
+        tuple(Result(n, stage.slots[owners[n]], graph.tensors[n].shape, n == owners[n]) for n in wanted),
         tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
         chunk,
         smallest_part(size, macs, stage.program.tile, chunk),

@@ -92,7 +92,7 @@ static void expect_samples(const trial *t, int64_t first, int64_t past) {
     }
   }
   for (int s = 0; s < 2; s++) {
-    hwb_stats got = hwb_samples_counted(&t->samples, s);
+    hwb_counts got = hwb_samples_counted(&t->samples, s);
     expect_equal(got.saturated, wanted[s].saturated, "counts of all threads", "threads");
     expect_equal(got.lowest, wanted[s].lowest, "lowest of all threads", "threads");
     expect_equal(got.highest, wanted[s].highest, "highest of all threads", "threads");

@@ -67,7 +67,9 @@ class Toolchain:
     def run(self, driver: Path, core: list[Path], folder: Path) -> str:
         """What a driver prints; it must find no failure and no sanitizer may complain."""
         own, program = self.compile_one(driver, folder / f"{driver.stem}.o"), folder / driver.stem
-        linked = self._made([self.compiler, *self.sanitize, *map(str, (own, *core)), "-lm", "-pthread", "-o", str(program)])
+        linked = self._made(
+            [self.compiler, *self.sanitize, *map(str, (own, *core)), "-lm", "-pthread", "-o", str(program)]
+        )
         assert linked.returncode == 0, linked.stderr
         run = self._made([*self.runner, str(program)], timeout=600)
         assert run.returncode == 0, f"{run.stdout[-3000:]}\n{run.stderr[-3000:]}"

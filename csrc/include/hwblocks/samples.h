@@ -41,8 +41,13 @@ typedef struct {
    Returns HWB_OK, or the status of the first part that fails; samples behind it may not have been run. */
 int hwb_samples_run(const hwb_samples *samples, int64_t first, int64_t past);
 
+/* What one step counted. */
+typedef struct {
+  int64_t saturated, outside, lowest, highest;
+} hwb_counts;
+
 /* What step `step` counted in all rooms: sums and extremes, whoever counted. */
-hwb_stats hwb_samples_counted(const hwb_samples *samples, int64_t step);
+hwb_counts hwb_samples_counted(const hwb_samples *samples, int64_t step);
 
 /* Forget what was counted; count at a level from now on. */
 void hwb_samples_reset(const hwb_samples *samples, int64_t level);
