@@ -21,7 +21,8 @@ class Bound:
 
     inputs: [count, *shape] by name, to be filled with stored codes (or floats at float inputs) before each run.
     outputs: [count, *shape] by name, overwritten by each run. Codes are not checked: they must fit the inputs' formats.
-    The simulator's threads share the samples; one sample runs in the calling thread. States go on from run to run; reset() takes them back to their initial values.
+    The simulator's threads share the samples; one sample runs in the calling thread.
+    States go on from run to run; reset() takes them back to their initial values.
     """
 
     def __init__(self, simulator: Simulator, count: int, direct: Direct | None, statistics: int) -> None:

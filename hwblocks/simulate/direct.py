@@ -11,6 +11,7 @@ import numpy as np
 
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
@@ -32,7 +33,7 @@ def chunk_size(bytes_per_sample: int, macs: int) -> int:
 
 
 def smallest_part(bytes_per_sample: int, macs: int, tile: int, chunk: int) -> int:
-    """Samples of the smallest part of a run on several threads: a rough guess of what takes some µs, whole tiles of rows.
+    """Samples of the smallest part of a run on several threads: what takes some µs by a rough guess, in whole tiles.
 
     A sample is taken to need the time of its products and 1 ns for each byte of its tensors.
     """
@@ -50,20 +51,22 @@ def run_samples(call: Any, start: int, stop: int) -> None:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Made:
-    """A tensor that the program makes outside its arena: its slot, shape of a sample and storage type."""
+    """A tensor that the program makes outside its arena: its slot, shape of a sample, whole and short, storage type."""
 
     slot: int
     shape: tuple[int, ...]
+    short: tuple[int, ...]
     dtype: Any
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Result:
-    """A wanted tensor: the slot that holds it and its shape. same: as the array of the slot is made."""
+    """A wanted tensor: the slot that holds it, its shape, whole and short. same: as the array of the slot is made."""
 
     name: str
     slot: int
     shape: tuple[int, ...]
+    short: tuple[int, ...]
     same: bool
 
 
@@ -90,11 +93,6 @@ class Job:
     threads: int = 1
     progress: Progress | None = None
     short: bool = False
-
-
-def shorter(shape: tuple[int, ...], short: bool) -> tuple[int, ...]:
-    """The shape of a sample, in short form without a leading axis of 1."""
-    return shape[1:] if short and shape and shape[0] == 1 else shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +128,13 @@ class Direct:
 
     def slots(self, job: Job) -> dict[int, Array]:
         """The array of every slot outside the arena: inputs and states, and room for what is made."""
-        slots, count, kept = {}, job.count, 0
-        if self.states:
-            kept = min(self._chunk(job), count)
-            for state in self.states:
-                given = job.state[state.name]
-                slots[state.slot] = np.empty((kept, *state.shape), given.dtype)
-                slots[state.slot][...] = given
+        slots, count, kept = {}, job.count, min(self._chunk(job), job.count)
+        for state in self.states:
+            given = job.state[state.name]
+            slots[state.slot] = given.copy() if job.sequence else np.stack([given] * kept)
         for m in self.made:
             first = kept if m.slot in self.fixed else count
-            slots[m.slot] = np.empty((first, *shorter(m.shape, job.short)), m.dtype)
+            slots[m.slot] = np.empty((first, *(m.short if job.short else m.shape)), m.dtype)
         for name, slot in self.inputs:
             slots[slot] = np.ascontiguousarray(job.inputs[name])
         return slots
@@ -174,7 +169,7 @@ class Direct:
         made = {}
         for r in self.results:
             array = slots[r.slot]
-            made[r.name] = array if r.same else array.reshape(job.count, *shorter(r.shape, job.short))
+            made[r.name] = array if r.same else array.reshape(job.count, *(r.short if job.short else r.shape))
         return made
 
     def left(self, slots: Mapping[int, Array], job: Job) -> dict[str, Array]:
@@ -182,9 +177,21 @@ class Direct:
         last = (job.count - 1) % min(self.chunk, job.count)
         made = {}
         for s in self.states:
-            array = slots[s.slot][0] if job.sequence else slots[s.next][last if s.next in self.fixed else -1]
-            made[s.name] = array.reshape(s.shape)
+            if job.sequence:
+                made[s.name] = slots[s.slot]
+            else:
+                made[s.name] = slots[s.next][last if s.next in self.fixed else -1].reshape(s.shape)
         return made
+
+
+def without_one(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a sample without a leading axis of 1."""
+    return shape[1:] if shape[:1] == (1,) else shape
+
+
+def result(tensor: Tensor, slot: int, owner: str) -> Result:
+    """A wanted tensor in the slot of its owner."""
+    return Result(tensor.name, slot, tensor.shape, without_one(tensor.shape), tensor.name == owner)
 
 
 def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int) -> Direct | None:
@@ -207,8 +214,8 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     return Direct(
         stage,
         tuple((name, slot) for name, slot in read.items() if name not in states),
-        tuple(Made(stage.slots[n], t.shape, t.format.dtype) for n, t in tensors.items()),
-        tuple(Result(n, stage.slots[owners[n]], graph.tensors[n].shape, n == owners[n]) for n in wanted),
+        tuple(Made(stage.slots[n], t.shape, without_one(t.shape), t.format.dtype) for n, t in tensors.items()),
+        tuple(result(graph.tensors[n], stage.slots[owner], owner) for n, owner in owners.items() if n in wanted),
         tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
         chunk,
         smallest_part(size, macs, stage.program.tile, chunk),

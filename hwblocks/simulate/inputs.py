@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
@@ -46,7 +47,7 @@ class Reader:
             return None
         arrays, read = {}, None
         for (name, dtype, whole, short), array in zip(self.forms, given):  # noqa: B905 - as long as each other
-            if type(array) is not np.ndarray or array.dtype != dtype:
+            if type(array) is not ndarray or array.dtype != dtype:
                 return None
             shape = array.shape
             rest = shape[1:]
@@ -60,7 +61,7 @@ class Reader:
 
     def _in_order(self, x: Any) -> Sequence[Any] | None:
         """The arrays in model order, or None where they are given in another way."""
-        if type(x) is np.ndarray:
+        if type(x) is ndarray:
             x = [x]
         elif type(x) is dict and x.keys() == self.names:
             x = [x[name] for name, *_ in self.forms]

@@ -76,7 +76,7 @@ class ProgramStage:
 
 def program_events(stage: ProgramStage, words: bytes, count: int, statistics: int) -> dict[str, NodeEvents]:
     """What a run of `count` samples counted, by node; words: a call's packed counts."""
-    rows = np.frombuffer(words, np.int64).reshape(len(stage.steps), -1)
+    rows = np.frombuffer(words, np.int64).reshape(len(stage.steps), -1).tolist()
     return {s.site.node.name: _events(s.site, row, count, statistics) for s, row in zip(stage.steps, rows, strict=True)}
 
 

@@ -16,9 +16,9 @@ import hwblocks as hb
 import quantize as qz
 from hwblocks.cli.demo_data import demo_graph, demo_samples
 from hwblocks.errors import InputError
+from hwblocks.graph.builder import GraphBuilder
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.edge import EdgeRule
-from hwblocks.graph.builder import GraphBuilder
 from hwblocks.numerics.formats import Format
 from hwblocks.simulate.direct import Job, run_samples, smallest_part
 
@@ -138,7 +138,7 @@ def test_a_caller_of_progress_is_told_in_its_own_thread(model, codes):
     assert {thread for _, thread in told} == {threading.get_ident()}
 
 
-class Alarm(Exception):
+class AlarmError(Exception):
     """What the handler of a signal raises."""
 
 
@@ -150,12 +150,12 @@ def test_a_signal_ends_a_long_run(model, codes, compiled_isa):
     call = direct.prepared(job, direct.slots(job))
 
     def ring(*_):
-        raise Alarm
+        raise AlarmError
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.02)
-        with pytest.raises(Alarm):
+        with pytest.raises(AlarmError):
             run_samples(call, 0, len(many))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
