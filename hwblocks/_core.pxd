@@ -262,6 +262,12 @@ cdef extern from "hwblocks/ops.h" nogil:
 cdef extern from "hwblocks/threads.h" nogil:
     int64_t HWB_MOST_THREADS
 
+cdef extern from "hwblocks/bands.h" nogil:
+    ctypedef struct hwb_band:
+        hwb_op op
+    int64_t hwb_bands_of(const hwb_step *, int64_t, int64_t) noexcept
+    void hwb_bands_fill(hwb_band *, const hwb_step *, int64_t, int64_t, int64_t) noexcept
+
 cdef extern from "hwblocks/samples.h" nogil:
     ctypedef struct hwb_place:
         char *base
@@ -284,6 +290,8 @@ cdef extern from "hwblocks/samples.h" nogil:
         const hwb_carry *carries
         int64_t carried, least, most, threads
         const hwb_room *rooms
+        const hwb_band *bands
+        int64_t band_count
     int hwb_samples_run(const hwb_samples *, int64_t, int64_t) noexcept
     hwb_counts hwb_samples_counted(const hwb_samples *, int64_t) noexcept
     void hwb_samples_reset(const hwb_samples *, int64_t) noexcept

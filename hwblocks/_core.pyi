@@ -44,6 +44,7 @@ class Program:
         threads: int = 1,
         least: int = 1,
         together: int = 0,
+        split: int = 0,
     ) -> Call: ...
 
 class Call:

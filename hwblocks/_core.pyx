@@ -446,6 +446,29 @@ cdef size_t lines(size_t bytes) noexcept nogil:
     return (bytes + 63) // 64 * 64
 
 
+cdef class Bands:
+    """The bands of a program's steps for a number of threads."""
+
+    cdef hwb_band *memory
+    cdef readonly int64_t count, threads
+    cdef size_t scratch
+
+    def __cinit__(self, Program program, int64_t threads, int64_t least):
+        cdef int64_t i
+        for i in range(program.count):
+            self.count += hwb_bands_of(&program.steps[i], threads, least)
+        self.threads = threads
+        self.memory = <hwb_band *>calloc(max(self.count, 1), sizeof(hwb_band))
+        if self.memory == NULL:
+            raise MemoryError("bands of a program")
+        hwb_bands_fill(self.memory, program.steps, program.count, threads, least)
+        for i in range(self.count):
+            self.scratch = max(self.scratch, self.memory[i].op.scratch_bytes)
+
+    def __dealloc__(self):
+        free(self.memory)
+
+
 cdef class Program:
     """Ops one after the other: steps (op, input slots, output slot or slots), bytes and arena offset of each slot.
 
@@ -457,6 +480,7 @@ cdef class Program:
     cdef int64_t *slot_bytes
     cdef int64_t *offsets
     cdef list ops, outside, idle
+    cdef dict banded  # bands of one sample, by (threads, least products)
     cdef set written
     cdef size_t scratch, arena
     cdef readonly int64_t tile  # samples that suit the ops' tiles: parts are best multiples of it
@@ -466,7 +490,7 @@ cdef class Program:
         steps = [(op, inputs, out if isinstance(out, tuple) else (out,)) for op, inputs, out in steps]
         self.written = {slot for step in steps for slot in step[2]}
         self.outside = [slot for slot, offset in enumerate(arena_offsets) if offset < 0]
-        self.count, self.slots, self.idle = len(steps), len(slot_bytes), []
+        self.count, self.slots, self.idle, self.banded = len(steps), len(slot_bytes), [], {}
         self.steps = <hwb_step *>calloc(max(self.count, 1), sizeof(hwb_step))
         self.slot_bytes = <int64_t *>calloc(2 * self.slots + 1, sizeof(int64_t))
         if self.steps == NULL or self.slot_bytes == NULL:
@@ -504,17 +528,24 @@ cdef class Program:
         free(self.steps)
         free(self.slot_bytes)
 
+    cdef Bands bands(self, int64_t threads, int64_t least):
+        key = (threads, least)
+        if key not in self.banded:
+            self.banded[key] = Bands(self, threads, least)
+        return self.banded[key]
+
     def prepare(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=(),
-                int64_t threads=1, int64_t least=1, int64_t together=0):
+                int64_t threads=1, int64_t least=1, int64_t together=0, int64_t split=0):
         """A Call of n samples; externals holds a contiguous array of them for every slot outside the arena.
 
         chunk, least: samples of a part, at most and at least. threads: that take parts, more than 1 only without `fixed`.
-        together: samples between two looks for Ctrl-C (0: a chunk). fixed: slots whose arrays hold one chunk, the same
+        together: samples between two looks for Ctrl-C (0: a chunk). split: where n is 1, threads share out the output rows
+        of steps in bands of at least so many products (0: they do not). fixed: slots whose arrays hold one chunk, the same
         for every part. carried: pairs of slots (from, to): what a part leaves in one is copied into the other, which must
         be fixed, before the next.
         """
         cdef Call call = Call.__new__(Call)
-        call._begin(self, externals, n, chunk, statistics, fixed, carried, threads, least, together)
+        call._begin(self, externals, n, chunk, statistics, fixed, carried, threads, least, together, split)
         return call
 
     def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, list counts=None):
@@ -525,7 +556,7 @@ cdef class Program:
         if not 0 < n <= chunk:
             raise ValueError(f"{n} samples in a chunk of {chunk}")
         cdef Call call = Call.__new__(Call)
-        call._begin(self, externals, n, chunk, statistics, (), (), 1, 1, 0)
+        call._begin(self, externals, n, chunk, statistics, (), (), 1, 1, 0, 0)
         if counts is not None:
             call.count_channels(counts)
         call.run(0, n)
@@ -544,13 +575,14 @@ cdef class Call:
 
     cdef Program program
     cdef Workspace space
+    cdef Bands bands
     cdef int64_t n, together
     cdef hwb_samples samples
     cdef Py_buffer *views
     cdef int64_t viewed
 
     cdef int _begin(self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed, carried,
-                    int64_t threads, int64_t least, int64_t together) except -1:
+                    int64_t threads, int64_t least, int64_t together, int64_t split) except -1:
         cdef int64_t most = min(n, chunk)
         if n < 1 or most < 1 or least < 1 or threads < 1:
             raise ValueError(f"{n} samples in parts of {least} to {chunk} on {threads} threads")
@@ -560,6 +592,8 @@ cdef class Call:
         self.samples.steps, self.samples.count, self.samples.slots = program.steps, program.count, program.slots
         self.samples.most, self.samples.least, self.samples.carried = most, min(least, most), len(carried)
         self.samples.threads = min(threads, HWB_MOST_THREADS, (n + self.samples.least - 1) // self.samples.least)
+        if n == 1 and threads > 1 and split > 0:
+            self._share(program.bands(min(threads, HWB_MOST_THREADS), split))
         self.space = program.idle.pop() if program.idle else Workspace()
         self._lay_out()
         for i, (source, target) in enumerate(carried):
@@ -571,6 +605,12 @@ cdef class Call:
 
     def __dealloc__(self):
         self._let_go()
+
+    cdef void _share(self, Bands bands) noexcept:
+        """Let threads share the only sample, where there is anything to share."""
+        if bands.count > self.program.count:
+            self.bands, self.samples.threads = bands, bands.threads
+            self.samples.bands, self.samples.band_count = bands.memory, bands.count
 
     cdef hwb_carry *carries(self) noexcept:
         return <hwb_carry *>self.samples.carries
@@ -587,7 +627,8 @@ cdef class Call:
         cdef hwb_samples *s = &self.samples
         cdef size_t places = lines(s.slots * sizeof(hwb_place)), carries = lines(s.carried * sizeof(hwb_carry))
         cdef size_t views = lines(len(program.outside) * sizeof(Py_buffer)), rooms = lines(s.threads * sizeof(hwb_room))
-        cdef size_t arena = lines(program.arena * s.most), scratch = lines(program.scratch + 64)
+        cdef size_t arena = lines(program.arena * s.most)
+        cdef size_t scratch = lines((program.scratch if self.bands is None else self.bands.scratch) + 64)
         cdef size_t address = lines(s.slots * sizeof(void *)), stats = lines(s.count * sizeof(hwb_stats))
         self.space.reserve(places + carries + views + rooms + s.threads * (arena + scratch + address + stats))
         cdef char *at = <char *>self.space.memory

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPIN_NANOSECONDS = 200000, PAUSES = 32, OPEN = 1 << 16 };
+enum { SPIN_NANOSECONDS = 200000, PAUSES = 32, YIELD = 2048, OPEN = 1 << 16 };
 
 /* What a thread waits for: that `rings` is no longer what it was. */
 typedef struct {
@@ -189,6 +189,13 @@ static int64_t enlisted(int64_t threads) {
 static void wait_for_workers(void) {
   unsigned heard = atomic_load(&pool.left.rings);
   while (atomic_load(&pool.gate)) heard = heed(&pool.left, heard);
+}
+
+void hwb_threads_wait_for(atomic_llong *counter, int64_t wanted) {
+  for (int64_t i = 1; atomic_load_explicit(counter, memory_order_acquire) < wanted; i++) {
+    relax();
+    if (i % YIELD == 0) sched_yield(); /* the one waited for may not be on a processor */
+  }
 }
 
 void hwb_threads_run(int64_t threads, hwb_share share, void *job) {

@@ -25,6 +25,7 @@ CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slo
 
 PART_NANOSECONDS = 5_000  # of the smallest part that is worth a thread's while
 MACS_A_NANOSECOND = 200
+BAND_MACS = 400_000  # of the smallest part of a layer: some µs, beside which threads may wait for each other
 
 
 def chunk_size(bytes_per_sample: int, macs: int) -> int:
@@ -101,7 +102,8 @@ class Direct:
 
     inputs: slots of the graph's inputs.
     chunk: samples that the program takes at once. part: those that it takes at least when threads share them.
-    call: samples of one call into C on one thread.
+    call: samples of one call into C on one thread. split: products of the smallest band of a step's output rows when
+    threads share one sample.
     """
 
     stage: ProgramStage
@@ -112,6 +114,7 @@ class Direct:
     chunk: int
     part: int
     call: int
+    split: int = BAND_MACS
 
     def run(self, job: Job) -> tuple[dict[str, Array], dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
         """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
@@ -153,8 +156,9 @@ class Direct:
         carried = [(s.next, s.slot) for s in self.states] if job.sequence else ()
         threads, least = (1, 1) if self.states else (job.threads, self.part)
         return self.stage.program.prepare(
-            slots, job.count, self._chunk(job), job.statistics, self.fixed, carried, threads, least, self.call * threads
-        )
+            slots, job.count, self._chunk(job), job.statistics, self.fixed, carried,
+            threads, least, self.call * threads, self.split,
+        )  # fmt: skip
 
     def _run_telling(self, call: Any, job: Job, progress: Progress) -> None:
         """All samples by several calls into C, after each of which `progress` is told."""

@@ -46,6 +46,7 @@ typedef struct {
   uint8_t x[MOST_SAMPLES * ELEMENTS], y[MOST_SAMPLES * ELEMENTS];
   hwb_place places[3];
   hwb_room rooms[THREADS];
+  hwb_band bands[2];
   hwb_samples samples;
 } trial;
 
@@ -62,7 +63,7 @@ static trial *new_trial(int64_t threads, int64_t least, int64_t most) {
   trial *t = exact(sizeof *t);
   hwb_place places[3] = {{(char *)t->x, ELEMENTS}, {NULL, 0}, {(char *)t->y, ELEMENTS}};
   memcpy(t->places, places, sizeof places);
-  hwb_samples samples = {steps, 2, 3, t->places, NULL, 0, least, most, threads, t->rooms};
+  hwb_samples samples = {steps, 2, 3, t->places, NULL, 0, least, most, threads, t->rooms, NULL, 0};
   memcpy(&t->samples, &samples, sizeof samples);
   memset(t->y, 0, sizeof t->y);
   give_rooms(t);
@@ -152,6 +153,24 @@ static void check_lowest_failure(int64_t threads) {
   }
 }
 
+/* Single samples: steps that cannot be parted go from thread to thread, each after the one before. */
+static void check_single_samples(int64_t threads) {
+  for (int round = 0; round < 100; round++) {
+    trial *t = new_trial(threads, 1, 1);
+    for (size_t i = 0; i < sizeof t->x; i++) t->x[i] = (uint8_t)draw(0, LARGEST);
+    for (int i = 0; i < 2; i++) expect_equal(hwb_bands_of(&steps[i], threads, 1), 1, "bands of other ops", "threads");
+    hwb_bands_fill(t->bands, steps, 2, threads, 1);
+    t->samples.bands = t->bands;
+    t->samples.band_count = 2;
+    int64_t first = draw(0, MOST_SAMPLES - 1);
+    expect_equal(hwb_samples_run(&t->samples, first, first + 1), HWB_OK, "status of one sample", "threads");
+    expect_samples(t, first, first + 1);
+    t->x[first * ELEMENTS + 1] = FAILS_NAN;
+    expect_equal(hwb_samples_run(&t->samples, first, first + 1), HWB_NAN, "failure of one sample", "threads");
+    end_trial(t);
+  }
+}
+
 /* What a sample leaves is what the next one begins with: x of sample i is y of sample i − 1. */
 static void check_carries(void) {
   uint8_t state = (uint8_t)draw(0, LARGEST);
@@ -230,6 +249,7 @@ static void check_threads(const hwb_kernels *k) {
   for (int64_t threads = 1; threads <= THREADS; threads++) {
     check_attendance(threads);
     check_ranges(threads);
+    check_single_samples(threads);
     check_lowest_failure(threads);
   }
   check_carries();

@@ -71,6 +71,34 @@ def test_any_size_of_parts(model, codes, exact, compiled_isa):
             assert sum(told) == 130
 
 
+def test_one_sample_shared_between_threads(model, codes, exact, compiled_isa):
+    simulator = hb.Simulator(model, isa=compiled_isa)
+    direct, wanted = simulator._direct(simulator.plan, (), 2), exact[1]
+    for threads in THREADS:
+        for split in (1, 50, 1000):
+            for _ in range(5):
+                job = Job({"image": codes[:1]}, 1, 2, {}, False, threads, None, True)
+                arrays, _, events = replace(direct, split=split).run(job)
+                np.testing.assert_array_equal(arrays["probabilities"], wanted.outputs["probabilities"])
+                assert counted(events()) == counted(wanted.events), (threads, split)
+
+
+@pytest.mark.parametrize("name", ["mlperf_kws_dscnn_int8", "mlperf_resnet8_int8"])
+def test_one_sample_of_a_published_model(shared, name):
+    rng = np.random.default_rng(3)
+    graph = hb.load(shared / "models" / "tflite" / f"{name}.tflite")
+    tensor = graph.tensors[graph.inputs[0]]
+    x = rng.integers(-128, 128, (3, *tensor.shape)).astype(tensor.format.dtype)
+    wanted = hb.Simulator(graph, threads=1).run(x, trace="ranges")
+    for threads in (2, 3, 8):
+        simulator = hb.Simulator(graph, threads=threads)
+        direct = replace(simulator._direct(simulator.plan, (), 1), split=20_000)
+        for sample in range(3):
+            arrays, _, _ = direct.run(Job({tensor.name: x[sample : sample + 1]}, 1, 1, {}, False, threads))
+            for output, array in arrays.items():
+                np.testing.assert_array_equal(array[0], wanted.outputs[output][sample])
+
+
 def test_bound_runs_share_their_samples(model, codes, exact, compiled_isa):
     for threads in (1, 2, 8):
         bound = hb.Simulator(model, threads=threads, isa=compiled_isa).bind(130)

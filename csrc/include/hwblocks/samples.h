@@ -2,7 +2,7 @@
 #ifndef HWBLOCKS_SAMPLES_H
 #define HWBLOCKS_SAMPLES_H
 
-#include <hwblocks/ops.h>
+#include <hwblocks/bands.h>
 
 /* Where a slot's tensor is. Outside the arena: `base` is its first sample, `step` the bytes from one sample to the next,
    0 where every part uses the same memory. Inside (base NULL): `step` is its distance from the arena's start. */
@@ -25,7 +25,7 @@ typedef struct {
 } hwb_room;
 
 /* least, most: samples of a part, the last of all excepted; 0 < least <= most; arenas hold `most` samples.
-   rooms: one for each thread. Parts with carries, or with written slots of step 0, follow each other: threads is 1. */
+   rooms: one for each thread. bands: those of all steps, for ranges of a single sample; or NULL. Parts with carries, or with written slots of step 0, follow each other: threads is 1. */
 typedef struct {
   const hwb_step *steps;
   int64_t count, slots;
@@ -35,6 +35,8 @@ typedef struct {
   int64_t least, most;
   int64_t threads;
   const hwb_room *rooms;
+  const hwb_band *bands;
+  int64_t band_count;
 } hwb_samples;
 
 /* Run the program on samples first to past. Counts are added to the rooms' own; which room counts a sample is not said.

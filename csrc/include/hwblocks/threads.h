@@ -2,6 +2,7 @@
 #ifndef HWBLOCKS_THREADS_H
 #define HWBLOCKS_THREADS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum { HWB_MOST_THREADS = 256 };
@@ -15,5 +16,8 @@ typedef void (*hwb_share)(void *job, int64_t worker);
    another. While another thread's job is running the caller works alone. Jobs must not start jobs. After fork() the
    child has workers of its own. */
 void hwb_threads_run(int64_t threads, hwb_share share, void *job);
+
+/* Spin until a counter reaches `wanted`, to which other threads that are at work bring it. */
+void hwb_threads_wait_for(atomic_llong *counter, int64_t wanted);
 
 #endif
