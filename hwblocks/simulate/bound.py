@@ -21,7 +21,7 @@ class Bound:
 
     inputs: [count, *shape] by name, to be filled with stored codes (or floats at float inputs) before each run.
     outputs: [count, *shape] by name, overwritten by each run. Codes are not checked: they must fit the inputs' formats.
-    The simulator's threads share the samples; one sample runs in the calling thread.
+    The simulator's threads share the samples, or the layers of a single one.
     States go on from run to run; reset() takes them back to their initial values.
     """
 

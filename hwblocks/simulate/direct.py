@@ -25,7 +25,7 @@ CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slo
 
 PART_NANOSECONDS = 5_000  # of the smallest part that is worth a thread's while
 MACS_A_NANOSECOND = 200
-BAND_MACS = 400_000  # of the smallest part of a layer: some µs, beside which threads may wait for each other
+BAND_MACS = 100_000  # of the smallest part of a layer: beside it threads may wait for each other
 
 
 def chunk_size(bytes_per_sample: int, macs: int) -> int:

@@ -74,7 +74,7 @@ class Simulator:
     dialect: the runtime whose integers are computed; None: the nodes' own arithmetic, else the graph's dialect.
     accumulator: an Accumulator or its text form for every sum of products, a user-written multiply-accumulate, or
         {node name pattern: spec}.
-    threads: workers over samples (default: the processors this process may use).
+    threads: that share samples, or the layers of a single one (default: the processors this process may use).
     engine: "fast" (kernels where there are any) or "definition" (the exact Python definition of every node).
     isa: instruction set of the kernels, default the best of this machine or HWBLOCKS_ISA.
     """
