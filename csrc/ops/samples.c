@@ -106,7 +106,7 @@ static int run_banded(const hwb_samples *samples, int64_t first) {
   atomic_init(&j.next, 0);
   atomic_init(&j.done, 0);
   atomic_init(&j.status, HWB_OK);
-  hwb_threads_run(samples->threads, take_bands, &j);
+  hwb_threads_run(hwb_threads_crowded() ? 1 : samples->threads, take_bands, &j);
   return atomic_load(&j.status);
 }
 

@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPIN_NANOSECONDS = 200000, PAUSES = 32, YIELD = 2048, OPEN = 1 << 16 };
+enum { SPIN_NANOSECONDS = 200000, PAUSES = 32, YIELD = 1024, OPEN = 1 << 16 };
+enum { STALL_NANOSECONDS = 1000000, CROWDED_NANOSECONDS = 30000000 };
 
 /* What a thread waits for: that `rings` is no longer what it was. */
 typedef struct {
@@ -191,11 +192,23 @@ static void wait_for_workers(void) {
   while (atomic_load(&pool.gate)) heard = heed(&pool.left, heard);
 }
 
+static atomic_llong crowded_until; /* nanoseconds */
+
 void hwb_threads_wait_for(atomic_llong *counter, int64_t wanted) {
+  int64_t begun = 0;
   for (int64_t i = 1; atomic_load_explicit(counter, memory_order_acquire) < wanted; i++) {
     relax();
-    if (i % YIELD == 0) sched_yield(); /* the one waited for may not be on a processor */
+    if (i % YIELD) continue;
+    int64_t now = nanoseconds();
+    begun = begun ? begun : now;
+    if (now - begun > STALL_NANOSECONDS) atomic_store(&crowded_until, now + CROWDED_NANOSECONDS);
+    sched_yield();
   }
+}
+
+int hwb_threads_crowded(void) {
+  int64_t until = atomic_load_explicit(&crowded_until, memory_order_relaxed);
+  return until && nanoseconds() < until;
 }
 
 void hwb_threads_run(int64_t threads, hwb_share share, void *job) {

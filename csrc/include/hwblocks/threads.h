@@ -20,4 +20,8 @@ void hwb_threads_run(int64_t threads, hwb_share share, void *job);
 /* Spin until a counter reaches `wanted`, to which other threads that are at work bring it. */
 void hwb_threads_wait_for(atomic_llong *counter, int64_t wanted);
 
+/* True for a while after such a wait took so long that the other thread must have been without a processor. Work whose
+   threads wait for each other is then better done alone. */
+int hwb_threads_crowded(void);
+
 #endif
