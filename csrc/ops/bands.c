@@ -51,22 +51,27 @@ static void depthwise_band(hwb_band *band, const hwb_depthwise *depthwise, int64
   band->to = b.first * n->out_width * pixel;
 }
 
-static int64_t fitting(int64_t threads, int64_t rows, int64_t products, int64_t least) {
-  return hwb_max(1, hwb_min(hwb_min(threads, rows), products / hwb_max(1, least)));
+int64_t hwb_op_products(const hwb_op *op) {
+  if (op->run == hwb_conv_run) {
+    const hwb_conv_numbers *n = &((const hwb_conv *)op->parameters)->n;
+    return n->out_height * n->out_width * n->out_channels * n->kernel_h * n->kernel_w * (n->channels / n->groups);
+  }
+  if (op->run == hwb_depthwise_run) {
+    const hwb_depthwise_numbers *n = &((const hwb_depthwise *)op->parameters)->n;
+    return HWB_DEPTHWISE_WEIGHT * n->out_height * n->out_width * n->channels * n->multiplier * n->kernel_h * n->kernel_w;
+  }
+  return 0;
+}
+
+static int64_t out_rows(const hwb_op *op) {
+  if (op->run == hwb_conv_run) return ((const hwb_conv *)op->parameters)->n.out_height;
+  if (op->run == hwb_depthwise_run) return ((const hwb_depthwise *)op->parameters)->n.out_height;
+  return 1;
 }
 
 int64_t hwb_bands_of(const hwb_step *step, int64_t threads, int64_t least) {
-  if (step->op->run == hwb_conv_run) {
-    const hwb_conv_numbers *n = &((const hwb_conv *)step->op->parameters)->n;
-    int64_t taps = n->kernel_h * n->kernel_w * n->channels / n->groups;
-    return fitting(threads, n->out_height, n->out_height * n->out_width * n->out_channels * taps, least);
-  }
-  if (step->op->run == hwb_depthwise_run) {
-    const hwb_depthwise_numbers *n = &((const hwb_depthwise *)step->op->parameters)->n;
-    int64_t products = n->out_height * n->out_width * n->channels * n->multiplier * n->kernel_h * n->kernel_w;
-    return fitting(threads, n->out_height, HWB_DEPTHWISE_WEIGHT * products, least);
-  }
-  return 1;
+  int64_t worth = hwb_op_products(step->op) / hwb_max(1, least);
+  return hwb_max(1, hwb_min(hwb_min(threads, out_rows(step->op)), worth));
 }
 
 void hwb_bands_fill(hwb_band *bands, const hwb_step *steps, int64_t count, int64_t threads, int64_t least) {

@@ -5,7 +5,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { STATUS_BITS = 4, SHARES = 2 }; /* a part is one of SHARES · threads equal shares of what is left */
+enum { STATUS_BITS = 4 };
+enum { SHARES = 2 };     /* a part is one of SHARES · threads equal shares of what is left */
+enum { ROWS_SHARE = 4 }; /* tiles of samples matter where a quarter of the products are those of such rows */
 
 typedef struct {
   const hwb_samples *samples;
@@ -149,10 +151,12 @@ static int64_t op_tile(const hwb_op *op) {
 }
 
 int64_t hwb_samples_tile(const hwb_step *steps, int64_t count) {
-  int64_t tile = 1;
+  int64_t tile = 1, rows = 0, all = 0;
   for (int64_t i = 0; i < count; i++) {
-    int64_t own = op_tile(steps[i].op);
+    int64_t own = op_tile(steps[i].op), products = hwb_op_products(steps[i].op);
     tile = tile / common_divisor(tile, own) * own;
+    rows += own > 1 ? products : 0;
+    all += products;
   }
-  return tile;
+  return rows * ROWS_SHARE >= all ? tile : 1;
 }

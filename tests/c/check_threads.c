@@ -228,17 +228,27 @@ static void check_sleepers(void) {
   end_trial(t);
 }
 
+/* A convolution of 1×1 with one input channel, of so many output positions and channels. */
+static hwb_conv conv_of(int64_t sums, int64_t positions, int64_t channels) {
+  hwb_conv made = {0};
+  made.n.sums = sums;
+  made.n.out_height = made.n.kernel_h = made.n.kernel_w = made.n.channels = made.n.groups = 1;
+  made.n.out_width = positions;
+  made.n.out_channels = channels;
+  return made;
+}
+
 static void check_tiles(const hwb_kernels *k) {
   for (int64_t sums = HWB_SUMS_S32; sums <= HWB_SUMS_MIXED; sums++) {
-    hwb_conv row = {0}, image = {0};
-    row.n.out_height = row.n.out_width = image.n.out_height = 1;
-    row.n.sums = image.n.sums = sums;
-    image.n.out_width = 7;
-    hwb_op ops[2] = {{hwb_conv_run, k, &row, 0}, {hwb_conv_run, k, &image, 0}};
-    hwb_step both[2] = {{&ops[0], 1, {0}, 1, 0, {0}}, {&ops[1], 1, {1}, 2, 0, {0}}};
+    hwb_conv row = conv_of(sums, 1, 30), image = conv_of(sums, 90, 1), large = conv_of(sums, 91, 1);
+    hwb_op ops[3] = {{hwb_conv_run, k, &row, 0}, {hwb_conv_run, k, &image, 0}, {hwb_conv_run, k, &large, 0}};
+    hwb_step first[2] = {{&ops[0], 1, {0}, 1, 0, {0}}, {&ops[1], 1, {1}, 2, 0, {0}}};
+    hwb_step second[2] = {{&ops[0], 1, {0}, 1, 0, {0}}, {&ops[2], 1, {1}, 2, 0, {0}}};
     int64_t rows = sums == HWB_SUMS_BYTES ? k->u8_rows : k->s16_rows;
-    expect_equal(hwb_samples_tile(both, 2), rows, "samples of a tile", k->name);
-    expect_equal(hwb_samples_tile(both + 1, 1), 1, "samples of an image", k->name);
+    expect_equal(hwb_samples_tile(first, 1), rows, "samples of a tile", k->name);
+    expect_equal(hwb_samples_tile(first, 2), rows, "samples of a tile, a quarter of the products", k->name);
+    expect_equal(hwb_samples_tile(second, 2), 1, "samples of a tile, less than a quarter", k->name);
+    expect_equal(hwb_samples_tile(first + 1, 1), 1, "samples of an image", k->name);
   }
   expect_equal(hwb_samples_tile(steps, 2), 1, "samples of other ops", k->name);
 }

@@ -18,6 +18,9 @@ typedef struct {
   int64_t from, to; /* bytes from the start of the step's input and output */
 } hwb_band;
 
+/* Products of one sample of an op that can be parted, 0 of others; those of a depthwise convolution by their weight. */
+int64_t hwb_op_products(const hwb_op *op);
+
 /* Bands that `threads` threads should have of a step: 1 where its rows cannot be parted or are not worth it, each band of
    at least about `least` products. */
 int64_t hwb_bands_of(const hwb_step *step, int64_t threads, int64_t least);

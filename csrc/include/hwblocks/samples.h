@@ -54,7 +54,8 @@ hwb_counts hwb_samples_counted(const hwb_samples *samples, int64_t step);
 /* Forget what was counted; count at a level from now on. */
 void hwb_samples_reset(const hwb_samples *samples, int64_t level);
 
-/* Samples that suit the tiles of every op: parts that are multiples of it leave no tile unfilled but the last. */
+/* Samples that suit the tiles of every op for which samples are rows: parts that are multiples of it leave no tile
+   unfilled but the last. 1 where such ops are a small part of the program. */
 int64_t hwb_samples_tile(const hwb_step *steps, int64_t count);
 
 #endif
