@@ -72,7 +72,7 @@ def core() -> Extension:
         define_macros=[STABLE_ABI],
         py_limited_api=True,
         extra_compile_args=["-O2", "-ffp-contract=off"],
-        extra_link_args=[*link, "-lm"],
+        extra_link_args=[*link, "-lm", "-pthread"],
     )
 
 

@@ -269,7 +269,44 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_float_sum_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_reduce_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_float_pool_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
-    int hwb_program_run(const hwb_step *, int64_t, void *const *, int64_t, void *, hwb_stats *) noexcept
+
+cdef extern from "hwblocks/threads.h" nogil:
+    int64_t HWB_MOST_THREADS
+
+cdef extern from "hwblocks/bands.h" nogil:
+    ctypedef struct hwb_band:
+        hwb_op op
+    int64_t hwb_bands_of(const hwb_step *, int64_t, int64_t) noexcept
+    void hwb_bands_fill(hwb_band *, const hwb_step *, int64_t, int64_t, int64_t) noexcept
+
+cdef extern from "hwblocks/samples.h" nogil:
+    ctypedef struct hwb_place:
+        char *base
+        int64_t step
+    ctypedef struct hwb_carry:
+        int64_t source "from"
+        int64_t target "to"
+        int64_t bytes
+    ctypedef struct hwb_room:
+        char *arena
+        void *scratch
+        void **address
+        hwb_stats *stats
+    ctypedef struct hwb_counts:
+        int64_t saturated, outside, lowest, highest
+    ctypedef struct hwb_samples:
+        const hwb_step *steps
+        int64_t count, slots
+        const hwb_place *places
+        const hwb_carry *carries
+        int64_t carried, least, most, threads
+        const hwb_room *rooms
+        const hwb_band *bands
+        int64_t band_count
+    int hwb_samples_run(const hwb_samples *, int64_t, int64_t) noexcept
+    hwb_counts hwb_samples_counted(const hwb_samples *, int64_t) noexcept
+    void hwb_samples_reset(const hwb_samples *, int64_t) noexcept
+    int64_t hwb_samples_tile(const hwb_step *, int64_t) noexcept
 
 cdef extern from "hwblocks/ordered.h" nogil:
     ctypedef struct hwb_ordered_numbers:

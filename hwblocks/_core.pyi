@@ -31,6 +31,7 @@ class Op:
     ) -> None: ...
 
 class Program:
+    tile: int
     def __init__(self, steps: list[Any], slot_bytes: list[int], arena_offsets: list[int]) -> None: ...
     def run(
         self, externals: dict[int, Any], n: int, chunk: int, statistics: int, counts: list[Any] | None = None
@@ -43,20 +44,15 @@ class Program:
         statistics: int,
         fixed: Any = (),
         carried: Any = (),
+        threads: int = 1,
+        least: int = 1,
+        together: int = 0,
+        split: int = 0,
     ) -> Call: ...
 
 class Call:
-    def __init__(
-        self,
-        program: Program,
-        externals: dict[int, Any],
-        n: int,
-        chunk: int,
-        statistics: int,
-        fixed: Any = (),
-        carried: Any = (),
-    ) -> None: ...
     def reset(self) -> None: ...
     def run(self, first: int, past: int) -> None: ...
     def release(self) -> None: ...
     def counts(self) -> list[tuple[int, int, int, int]]: ...
+    def packed_counts(self) -> bytes: ...

@@ -4,9 +4,12 @@
 No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 """
 
+cimport cython
 from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.stdlib cimport calloc, free
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy
 
 ALIGN = 64
@@ -440,7 +443,7 @@ cdef class Op:
 
 
 cdef class Workspace:
-    """Arena and scratch of one run at a time."""
+    """Memory of one run at a time."""
 
     cdef void *memory
     cdef size_t size
@@ -459,6 +462,34 @@ cdef class Workspace:
         return 0
 
 
+cdef size_t lines(size_t bytes) noexcept nogil:
+    """Bytes in whole cache lines."""
+    return (bytes + 63) // 64 * 64
+
+
+cdef class Bands:
+    """The bands of a program's steps for a number of threads."""
+
+    cdef hwb_band *memory
+    cdef readonly int64_t count, threads
+    cdef size_t scratch
+
+    def __cinit__(self, Program program, int64_t threads, int64_t least):
+        cdef int64_t i
+        for i in range(program.count):
+            self.count += hwb_bands_of(&program.steps[i], threads, least)
+        self.threads = threads
+        self.memory = <hwb_band *>calloc(max(self.count, 1), sizeof(hwb_band))
+        if self.memory == NULL:
+            raise MemoryError("bands of a program")
+        hwb_bands_fill(self.memory, program.steps, program.count, threads, least)
+        for i in range(self.count):
+            self.scratch = max(self.scratch, self.memory[i].op.scratch_bytes)
+
+    def __dealloc__(self):
+        free(self.memory)
+
+
 cdef class Program:
     """Ops one after the other: steps (op, input slots, output slot or slots), bytes and arena offset of each slot.
 
@@ -466,20 +497,28 @@ cdef class Program:
     """
 
     cdef hwb_step *steps
-    cdef int64_t count
-    cdef list ops, slot_bytes, offsets, idle
+    cdef int64_t count, slots
+    cdef int64_t *slot_bytes
+    cdef int64_t *offsets
+    cdef list ops, outside, idle
+    cdef dict banded  # bands of one sample, by (threads, least products)
     cdef set written
     cdef size_t scratch, arena
+    cdef readonly int64_t tile  # samples that suit the ops' tiles: parts are best multiples of it
 
     def __cinit__(self, list steps, list slot_bytes, list arena_offsets):
         self.ops = [step[0] for step in steps]
         steps = [(op, inputs, out if isinstance(out, tuple) else (out,)) for op, inputs, out in steps]
         self.written = {slot for step in steps for slot in step[2]}
-        self.slot_bytes, self.offsets, self.idle = slot_bytes, arena_offsets, []
-        self.count = len(steps)
+        self.outside = [slot for slot, offset in enumerate(arena_offsets) if offset < 0]
+        self.count, self.slots, self.idle, self.banded = len(steps), len(slot_bytes), [], {}
         self.steps = <hwb_step *>calloc(max(self.count, 1), sizeof(hwb_step))
-        if self.steps == NULL:
+        self.slot_bytes = <int64_t *>calloc(2 * self.slots + 1, sizeof(int64_t))
+        if self.steps == NULL or self.slot_bytes == NULL:
             raise MemoryError("steps of a program")
+        self.offsets = self.slot_bytes + self.slots
+        for i in range(self.slots):
+            self.slot_bytes[i], self.offsets[i] = slot_bytes[i], arena_offsets[i]
         cdef Op op
         for i, (op, inputs, outputs) in enumerate(steps):
             if len(inputs) != len(op.in_bytes) or len(inputs) > HWB_MOST_INPUTS:
@@ -504,17 +543,31 @@ cdef class Program:
             self.scratch = max(self.scratch, op.op.scratch_bytes)
         ends = [o + b for o, b in zip(arena_offsets, slot_bytes) if o >= 0]
         self.arena = max(ends, default=0)
+        self.tile = hwb_samples_tile(self.steps, self.count)
 
     def __dealloc__(self):
         free(self.steps)
+        free(self.slot_bytes)
 
-    def prepare(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=()):
-        """A Call of n samples in chunks; externals holds a contiguous array of them for every slot outside the arena.
+    cdef Bands bands(self, int64_t threads, int64_t least):
+        key = (threads, least)
+        if key not in self.banded:
+            self.banded[key] = Bands(self, threads, least)
+        return self.banded[key]
 
-        fixed: slots whose arrays hold one chunk, the same for every chunk. carried: pairs of slots (from, to): what a
-        chunk leaves in one is copied into the other, which must be fixed, before the next.
+    def prepare(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=(),
+                int64_t threads=1, int64_t least=1, int64_t together=0, int64_t split=0):
+        """A Call of n samples; externals holds a contiguous array of them for every slot outside the arena.
+
+        chunk, least: samples of a part, at most and at least. threads: that take parts, more than 1 only without `fixed`.
+        together: samples between two looks for Ctrl-C (0: a chunk). split: where n is 1, threads share out the output rows
+        of steps in bands of at least so many products (0: they do not). fixed: slots whose arrays hold one chunk, the same
+        for every part. carried: pairs of slots (from, to): what a part leaves in one is copied into the other, which must
+        be fixed, before the next.
         """
-        return Call(self, externals, n, chunk, statistics, fixed, carried)
+        cdef Call call = Call.__new__(Call)
+        call._begin(self, externals, n, chunk, statistics, fixed, carried, threads, least, together, split)
+        return call
 
     def run(self, dict externals, int64_t n, int64_t chunk, int64_t statistics, list counts=None):
         """Run n samples at once; returns one list (saturated, outside, lowest, highest) for each step.
@@ -523,125 +576,184 @@ cdef class Program:
         """
         if not 0 < n <= chunk:
             raise ValueError(f"{n} samples in a chunk of {chunk}")
-        cdef Call call = Call(self, externals, n, chunk, statistics)
+        cdef Call call = Call.__new__(Call)
+        call._begin(self, externals, n, chunk, statistics, (), (), 1, 1, 0, 0)
         if counts is not None:
             call.count_channels(counts)
         call.run(0, n)
+        counted = call.counts()
         call.release()
-        return call.counts()
+        return counted
 
 
+@cython.no_gc_clear  # the exported arrays are noted in the workspace, which must outlive them
 cdef class Call:
-    """A program with its arrays: run(first, past) computes a range of their samples, counts() tells what was counted.
+    """A program with its arrays, made by Program.prepare: run(first, past) computes a range of their samples, counts() tells what was counted.
 
-    It owns its arena, so calls of one program may run in several threads at once; one call runs in one thread.
+    It owns its memory, so calls of one program may run in several threads at once; one call is run by one thread (which
+    others of the core's pool may join).
     """
 
     cdef Program program
     cdef Workspace space
-    cdef Workspace tables
-    cdef list views, carried
-    cdef object fixed
-    cdef int64_t n, chunk, statistics, slots
-    cdef char **base
-    cdef void **address
-    cdef int64_t *step
-    cdef hwb_stats *stats
+    cdef Bands bands
+    cdef int64_t n, together
+    cdef hwb_samples samples
+    cdef Py_buffer *views
+    cdef int64_t viewed
 
-    def __cinit__(
-        self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=()
-    ):
-        self.program, self.n, self.chunk, self.statistics = program, n, min(n, chunk), statistics
-        self.fixed, self.carried = fixed, list(carried)
-        self.slots = len(program.slot_bytes)
+    cdef int _begin(self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed, carried,
+                    int64_t threads, int64_t least, int64_t together, int64_t split) except -1:
+        cdef int64_t most = min(n, chunk)
+        if n < 1 or most < 1 or least < 1 or threads < 1:
+            raise ValueError(f"{n} samples in parts of {least} to {chunk} on {threads} threads")
+        if threads > 1 and (len(fixed) or len(carried)):
+            raise ValueError("parts that share arrays run one after the other, on one thread")
+        self.program, self.n, self.together = program, n, together or most
+        self.samples.steps, self.samples.count, self.samples.slots = program.steps, program.count, program.slots
+        self.samples.most, self.samples.least, self.samples.carried = most, min(least, most), len(carried)
+        self.samples.threads = min(threads, HWB_MOST_THREADS, (n + self.samples.least - 1) // self.samples.least)
+        if n == 1 and threads > 1 and split > 0:
+            self._share(program.bands(min(threads, HWB_MOST_THREADS), split))
         self.space = program.idle.pop() if program.idle else Workspace()
-        self.tables = Workspace()
-        self.space.reserve((program.arena * self.chunk + 63) // 64 * 64 + program.scratch + 64)
-        cdef size_t width = (self.slots * sizeof(void *) + 63) // 64 * 64
-        self.tables.reserve(3 * width + program.count * sizeof(hwb_stats) + 64)
-        self.base = <char **>self.tables.memory
-        self.address = <void **>(<char *>self.tables.memory + width)
-        self.step = <int64_t *>(<char *>self.tables.memory + 2 * width)
-        self.stats = <hwb_stats *>(<char *>self.tables.memory + 3 * width)
-        self.views = [self._place(i, externals) for i in range(self.slots)]
-        self.reset()
+        self._lay_out()
+        for i, (source, target) in enumerate(carried):
+            self.carries()[i] = hwb_carry(source, target, program.slot_bytes[target])
+        for slot in program.outside:
+            self._place(slot, externals.get(slot), slot in fixed)
+        hwb_samples_reset(&self.samples, statistics)
+        return 0
+
+    def __dealloc__(self):
+        self._let_go()
+
+    cdef void _share(self, Bands bands) noexcept:
+        """Let threads share the only sample, where there is anything to share."""
+        if bands.count > self.program.count:
+            self.bands, self.samples.threads = bands, bands.threads
+            self.samples.bands, self.samples.band_count = bands.memory, bands.count
+
+    cdef hwb_carry *carries(self) noexcept:
+        return <hwb_carry *>self.samples.carries
+
+    cdef hwb_place *places(self) noexcept:
+        return <hwb_place *>self.samples.places
+
+    cdef hwb_room *rooms(self) noexcept:
+        return <hwb_room *>self.samples.rooms
+
+    cdef int _lay_out(self) except -1:
+        """Tables at the start of the memory, then a room for each thread."""
+        cdef Program program = self.program
+        cdef hwb_samples *s = &self.samples
+        cdef size_t places = lines(s.slots * sizeof(hwb_place)), carries = lines(s.carried * sizeof(hwb_carry))
+        cdef size_t views = lines(len(program.outside) * sizeof(Py_buffer)), rooms = lines(s.threads * sizeof(hwb_room))
+        cdef size_t arena = lines(program.arena * s.most)
+        cdef size_t scratch = lines((program.scratch if self.bands is None else self.bands.scratch) + 64)
+        cdef size_t address = lines(s.slots * sizeof(void *)), stats = lines(s.count * sizeof(hwb_stats))
+        self.space.reserve(places + carries + views + rooms + s.threads * (arena + scratch + address + stats))
+        cdef char *at = <char *>self.space.memory
+        s.places, s.carries = <hwb_place *>at, <hwb_carry *>(at + places)
+        self.views, s.rooms = <Py_buffer *>(at + places + carries), <hwb_room *>(at + places + carries + views)
+        at += places + carries + views + rooms
+        cdef int64_t i
+        for i in range(s.threads):
+            self.rooms()[i].arena, self.rooms()[i].scratch = at, at + arena
+            self.rooms()[i].address = <void **>(at + arena + scratch)
+            self.rooms()[i].stats = <hwb_stats *>(at + arena + scratch + address)
+            at += arena + scratch + address + stats
+        for i in range(s.slots):
+            self.places()[i].base, self.places()[i].step = NULL, program.offsets[i] * s.most
+        return 0
+
+    cdef int _place(self, Py_ssize_t slot, object array, bint fixed) except -1:
+        """Set a slot's address and the bytes from one sample to the next; the array stays exported meanwhile."""
+        if array is None:
+            raise ValueError(f"slot {slot} needs an array")
+        cdef Py_buffer *view = &self.views[self.viewed]
+        PyObject_GetBuffer(array, view, PyBUF_C_CONTIGUOUS)
+        self.viewed += 1
+        if view.readonly and slot in self.program.written:
+            raise ValueError(f"slot {slot}: the array of an output is read-only")
+        cdef int64_t size = self.program.slot_bytes[slot]
+        cdef int64_t needed = size * (self.samples.most if fixed else self.n)
+        if view.len != needed:
+            raise ValueError(f"slot {slot}: {view.len} bytes given, {needed} needed")
+        self.places()[slot].base, self.places()[slot].step = <char *>view.buf, 0 if fixed else size
+        return 0
+
+    cdef void _let_go(self) noexcept:
+        while self.viewed:
+            self.viewed -= 1
+            PyBuffer_Release(&self.views[self.viewed])
 
     def release(self):
-        """Give the arena back to the program; the call cannot run any more."""
+        """Give arrays and memory back; the call cannot run any more, and its counts are gone."""
+        self._let_go()
         if self.space is not None:
             self.program.idle.append(self.space)
         self.space = None
 
     def reset(self):
         """Forget what was counted."""
-        cdef int64_t i
-        for i in range(self.program.count):
-            self.stats[i].level, self.stats[i].saturated, self.stats[i].outside = self.statistics, 0, 0
-            self.stats[i].lowest, self.stats[i].highest = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF
-            self.stats[i].channels = NULL
+        self._check()
+        hwb_samples_reset(&self.samples, self.rooms()[0].stats[0].level if self.program.count else 0)
+
+    cdef int _check(self) except -1:
+        if self.space is None:
+            raise ValueError("a released call")
+        return 0
 
     def count_channels(self, list counts):
-        """Let steps count their channels: for each None, or an int64 array that stays alive and is filled by each chunk."""
+        """Let steps count their channels: for each None, or an int64 array that stays alive and is filled by each part."""
         cdef int64_t i
         cdef int64_t[:, ::1] view
+        if self.samples.threads > 1:
+            raise ValueError("channels are counted on one thread")
         for i, array in enumerate(counts):
             if array is None:
                 continue
             view = array
             if view.shape[0] != (<Op>self.program.ops[i]).counted or not view.shape[0] or view.shape[1] != COUNT_WORDS:
                 raise ValueError(f"step {i}: counts of {view.shape[0]} channels of {view.shape[1]} words do not suit the op")
-            self.stats[i].channels = <hwb_channel_counts *>&view[0, 0]
+            self.rooms()[0].stats[i].channels = <hwb_channel_counts *>&view[0, 0]
 
     def run(self, int64_t first, int64_t past):
-        """Samples first to past, chunk by chunk, without the GIL; Ctrl-C is seen between chunks."""
+        """Samples first to past, without the GIL; Ctrl-C is seen now and then."""
         if not 0 <= first < past <= self.n:
             raise ValueError(f"samples {first} to {past} of {self.n}")
-        if self.space is None:
-            raise ValueError("a released call")
+        self._check()
         cdef int status = 0
-        cdef char *scratch = <char *>self.space.memory + (self.program.arena * self.chunk + 63) // 64 * 64
-        cdef int64_t i, count, source, target
+        cdef int64_t stop
         while first < past:
-            count = min(self.chunk, past - first)
-            for i in range(self.slots):
-                self.address[i] = self.base[i] + first * self.step[i]
+            stop = min(first + self.together, past)
             with nogil:
-                status = hwb_program_run(self.program.steps, self.program.count, self.address, count, scratch, self.stats)
+                status = hwb_samples_run(&self.samples, first, stop)
             if status == HWB_NAN:
                 raise FloatingPointError("NaN cannot be quantized; clean the data")
             if status != HWB_OK:
                 raise RuntimeError(f"a kernel refused its arguments (status {status})")
-            for source, target in self.carried:
-                memcpy(self.address[target], self.address[source], count * <int64_t>self.program.slot_bytes[target])
-            first += count
+            first = stop
             if first < past:
                 PyErr_CheckSignals()
 
     def counts(self):
         """(saturated, outside, lowest, highest) of each step since the last reset."""
+        self._check()
+        cdef hwb_counts row
         cdef int64_t i
-        return [
-            (self.stats[i].saturated, self.stats[i].outside, self.stats[i].lowest, self.stats[i].highest)
-            for i in range(self.program.count)
-        ]
+        made = []
+        for i in range(self.program.count):
+            row = hwb_samples_counted(&self.samples, i)
+            made.append((row.saturated, row.outside, row.lowest, row.highest))
+        return made
 
-    cdef object _place(self, Py_ssize_t slot, dict externals):
-        """Set a slot's address and the bytes from one sample to the next; returns what must stay alive."""
-        cdef int64_t offset = self.program.offsets[slot]
-        cdef int64_t size = self.program.slot_bytes[slot]
-        if offset >= 0:
-            self.base[slot], self.step[slot] = <char *>self.space.memory + offset * self.chunk, 0
-            return None
-        array = externals.get(slot)
-        if array is None:
-            raise ValueError(f"slot {slot} needs an array")
-        whole = memoryview(array)
-        if whole.readonly and slot in self.program.written:
-            raise ValueError(f"slot {slot}: the array of an output is read-only")
-        cdef const unsigned char[::1] view = whole.cast("B")
-        cdef bint fixed = slot in self.fixed
-        cdef int64_t needed = size * (self.chunk if fixed else self.n)
-        if view.shape[0] != needed:
-            raise ValueError(f"slot {slot}: {view.shape[0]} bytes given, {needed} needed")
-        self.base[slot], self.step[slot] = <char *>&view[0], 0 if fixed else size
-        return view
+    def packed_counts(self):
+        """counts() as int64 [steps, 4] in bytes, to be read when somebody asks."""
+        self._check()
+        cdef bytes made = PyBytes_FromStringAndSize(NULL, self.program.count * sizeof(hwb_counts))
+        cdef hwb_counts *row = <hwb_counts *>PyBytes_AsString(made)
+        cdef int64_t i
+        for i in range(self.program.count):
+            row[i] = hwb_samples_counted(&self.samples, i)
+        return made

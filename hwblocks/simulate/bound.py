@@ -21,7 +21,8 @@ class Bound:
 
     inputs: [count, *shape] by name, to be filled with stored codes (or floats at float inputs) before each run.
     outputs: [count, *shape] by name, overwritten by each run. Codes are not checked: they must fit the inputs' formats.
-    Runs in the calling thread. States go on from run to run; reset() takes them back to their initial values.
+    The simulator's threads share the samples, or the layers of a single one.
+    States go on from run to run; reset() takes them back to their initial values.
     """
 
     def __init__(self, simulator: Simulator, count: int, direct: Direct | None, statistics: int) -> None:
@@ -34,11 +35,10 @@ class Bound:
         if direct is None:
             self.outputs = {n: _zeros(graph.tensors[n], count) for n in graph.outputs}
             return
-        job = Job(self.inputs, count, statistics, self._initial, bool(graph.states))
-        chunk = 1 if job.sequence else direct.chunk
-        self._slots = direct.slots(job, chunk)
-        self._call = direct.prepared(job, self._slots, chunk)
-        self.outputs = direct.outputs(self._slots, count)
+        job = Job(self.inputs, count, statistics, self._initial, bool(graph.states), simulator.threads)
+        self._slots = direct.slots(job)
+        self._call = direct.prepared(job, self._slots)
+        self.outputs = direct.outputs(self._slots, job)
 
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
@@ -57,7 +57,7 @@ class Bound:
         """Counts by node name over all runs since the last reset; `outputs` those of one run."""
         if self._direct is None:
             return self._events
-        return program_events(self._direct.stage, [self._call.counts()], self.count, self.statistics)
+        return program_events(self._direct.stage, self._call.packed_counts(), self.count, self.statistics)
 
     def reset(self) -> None:
         """Forget what was counted, and take states back to their initial values."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Event
 from typing import Any
 
 import numpy as np
 
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics import kernels
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
@@ -24,12 +23,23 @@ CACHE_BYTES = 1 << 20  # a chunk's tensors should stay within the second-level c
 LARGEST_CHUNK = 128
 CALL_MACS = 1_000_000_000  # products in one call into C: about 0.1 s at the slowest useful speed
 
-Counts = list[tuple[int, int, int, int]]  # saturated, outside, lowest, highest of each step
+PART_NANOSECONDS = 5_000  # of the smallest part that is worth a thread's while
+MACS_A_NANOSECOND = 200
+BAND_MACS = 100_000  # of the smallest part of a layer: beside it threads may wait for each other
 
 
 def chunk_size(bytes_per_sample: int, macs: int) -> int:
     """Samples that a program takes at once: what fits the cache, and is done in about 0.1 s."""
     return max(1, min(CACHE_BYTES // bytes_per_sample, CALL_MACS // max(macs, 1), LARGEST_CHUNK))
+
+
+def smallest_part(bytes_per_sample: int, macs: int, tile: int, chunk: int) -> int:
+    """Samples of the smallest part of a run on several threads: what takes some µs by a rough guess, in whole tiles.
+
+    A sample is taken to need the time of its products and 1 ns for each byte of its tensors.
+    """
+    wanted = -(-PART_NANOSECONDS // max(1, macs // MACS_A_NANOSECOND + bytes_per_sample))
+    return min(chunk, -(-wanted // tile) * tile)
 
 
 def run_samples(call: Any, start: int, stop: int) -> None:
@@ -40,13 +50,25 @@ def run_samples(call: Any, start: int, stop: int) -> None:
         raise InputError(str(error)) from None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Made:
-    """A tensor that the program makes outside its arena: its slot, elements of a sample and storage type."""
+    """A tensor that the program makes outside its arena: its slot, shape of a sample, whole and short, storage type."""
 
     slot: int
-    elements: int
+    shape: tuple[int, ...]
+    short: tuple[int, ...]
     dtype: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Result:
+    """A wanted tensor: the slot that holds it, its shape, whole and short. same: as the array of the slot is made."""
+
+    name: str
+    slot: int
+    shape: tuple[int, ...]
+    short: tuple[int, ...]
+    same: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +81,10 @@ class State:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Job:
-    """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample."""
+    """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample; short: wanted
+    tensors are [count, *shape[1:]] where a sample's leading axis is 1."""
 
     inputs: Mapping[str, Array]
     count: int
@@ -70,104 +93,109 @@ class Job:
     sequence: bool = False
     threads: int = 1
     progress: Progress | None = None
+    short: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Direct:
     """A compiled plan of one program, ready to run.
 
-    inputs: slots of the graph's inputs. results: for every wanted tensor the slot that holds it, and its shape.
-    chunk: samples that the program takes at once. call: samples of one call into C, whole chunks.
+    inputs: slots of the graph's inputs.
+    chunk: samples that the program takes at once. part: those that it takes at least when threads share them.
+    call: samples of one call into C on one thread. split: products of the smallest band of a step's output rows when
+    threads share one sample.
     """
 
     stage: ProgramStage
     inputs: tuple[tuple[str, int], ...]
     made: tuple[Made, ...]
-    results: tuple[tuple[str, int, tuple[int, ...]], ...]
+    results: tuple[Result, ...]
     states: tuple[State, ...]
     chunk: int
+    part: int
     call: int
+    split: int = BAND_MACS
 
     def run(self, job: Job) -> tuple[dict[str, Array], dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
         """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
-        chunk = 1 if job.sequence else self.chunk
-        slots = self.slots(job, chunk)
-        if job.threads == 1 or job.count <= chunk or self.states:
-            counts = [self._part(job, slots, chunk, self.call)]
+        slots = self.slots(job)
+        call = self.prepared(job, slots)
+        if job.progress is None:
+            run_samples(call, 0, job.count)
         else:
-            counts = self._in_threads(job, slots, chunk)
-        states = self.left(slots, job)
-        outputs = self.outputs(slots, job.count)
-        return outputs, states, lambda: program_events(self.stage, counts, job.count, job.statistics)
+            self._run_telling(call, job, job.progress)
+        words = call.packed_counts()
+        call.release()
+        states = self.left(slots, job) if self.states else {}
+        return self.outputs(slots, job), states, lambda: program_events(self.stage, words, job.count, job.statistics)
 
-    def slots(self, job: Job, chunk: int) -> dict[int, Array]:
+    def slots(self, job: Job) -> dict[int, Array]:
         """The array of every slot outside the arena: inputs and states, and room for what is made."""
-        fixed, count = self.fixed, job.count
-        kept = min(chunk, count)
-        slots: dict[int, Array] = {
-            m.slot: np.empty((kept if m.slot in fixed else count, m.elements), m.dtype) for m in self.made
-        }
+        slots, count, kept = {}, job.count, min(self._chunk(job), job.count)
+        for state in self.states:
+            given = job.state[state.name]
+            slots[state.slot] = given.copy() if job.sequence else np.stack([given] * kept)
+        for m in self.made:
+            first = kept if m.slot in self.fixed else count
+            slots[m.slot] = np.empty((first, *(m.short if job.short else m.shape)), m.dtype)
         for name, slot in self.inputs:
             slots[slot] = np.ascontiguousarray(job.inputs[name])
-        for state in self.states:
-            slots[state.slot] = np.stack([job.state[state.name]] * kept)
         return slots
 
     @cached_property
     def fixed(self) -> frozenset[int]:
         """Slots whose arrays hold one chunk: states, and what they become where nobody else wants it."""
-        wanted = {slot for _, slot, _ in self.results}
+        wanted = {result.slot for result in self.results}
         return frozenset(s for state in self.states for s in (state.slot, state.next) if s not in wanted)
 
-    def prepared(self, job: Job, slots: dict[int, Array], chunk: int) -> Any:
-        """The call into C of a job's arrays."""
-        carried = [(s.next, s.slot) for s in self.states] if job.sequence else []
-        return self.stage.program.prepare(slots, job.count, chunk, job.statistics, self.fixed, carried)
+    def _chunk(self, job: Job) -> int:
+        return 1 if job.sequence else self.chunk
 
-    def outputs(self, slots: Mapping[int, Array], count: int) -> dict[str, Array]:
-        """The wanted tensors [count, *shape], as they lie in the slots."""
-        return {name: slots[slot].reshape(count, *shape) for name, slot, shape in self.results}
+    def prepared(self, job: Job, slots: dict[int, Array]) -> Any:
+        """The call into C of a job's arrays. Samples with states share arrays, so one thread takes them in turn."""
+        carried = [(s.next, s.slot) for s in self.states] if job.sequence else ()
+        threads, least = (1, 1) if self.states else (job.threads, self.part)
+        return self.stage.program.prepare(
+            slots, job.count, self._chunk(job), job.statistics, self.fixed, carried,
+            threads, least, self.call * threads, self.split,
+        )  # fmt: skip
+
+    def _run_telling(self, call: Any, job: Job, progress: Progress) -> None:
+        """All samples by several calls into C, after each of which `progress` is told."""
+        some = self.call * job.threads
+        for start in range(0, job.count, some):
+            stop = min(start + some, job.count)
+            run_samples(call, start, stop)
+            progress(stop - start)
+
+    def outputs(self, slots: Mapping[int, Array], job: Job) -> dict[str, Array]:
+        """The wanted tensors [count, *shape] as they lie in the slots."""
+        made = {}
+        for r in self.results:
+            array = slots[r.slot]
+            made[r.name] = array if r.same else array.reshape(job.count, *(r.short if job.short else r.shape))
+        return made
 
     def left(self, slots: Mapping[int, Array], job: Job) -> dict[str, Array]:
         """The states after the last sample."""
         last = (job.count - 1) % min(self.chunk, job.count)
         made = {}
         for s in self.states:
-            array = slots[s.slot][0] if job.sequence else slots[s.next][last if s.next in self.fixed else -1]
-            made[s.name] = array.reshape(s.shape)
+            if job.sequence:
+                made[s.name] = slots[s.slot]
+            else:
+                made[s.name] = slots[s.next][last if s.next in self.fixed else -1].reshape(s.shape)
         return made
 
-    def _part(
-        self, job: Job, slots: dict[int, Array], chunk: int, call: int, which: int = 0, of: int = 1,
-        stopped: Event | None = None,
-    ) -> Counts:  # fmt: skip
-        """What every `of`-th call counts, from number `which` on, until `stopped`."""
-        prepared = self.prepared(job, slots, chunk)
-        for start in range(which * call, job.count, of * call):
-            if stopped is not None and stopped.is_set():
-                break
-            stop = min(start + call, job.count)
-            run_samples(prepared, start, stop)
-            if job.progress is not None:
-                job.progress(stop - start)
-        counts: Counts = prepared.counts()
-        prepared.release()
-        return counts
 
-    def _in_threads(self, job: Job, slots: dict[int, Array], chunk: int) -> list[Counts]:
-        """The calls in turn to every thread, short enough for each to have some; an error stops all.
+def without_one(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a sample without a leading axis of 1."""
+    return shape[1:] if shape[:1] == (1,) else shape
 
-        The threads are new ones: systems start those on idle processors, but may wake old ones on a busy one.
-        """
-        call = min(self.call, -(-job.count // job.threads))
-        parts, stopped = min(job.threads, -(-job.count // call)), Event()
-        with ThreadPoolExecutor(parts) as pool:
-            futures = [pool.submit(self._part, job, slots, chunk, call, i, parts, stopped) for i in range(parts)]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                stopped.set()
-                raise
+
+def result(tensor: Tensor, slot: int, owner: str) -> Result:
+    """A wanted tensor in the slot of its owner."""
+    return Result(tensor.name, slot, tensor.shape, without_one(tensor.shape), tensor.name == owner)
 
 
 def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistics: int, macs: int) -> Direct | None:
@@ -185,13 +213,15 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     if not states <= set(read) or not set(read) <= {*graph.inputs, *states}:
         return None
     tensors = {name: graph.tensors[name] for name in stage.made}
-    chunk = chunk_size(compiled.bytes_per_sample, macs) if graph.batched else 1
+    size = compiled.bytes_per_sample
+    chunk = chunk_size(size, macs) if graph.batched else 1
     return Direct(
         stage,
         tuple((name, slot) for name, slot in read.items() if name not in states),
-        tuple(Made(stage.slots[n], t.elements, t.format.dtype) for n, t in tensors.items()),
-        tuple((n, stage.slots[owners[n]], graph.tensors[n].shape) for n in wanted),
+        tuple(Made(stage.slots[n], t.shape, without_one(t.shape), t.format.dtype) for n, t in tensors.items()),
+        tuple(result(graph.tensors[n], stage.slots[owner], owner) for n, owner in owners.items() if n in wanted),
         tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
         chunk,
+        smallest_part(size, macs, stage.program.tile, chunk),
         max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
@@ -15,7 +16,7 @@ from hwblocks.graph.tensor import Tensor
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Samples:
     """Checked inputs: N samples each in the input's storage type; `short` when they came as [N, *shape[1:]]."""
 
@@ -29,24 +30,53 @@ class Reader:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.only = graph.inputs[0] if len(graph.inputs) == 1 else ""
-        tensor = graph.tensors[self.only] if self.only else None
-        self.plain = tensor is not None and tensor.format.is_quantized and _holds_every_code(tensor)
-        self.dtype = tensor.format.dtype if tensor else None
-        self.shape = tensor.shape if tensor else ()
+        tensors = [graph.tensors[name] for name in graph.inputs]
+        self.names = set(graph.inputs)
+        self.forms = [(t.name, t.format.dtype, t.shape, _short(t.shape)) for t in tensors if _holds_every_code(t)]
+        self.plain = len(self.forms) == len(tensors) > 0
 
     def read(self, x: Any, real: bool = False) -> Samples:
         """Samples from one array, a dict by input name, or a list in model order; see read_samples."""
-        if self.plain and not real and type(x) is np.ndarray and x.dtype == self.dtype and x.ndim and len(x):
-            if x.shape[1:] == self.shape:
-                return Samples({self.only: x}, x.shape[0], False)
-            if self.shape[:1] == (1,) and x.shape[1:] == self.shape[1:]:
-                return Samples({self.only: x}, x.shape[0], True)
-        return read_samples(self.graph, x, real)
+        read = self._stored(x) if self.plain and not real else None
+        return read_samples(self.graph, x, real) if read is None else read
+
+    def _stored(self, x: Any) -> Samples | None:
+        """Arrays of the inputs' own types, every value of which is a code; None for all that needs a closer look."""
+        given = self._in_order(x)
+        if given is None:
+            return None
+        arrays, read = {}, None
+        for (name, dtype, whole, short), array in zip(self.forms, given):  # noqa: B905 - as long as each other
+            if type(array) is not ndarray or array.dtype != dtype:
+                return None
+            shape = array.shape
+            rest = shape[1:]
+            if not shape or (rest != whole and rest != short):
+                return None
+            arrays[name], form = array, (shape[0], rest != whole)
+            if read not in (None, form):
+                return None
+            read = form
+        return Samples(arrays, *read) if read and read[0] else None
+
+    def _in_order(self, x: Any) -> Sequence[Any] | None:
+        """The arrays in model order, or None where they are given in another way."""
+        if type(x) is ndarray:
+            x = [x]
+        elif type(x) is dict and x.keys() == self.names:
+            x = [x[name] for name, *_ in self.forms]
+        return x if type(x) is list and len(x) == len(self.forms) else None
+
+
+def _short(shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape of a sample without its leading axis of 1, where it has one."""
+    return shape[1:] if shape[:1] == (1,) else None
 
 
 def _holds_every_code(tensor: Tensor) -> bool:
     """True when every value of the storage type is a code of the format."""
+    if not tensor.format.is_quantized:
+        return False
     limits = np.iinfo(tensor.format.dtype)
     return tensor.format.lo == limits.min and tensor.format.hi == limits.max
 

@@ -74,7 +74,7 @@ class Simulator:
     dialect: the runtime whose integers are computed; None: the nodes' own arithmetic, else the graph's dialect.
     accumulator: an Accumulator or its text form for every sum of products, a user-written multiply-accumulate, or
         {node name pattern: spec}.
-    threads: workers over samples (default: the processors this process may use).
+    threads: that share samples, or the layers of a single one (default: the processors this process may use).
     engine: "fast" (kernels where there are any) or "definition" (the exact Python definition of every node).
     isa: instruction set of the kernels, default the best of this machine or HWBLOCKS_ISA.
     """
@@ -139,9 +139,9 @@ class Simulator:
         or the `state` of a run (a sequence that goes on from there). Graphs without states have no use for it.
         """
         samples = self._reader.read(x, real)
-        keep = traced_names(self.unfolded, trace)
-        plan = self._plan(self.engine == "definition", isinstance(trace, str) and trace == "steps")
-        statistics = STATISTICS.get(trace if isinstance(trace, str) else None, 1)
+        keep = () if trace is None else traced_names(self.unfolded, trace)
+        level = trace if isinstance(trace, str) else None
+        plan, statistics = self._plan(self.engine == "definition", level == "steps"), STATISTICS.get(level, 1)
         direct = self._direct(plan, keep, statistics)
         if direct is not None:
             return self._run_direct(direct, samples, keep, statistics, state, progress)
@@ -190,14 +190,13 @@ class Simulator:
         """All samples by a few calls into C."""
         sequence = self._is_sequence(state)
         start = starting_state(self.graph, state, self._state) if self.graph.states else {}
-        job = Job(samples.arrays, samples.count, statistics, start, sequence, self.threads, progress)
+        job = Job(samples.arrays, samples.count, statistics, start, sequence, self.threads, progress, samples.short)
         arrays, states, counted = direct.run(job)
         if sequence:
             self._state = dict(states)
-        if samples.short:
-            arrays = {n: a.reshape(a.shape[0], *a.shape[2:]) if a.shape[1:2] == (1,) else a for n, a in arrays.items()}
-        trace = Trace(self.graph, {n: arrays[n] for n in keep}, lambda: self._named(counted()))
-        return Run(self.graph, {n: arrays[n] for n in self.graph.outputs}, trace, states)
+        kept = {n: arrays[n] for n in keep}
+        outputs = {n: arrays[n] for n in self.graph.outputs} if keep else arrays
+        return Run(self.graph, outputs, Trace(self.graph, kept, lambda: self._named(counted())), states)
 
     def _named(self, events: dict[str, NodeEvents]) -> dict[str, NodeEvents]:
         """Events in the graph's order, with what decided each accumulator."""

@@ -74,15 +74,10 @@ class ProgramStage:
             events.setdefault(step.site.node.name, NodeEvents()).add(made)
 
 
-def program_events(
-    stage: ProgramStage, counts: Sequence[Sequence[Sequence[int]]], count: int, statistics: int
-) -> dict[str, NodeEvents]:
-    """What the parts of a run of `count` samples counted, by node."""
-    events = {}
-    for step, *rows in zip(stage.steps, *counts, strict=True):
-        whole = [sum(r[0] for r in rows), sum(r[1] for r in rows), min(r[2] for r in rows), max(r[3] for r in rows)]
-        events[step.site.node.name] = _events(step.site, whole, count, statistics)
-    return events
+def program_events(stage: ProgramStage, words: bytes, count: int, statistics: int) -> dict[str, NodeEvents]:
+    """What a run of `count` samples counted, by node; words: a call's packed counts."""
+    rows = np.frombuffer(words, np.int64).reshape(len(stage.steps), -1).tolist()
+    return {s.site.node.name: _events(s.site, row, count, statistics) for s, row in zip(stage.steps, rows, strict=True)}
 
 
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:

@@ -36,7 +36,7 @@ SECTIONS: dict[str, Callable[[Setting], Iterator[Comparison]]] = {
     "models": model_sections.models,
     "widths": layer_sections.widths,
     "statistics": lambda setting: chain(layer_sections.statistics(setting), model_sections.counting(setting)),
-    "threads": layer_sections.threads,
+    "threads": lambda setting: chain(layer_sections.threads(setting), model_sections.sharing(setting)),
 }
 QUICK_MOST = 2  # things of each section in a quick run
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -173,7 +171,7 @@ def call_of(data: Data, scheme: str | None) -> ConvCall:
 class Ours:
     """Our kernel on a layer's data: `run(level)` computes y [samples, height, width, O], counting as `level` says.
 
-    scheme: of the requantization; None stores the sums. threads: that share the samples out, kept from run to run.
+    scheme: of the requantization; None stores the sums. threads: of the core's pool that share the samples out.
     """
 
     def __init__(self, data: Data, isa: str, scheme: str | None = "single_round", threads: int = 1) -> None:
@@ -188,7 +186,6 @@ class Ours:
         self._program = kernels.Program([(op, (0,), 1)], sizes, [-1, -1])
         self._samples, self._threads = data.samples, threads
         self._calls: dict[int, Callable[[], object]] = {}
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def run(self, level: int = 0) -> None:
         """Compute y."""
@@ -197,24 +194,7 @@ class Ours:
     def call(self, level: int = 0) -> Callable[[], object]:
         """The run as a function without arguments, arrays in place."""
         if level not in self._calls:
-            self._calls[level] = self._together(level) if self._pool else self._alone(level)
+            count = self._samples
+            prepared = self._program.prepare(self._arrays, count, 1, level, threads=self._threads, together=count)
+            self._calls[level] = lambda: prepared.run(0, count)
         return self._calls[level]
-
-    def _prepared(self, level: int) -> Any:
-        return self._program.prepare(self._arrays, self._samples, 1, level)
-
-    def _alone(self, level: int) -> Callable[[], object]:
-        prepared, count = self._prepared(level), self._samples
-        return lambda: prepared.run(0, count)
-
-    def _together(self, level: int) -> Callable[[], object]:
-        ends = np.linspace(0, self._samples, self._threads + 1).astype(int)
-        parts = [(self._prepared(level), int(a), int(b)) for a, b in pairwise(ends) if a < b]
-        pool = self._pool
-        assert pool is not None
-
-        def run() -> None:
-            for done in [pool.submit(prepared.run, first, past) for prepared, first, past in parts]:
-                done.result()
-
-        return run

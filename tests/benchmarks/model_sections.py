@@ -109,9 +109,7 @@ def check(model: Model, setting: Setting) -> None:
 def single(model: Model, kind: str, setting: Setting) -> Iterator[Comparison]:
     """A sample at a time on one thread: arrays in place against `invoke`, and runs that take and give arrays."""
     simulator, x = model.simulator(setting), model.samples(1)
-    bound = simulator.bind(1)
-    for array, given in zip(bound.inputs.values(), x):
-        array[...] = given.reshape(array.shape)
+    bound = filled(model, setting, 1)
     candidates = [Candidate("bound", bound.run), Candidate("run", lambda: simulator.run(x))]
     candidates += single_peers(model, x)
     times = interleaved(candidates, setting.pace)
@@ -193,3 +191,23 @@ def counted_calls(model: Model, setting: Setting) -> list[Callable[[], object]]:
         first[...] = x.reshape(first.shape)
         made.append(bound.run)
     return made
+
+
+def sharing(setting: Setting) -> Iterator[Comparison]:
+    """One sample, arrays in place, its layers shared by two threads against one thread."""
+    for name in KINDS["convolutional"][:2]:
+        model = Model(name)
+        if not model.path.is_file():
+            continue
+        two, one = (filled(model, setting, threads) for threads in (2, 1))
+        times = interleaved([Candidate("ours", two.run), Candidate("one thread", one.run)], setting.pace)
+        macs = two.simulator.macs
+        yield from compared("threads: one sample", name, times, "ours", {"one thread": Goal()}, 2, macs)
+
+
+def filled(model: Model, setting: Setting, threads: int) -> Bound:
+    """Ours bound to one sample."""
+    bound = model.simulator(setting, threads).bind(1)
+    for array, given in zip(bound.inputs.values(), model.samples(1)):
+        array[...] = given.reshape(array.shape)
+    return bound

@@ -35,11 +35,12 @@ def family_of(machine: str) -> tuple[str | None, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A C compiler for one processor family, and the command that runs its programs."""
+    """A C compiler for one processor family, the command that runs its programs, and what watches them."""
 
     compiler: str
     machine: str
     runner: tuple[str, ...] = ()
+    sanitize: tuple[str, ...] = tuple(SANITIZE)
 
     def sources(self) -> list[Path]:
         """Every source of csrc but those of other families' instruction sets."""
@@ -54,7 +55,7 @@ class Toolchain:
         # posix_memalign in the drivers is POSIX, not C11
         macros = ["-D_POSIX_C_SOURCE=200112L", *([f"-D{macro}=1"] if macro else [])]
         isa = [f"-m{part}" for part in needs.get(source.stem.rpartition("__")[2], "").split()]
-        options = [*STRICT, *SANITIZE, *macros, *isa, f"-I{ROOT / 'csrc/include'}"]
+        options = [*STRICT, *self.sanitize, *macros, *isa, f"-I{ROOT / 'csrc/include'}"]
         made = self._made([self.compiler, *options, "-c", str(source), "-o", str(target)])
         assert made.returncode == 0, f"{source.name} does not compile cleanly:\n{made.stderr}"
         return target
@@ -66,7 +67,9 @@ class Toolchain:
     def run(self, driver: Path, core: list[Path], folder: Path) -> str:
         """What a driver prints; it must find no failure and no sanitizer may complain."""
         own, program = self.compile_one(driver, folder / f"{driver.stem}.o"), folder / driver.stem
-        linked = self._made([self.compiler, *SANITIZE, *map(str, (own, *core)), "-lm", "-o", str(program)])
+        linked = self._made(
+            [self.compiler, *self.sanitize, *map(str, (own, *core)), "-lm", "-pthread", "-o", str(program)]
+        )
         assert linked.returncode == 0, linked.stderr
         run = self._made([*self.runner, str(program)], timeout=600)
         assert run.returncode == 0, f"{run.stdout[-3000:]}\n{run.stderr[-3000:]}"
@@ -79,5 +82,5 @@ class Toolchain:
 
 @pytest.fixture(scope="session")
 def toolchain() -> Callable[..., Toolchain]:
-    """toolchain(compiler, machine, runner): builds the core and runs its drivers."""
+    """toolchain(compiler, machine, runner, sanitize): builds the core and runs its drivers."""
     return Toolchain
