@@ -1,6 +1,6 @@
 # Declarations of csrc for the binding in _core.pyx: structs name only the fields that it sets.
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **p, size_t alignment, size_t size)
@@ -279,5 +279,6 @@ cdef extern from "hwblocks/ordered.h" nogil:
         const int64_t *unsafe
         const int32_t *channel
         const hwb_block_bound *bounds
+        const uint8_t *together
     int hwb_ordered_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     size_t hwb_ordered_scratch_bytes(const hwb_ordered *) noexcept

@@ -4,7 +4,7 @@
 No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 """
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcpy
@@ -209,6 +209,7 @@ cdef class Op:
         p.bounds = <const hwb_block_bound *>address_of(constants[END_ARRAYS + 10])
         p.unsafe = <const int64_t *>address_of(constants[END_ARRAYS + 11])
         p.channel = <const int32_t *>address_of(constants[END_ARRAYS + 12])
+        p.together = <const uint8_t *>address_of(constants[END_ARRAYS + 13])
         self.op.run = hwb_ordered_run
         self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
         self.counted = p.n.out_channels

@@ -143,14 +143,14 @@ static void add_plain(const hwb_ordered_tile *t, int64_t first, int64_t count, i
   for (int64_t i = 0; i < t->count * HWB_TILE_COLUMNS; i++) sums[i] += more[i];
 }
 
-/* The same of one block, limited after every addition. */
-static void add_limited(const hwb_ordered_tile *t, int64_t block, int32_t *sums) {
+/* The same, limited after every addition. */
+static void add_limited(const hwb_ordered_tile *t, int64_t first, int64_t count, int32_t *sums) {
   const hwb_ordered_numbers *n = &t->b->o->n;
   const int16_t *rows[HWB_ORDERED_ROWS];
-  int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(half, (length_of(t) + 1) / 2 - block * half);
-  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + block * HWB_BOUND_BLOCK;
-  const int16_t *panel = panel_of(t) + block * half * 2 * HWB_TILE_COLUMNS;
-  hwb_limited_tile limited = {rows, t->count, panel, pairs, n->pairs_together, n->low, n->high};
+  int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(count * half, (length_of(t) + 1) / 2 - first * half);
+  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + first * HWB_BOUND_BLOCK;
+  const int16_t *panel = panel_of(t) + first * half * 2 * HWB_TILE_COLUMNS;
+  hwb_limited_tile limited = {rows, t->count, panel, pairs, n->pairs_together, n->low, n->high, n->x_left, n->w_left};
   t->b->op->kernels->ordered.limited_s32(&limited, sums);
 }
 
@@ -174,11 +174,20 @@ static int add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_
   return in_range(n, sums, t->count * HWB_TILE_COLUMNS);
 }
 
+/* Counts totals, sums + addend, outside a register of at most 31 bits; the sums are compared, so that nothing overflows. */
 static void count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend) {
-  const hwb_accumulator *a = &t->b->o->n.a;
-  for (int64_t i = 0; i < t->count; i++)
-    for (int64_t j = 0; j < t->width; j++)
-      t->b->stats->outside += is_outside(a, (int64_t)sums[i * HWB_TILE_COLUMNS + j] + addend[t->first + j]);
+  const hwb_register *r = &t->b->o->n.a.sum;
+  int64_t low = r->is_signed ? -((int64_t)1 << (r->bits - 1)) : 0, high = ((int64_t)1 << (r->bits - r->is_signed)) - 1;
+  int32_t least[HWB_TILE_COLUMNS], most[HWB_TILE_COLUMNS];
+  for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) {
+    int64_t constant = addend[t->first + j];
+    least[j] = j < t->width ? (int32_t)hwb_max(low - constant, INT32_MIN) : INT32_MIN;
+    most[j] = j < t->width ? (int32_t)hwb_min(high - constant, INT32_MAX) : INT32_MAX;
+  }
+  int32_t outside = 0;
+  for (int64_t i = 0; i < t->count; i++, sums += HWB_TILE_COLUMNS)
+    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) outside += (sums[j] < least[j]) | (sums[j] > most[j]);
+  t->b->stats->outside += outside;
 }
 
 /* Exact totals outside the register, by plain sums where the limited ones are not exact. */
@@ -197,21 +206,25 @@ static void count_exact_totals(const hwb_ordered_tile *t) {
       t->b->stats->outside += is_outside(&o->n.a, sums[i * HWB_TILE_COLUMNS + j] + o->addend32[t->first + j]);
 }
 
-/* The sums over all of K, block by block; 0 where elements must be followed. exact: 1 while no block was limited. */
+/* The sums over all of K, block by block; 0 where elements must be followed. exact: 1 while no block was limited. Where
+   limits are needed again and again, the next look at the sums comes later and later: limits are never wrong. */
 static int run_blocks(span *s, int32_t *sums, int *exact) {
   const hwb_ordered_tile *t = s->t;
-  int64_t blocks = hwb_blocks_of(length_of(t));
+  int64_t blocks = hwb_blocks_of(length_of(t)), patience = 1;
   for (int64_t b = 0; b < blocks;) {
     int64_t safe = blocks_that_hold(s, b, blocks);
     if (safe == blocks && !t->b->o->n.a.bias_first) hwb_ordered_plain_s32(t, sums);
-    else if (safe) add_plain(t, b, safe, sums);
-    else if (!s->measured) measure(s, sums);
+    else if (safe) {
+      add_plain(t, b, safe, sums);
+      patience = 1;
+    } else if (!s->measured) measure(s, sums);
     else if (t->b->o->n.kind != HWB_LIMITED) return 0;
     else {
-      add_limited(t, b, sums);
+      safe = hwb_min(patience, blocks - b);
+      add_limited(t, b, safe, sums);
       measure(s, sums);
       *exact = 0;
-      safe = 1;
+      patience *= 2;
     }
     b += safe;
   }
@@ -252,29 +265,64 @@ static void start_sat16(const hwb_ordered_tile *t, int16_t *sums) {
       sums[i * HWB_SKEW_COLUMNS + j] = (int16_t)hwb_max(n->low, hwb_min(n->high, t->b->o->bias[t->first + j]));
 }
 
-/* 16 of the 32 columns: widened, counted, constants added. */
+/* One where this panel's exact totals have to be known. */
+static int counts_panel(const hwb_ordered_tile *t) {
+  if (!t->b->stats->level || t->width <= 0) return 0;
+  span s = span_of(t);
+  return !whole_holds(&s);
+}
+
+/* 16 of the 32 columns: widened, constants added. */
 static void finish_sat16(const hwb_ordered_tile *t, const int16_t *from, int32_t *sums) {
   const hwb_ordered *o = t->b->o;
   for (int64_t i = 0; i < t->count; i++)
     for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = from[i * HWB_SKEW_COLUMNS + j];
-  if (t->b->stats->level) {
-    span s = span_of(t);
-    if (!whole_holds(&s)) count_exact_totals(t);
-  }
   if (o->n.a.has_correction) add_constant(t, o->correction32, sums);
   if (o->n.a.has_bias && !o->n.a.bias_first) add_constant(t, o->bias32, sums);
 }
 
+static void count_columns(const hwb_ordered_tile *t, const int32_t *from) {
+  int32_t totals[HWB_TILE_SUMS];
+  for (int64_t i = 0; i < t->count; i++)
+    memcpy(totals + i * HWB_TILE_COLUMNS, from + i * HWB_SKEW_COLUMNS, HWB_TILE_COLUMNS * sizeof *totals);
+  count_totals(t, totals, t->b->o->addend32);
+}
+
+/* Sums in the register and exact totals, in parts of 256 steps. */
+static void with_totals(const hwb_limited_tile *tile, const uint8_t *together, int16_t *sums, int32_t *totals,
+                        const hwb_ordered_kernels *k) {
+  for (int64_t t = 0; t < tile->length; t += HWB_TOTAL_STEPS) {
+    const int16_t *rows[HWB_ORDERED_ROWS];
+    hwb_limited_tile part = *tile;
+    for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = tile->rows[i] + t;
+    part.rows = rows;
+    part.panel += t * HWB_SKEW_COLUMNS;
+    part.length = hwb_min(HWB_TOTAL_STEPS, tile->length - t);
+    part.group = together[t / HWB_TOTAL_STEPS];
+    k->sat16_totals(&part, sums, totals);
+  }
+}
+
 void hwb_ordered_sat16(const hwb_ordered_tile *left, const hwb_ordered_tile *right, int32_t *sums, int32_t *more) {
   const hwb_ordered *o = left->b->o;
-  int64_t k = length_of(left), panels = (hwb_panels_of(&o->n) + 1) / 2;
+  const hwb_ordered_kernels *k = &left->b->op->kernels->ordered;
+  int64_t length = length_of(left) + 1, panels = (hwb_panels_of(&o->n) + 1) / 2;
+  int64_t panel = left->b->group * panels + left->panel / 2, parts = (length + HWB_TOTAL_STEPS - 1) / HWB_TOTAL_STEPS;
   const int16_t *rows[HWB_ORDERED_ROWS];
   int16_t both[HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS];
+  int32_t totals[HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS] = {0};
   for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = left->rows[i] - 1;
-  const int16_t *skewed = o->skewed + (left->b->group * panels + left->panel / 2) * (k + 1) * HWB_SKEW_COLUMNS;
-  hwb_limited_tile tile = {rows, left->count, skewed, k + 1, 0, o->n.low, o->n.high};
+  hwb_limited_tile tile = {rows, left->count, o->skewed + panel * length * HWB_SKEW_COLUMNS, length, 0, o->n.low, o->n.high,
+                           0, 0};
+  int counts_left = counts_panel(left), counts_right = counts_panel(right);
+  int at_once = (counts_left || counts_right) && o->together;
   start_sat16(left, both);
-  left->b->op->kernels->ordered.sat16(&tile, both);
+  if (at_once) with_totals(&tile, o->together + panel * parts, both, totals, k);
+  else k->sat16(&tile, both);
+  if (counts_left && at_once) count_columns(left, totals);
+  else if (counts_left) count_exact_totals(left);
+  if (counts_right && at_once) count_columns(right, totals + HWB_TILE_COLUMNS);
+  else if (counts_right) count_exact_totals(right);
   finish_sat16(left, both, sums);
   if (right->width > 0) finish_sat16(right, both + HWB_TILE_COLUMNS, more);
 }

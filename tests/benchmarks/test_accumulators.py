@@ -70,7 +70,7 @@ def with_record(call, text):
 
 def runner(call, x, level):
     """A function that runs the call once."""
-    op = kernels.bind(call, kernels.isa_names()[-1])
+    op = kernels.bind(call, kernels.default_isa())
     assert not isinstance(op, str), op
     codes, y = x.astype(np.int8).reshape(1, -1), np.empty((1, call.out_height * call.out_channels), np.int32)
     program = kernels.Program([(op, (0,), 1)], [codes.nbytes, y.nbytes], [-1, -1])

@@ -149,9 +149,11 @@ typedef struct {
   const int16_t *panel; /* 64-byte aligned */
   int64_t length, group;
   int64_t low, high; /* range of the register */
+  int64_t x_left, w_left; /* bits by which inputs and weights may move left within 16 bits: their sum is 32 less the
+                             register's width; or both 0 */
 } hwb_limited_tile;
 
-enum { HWB_ORDERED_ROWS = 6, HWB_SKEW_COLUMNS = 32, HWB_BOUND_BLOCK = 32 };
+enum { HWB_ORDERED_ROWS = 6, HWB_SKEW_COLUMNS = 32, HWB_BOUND_BLOCK = 32, HWB_TOTAL_STEPS = 256 };
 
 /* Bounds of blocks of 32 inputs over the rows of a tile: largest value, largest sum of values, largest norm rounded up. */
 typedef struct {
@@ -163,6 +165,10 @@ typedef struct {
      [length][32]: at step t lane j of even j multiplies rows[i][t], lane j of odd j rows[i][t + 1].
      Every product must fit 16 bits. */
   void (*sat16)(const hwb_limited_tile *tile, int16_t *sums);
+
+  /* The same in 16 bits of full range, and totals[6][32] += the exact sums. length <= HWB_TOTAL_STEPS. group 1: the sum of
+     the products of two neighbouring steps fits 16 bits. */
+  void (*sat16_totals)(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
 
   /* sums[6][16] += products one by one (group 0) or `group` pairs at a time, limited after each addition; `length` pairs
      of a panel [length][16][2]. Rows are readable up to a multiple of 32 inputs. No addition may leave 32 bits. */
@@ -179,11 +185,15 @@ typedef struct {
 } hwb_ordered_kernels;
 
 void hwb_ordered_sat16__ref(const hwb_limited_tile *tile, int16_t *sums);
+void hwb_ordered_sat16_totals__ref(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
 void hwb_ordered_limited_s32__ref(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_add_limited_s32__ref(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
 void hwb_ordered_extremes_s32__ref(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);
 void hwb_ordered_bounds__ref(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out);
 void hwb_ordered_sat16__avx2(const hwb_limited_tile *tile, int16_t *sums);
+void hwb_ordered_sat16_totals__avx2(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
+void hwb_ordered_sat16_totals__avx512(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
+void hwb_ordered_limited_s32__avx512(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_limited_s32__avx2(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_add_limited_s32__avx2(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
 void hwb_ordered_extremes_s32__avx2(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);

@@ -12,13 +12,13 @@ enum hwb_ordered_kind { HWB_ELEMENTS = 0, HWB_SAT16, HWB_LIMITED, HWB_PROBED, HW
 
 /* low, high: what every register of the record holds. addend_low, addend_high: extremes of bias + correction.
    wide, wide_totals: 1 where sums in the register, or exact ones, need more than 32 bits. long_words: 1 for 128 bits.
-   carried: 1 where a bound may begin anew within a sum, at multiples of 32. */
+   carried: 1 where a bound may begin anew within a sum, at multiples of 32. x_left, w_left: of hwb_limited_tile. */
 typedef struct {
   int64_t x_dtype, x_zero, height, width, channels, out_height, out_width, out_channels;
   int64_t stride_h, stride_w, pad_top, pad_left, groups, padded_height, padded_width;
   int64_t taps, run, pad_value;
   int64_t kind, pairs_together, carried, wide, wide_totals, long_words, flush;
-  int64_t low, high, addend_low, addend_high;
+  int64_t low, high, addend_low, addend_high, x_left, w_left;
   hwb_accumulator a;
 } hwb_ordered_numbers;
 
@@ -36,6 +36,8 @@ typedef struct {
   const int32_t *bias32, *correction32, *addend32; /* addend: bias + correction */
   const int64_t *unsafe;  /* [groups] channels that may leave their register */
   const int32_t *channel; /* output channel of each packed one, or NULL: the same */
+  const uint8_t *together; /* [groups][panels of 32][parts of 256 steps]: 1 where sums of neighbouring products fit 16
+                              bits; NULL where totals are not found beside the 16-bit sums */
   const hwb_block_bound *bounds; /* [groups][panels of 16][blocks of 32 products] of the weights */
 } hwb_ordered;
 

@@ -17,6 +17,7 @@ from hwblocks.numerics.kernels.ordered_packing import (
     pack_pairs,
     pack_skewed,
     taken,
+    together_parts,
     weight_bounds,
 )
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs, layout_of
@@ -32,6 +33,7 @@ ELEMENTS, SAT16, LIMITED, PROBED, TOTAL = range(5)  # enum hwb_ordered_kind
 BLOCK = 32  # products between two looks at a bound
 WORD_BITS, WORD_REACH = 60, 1 << 61  # registers and sums that stay within 64-bit integers on their way
 SAFE_CONSTANT = 1 << 30
+WORD32 = 32
 NEARER = (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC, OverflowMode.SATURATE_TO_ZERO)  # never farther from 0
 ONES = Overflow("saturate")
 
@@ -40,18 +42,28 @@ ONES = Overflow("saturate")
 class Reach:
     """What one call's sums can reach.
 
-    x_peak, w_peak: largest operands. total: largest exact partial sum, constants included. low, high: the range that
+    x_range, w_range: lowest and highest operands. total: largest exact partial sum, constants included. low, high: the range that
     every register of the record holds. correction, bias [O]; may_leave [O]: channels whose partial sums can leave it.
     """
 
-    x_peak: int
-    w_peak: int
+    x_range: tuple[int, int]
+    w_range: tuple[int, int]
     total: int
     low: int
     high: int
     correction: Array
     bias: Array
     may_leave: Array
+
+    @property
+    def x_peak(self) -> int:
+        """The largest magnitude of an input."""
+        return max(-self.x_range[0], self.x_range[1])
+
+    @property
+    def w_peak(self) -> int:
+        """The largest magnitude of a weight."""
+        return max(-self.w_range[0], self.w_range[1])
 
     @property
     def constants(self) -> tuple[int, int]:
@@ -90,7 +102,8 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
     kind = _kind(accumulator, reach)
     numbers = _numbers(call, reach, kind, result)
     moved = None if order is None else order.astype(np.int32)
-    constants = (*ends.arrays, *_packed(call, reach, kind, order), unsafe, moved)
+    packed = _packed(call, reach, kind, order)
+    constants = (*ends.arrays, *packed[:-1], unsafe, moved, packed[-1])
     x = (call.height * call.width * call.channels, call.x_dtype)
     y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
     return op(isa, "ordered", numbers, ends.numbers, constants, [x], y)
@@ -133,7 +146,8 @@ def _reach(call: ConvCall) -> Reach:
     range_low, range_high = _held_range(made.accumulator)
     leaves = (least < range_low) | (most > range_high) | bool(made.accumulator.drop)
     total = max(int(np.max(most, initial=0)), -int(np.min(least, initial=0)))
-    return Reach(max(-low, high), peak(columns), total, range_low, range_high, correction, bias, leaves.astype(bool))
+    w_range = (int(columns.min(initial=0)), int(columns.max(initial=0)))
+    return Reach((low, high), w_range, total, range_low, range_high, correction, bias, leaves.astype(bool))
 
 
 def _held_range(accumulator: Accumulator) -> tuple[int, int]:
@@ -183,6 +197,26 @@ def _kind(accumulator: Accumulator, reach: Reach) -> int:
         if at_once and limit + max(at_once, reach.constant_peak) < INT32_SPAN:
             return LIMITED
     return PROBED if accumulator.signed else ELEMENTS
+
+
+def _finds_totals(kind: int, reach: Reach) -> bool:
+    """True where exact totals are found beside the sums in 16 bits."""
+    return kind == SAT16 and (reach.low, reach.high) == (-(1 << 15), (1 << 15) - 1) and reach.total < INT32_SPAN
+
+
+def _moves(accumulator: Accumulator, reach: Reach) -> tuple[int, int]:
+    """(x, w): bits by which operands move left so that the register's top bit is bit 31; zeros where they cannot."""
+    if accumulator.overflow.mode is not OverflowMode.SATURATE or not accumulator.signed or accumulator.bits > WORD32:
+        return 0, 0
+    x_room, w_room = (16 - _bits_of(*operands) for operands in (reach.x_range, reach.w_range))
+    w = min(w_room, WORD32 - accumulator.bits)
+    x = WORD32 - accumulator.bits - w
+    return (x, w) if x <= x_room else (0, 0)
+
+
+def _bits_of(low: int, high: int) -> int:
+    """Width in two's complement that holds low and high."""
+    return max(high.bit_length(), (~low).bit_length() if low < 0 else 0) + 1
 
 
 def _one_by_one(accumulator: Accumulator) -> bool:
@@ -246,6 +280,7 @@ def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
         low,
         high,
         *constants,
+        *_moves(accumulator, reach),
         *accumulator_numbers(accumulator, made.bias is not None),
     ]
 
@@ -274,7 +309,7 @@ def _register(overflow: Overflow, bits: int, signed: bool) -> list[int]:
 
 
 def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tuple[Array | None, ...]:
-    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds."""
+    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds, together."""
     made = call.ordered
     assert made is not None
     weights = in_register_order(call, made.accumulator.axes)
@@ -294,6 +329,7 @@ def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tup
         padded(correction, np.int64),
         *(padded(v, np.int32) for v in narrow),
         weight_bounds(grouped),
+        together_parts(grouped, reach.x_peak) if _finds_totals(kind, reach) else None,
     )
 
 
