@@ -214,10 +214,8 @@ static int run_blocks(span *s, int32_t *sums, int *exact) {
   for (int64_t b = 0; b < blocks;) {
     int64_t safe = blocks_that_hold(s, b, blocks);
     if (safe == blocks && !t->b->o->n.a.bias_first) hwb_ordered_plain_s32(t, sums);
-    else if (safe) {
-      add_plain(t, b, safe, sums);
-      patience = 1;
-    } else if (!s->measured) measure(s, sums);
+    else if (safe) add_plain(t, b, safe, sums);
+    else if (!s->measured) measure(s, sums);
     else if (t->b->o->n.kind != HWB_LIMITED) return 0;
     else {
       safe = hwb_min(patience, blocks - b);
