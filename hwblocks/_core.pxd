@@ -59,11 +59,15 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_cast tail
     ctypedef struct hwb_conv_numbers:
         pass
+    ctypedef struct hwb_placement:
+        const int64_t *runs
+        const int64_t *starts
     ctypedef struct hwb_conv:
         hwb_conv_numbers n
         hwb_ends ends
         const void *panels
         const int64_t *offsets
+        hwb_placement placement
     ctypedef struct hwb_depthwise_numbers:
         pass
     ctypedef struct hwb_depthwise:
@@ -280,5 +284,6 @@ cdef extern from "hwblocks/ordered.h" nogil:
         const int32_t *channel
         const hwb_block_bound *bounds
         const uint8_t *together
+        hwb_placement placement
     int hwb_ordered_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     size_t hwb_ordered_scratch_bytes(const hwb_ordered *) noexcept

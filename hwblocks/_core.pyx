@@ -172,12 +172,18 @@ cdef class Op:
         target.addend_below = <const int64_t *>address_of(constants[12])
         return 0
 
+    cdef int _placement(self, hwb_placement *target, tuple constants) except -1:
+        target.runs = <const int64_t *>address_of(constants[0])
+        target.starts = <const int64_t *>address_of(constants[1])
+        return 0
+
     cdef int _conv(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
         self._numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         p.panels = address_of(constants[END_ARRAYS])
         p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
+        self._placement(&p.placement, constants[END_ARRAYS + 2 :])
         self.op.run = hwb_conv_run
         self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
         return 0
@@ -210,6 +216,7 @@ cdef class Op:
         p.unsafe = <const int64_t *>address_of(constants[END_ARRAYS + 11])
         p.channel = <const int32_t *>address_of(constants[END_ARRAYS + 12])
         p.together = <const uint8_t *>address_of(constants[END_ARRAYS + 13])
+        self._placement(&p.placement, constants[END_ARRAYS + 14 :])
         self.op.run = hwb_ordered_run
         self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
         self.counted = p.n.out_channels

@@ -31,8 +31,22 @@ static parts parts_of(const hwb_ordered_numbers *n) {
 
 size_t hwb_ordered_scratch_bytes(const hwb_ordered *ordered) { return parts_of(&ordered->n).end; }
 
+/* One sample into the runs of its placement, padding everywhere else. */
+static void place_sample(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {
+  const hwb_ordered_numbers *n = &o->n;
+  const int64_t *run = o->placement.runs;
+  for (int64_t i = 0; i < plane_elements(n); i++) plane[i] = (int16_t)n->pad_value;
+  for (int64_t i = 0; i < n->places; i++, run += 3)
+    k->widen(x + run[1] * (int64_t)hwb_size_of(n->x_dtype), n->x_dtype, n->x_zero, plane + run[0], run[2]);
+}
+
 /* One sample [H, W, C] into its padded plane. */
-static void widen_sample(const hwb_ordered_numbers *n, const hwb_kernels *k, const char *x, int16_t *plane) {
+static void widen_sample(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {
+  const hwb_ordered_numbers *n = &o->n;
+  if (o->placement.starts) {
+    place_sample(o, k, x, plane);
+    return;
+  }
   int64_t row = n->padded_width * n->channels, count = n->width * n->channels;
   int64_t row_bytes = count * (int64_t)hwb_size_of(n->x_dtype);
   if (n->padded_width != n->width || n->padded_height != n->height)
@@ -66,9 +80,10 @@ static const int16_t *window_of(gathering *g, int64_t m) {
   int64_t size = n->out_height * n->out_width, sample = m / size, at = m % size;
   if (sample != g->sample) {
     int64_t bytes = n->height * n->width * n->channels * (int64_t)hwb_size_of(n->x_dtype);
-    widen_sample(n, g->op->kernels, g->x + sample * bytes, g->plane);
+    widen_sample(g->o, g->op->kernels, g->x + sample * bytes, g->plane);
     g->sample = sample;
   }
+  if (g->o->placement.starts) return g->plane + g->o->placement.starts[at];
   int64_t h = at / n->out_width * n->stride_h, w = at % n->out_width * n->stride_w;
   return g->plane + (h * n->padded_width + w) * n->channels;
 }

@@ -11,7 +11,7 @@ from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
-from hwblocks.graph.sums import register_bits, sum_constants, unsupported
+from hwblocks.graph.sums import centred_weights, register_bits, sum_constants, unsupported
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.accumulator import peak
@@ -76,7 +76,7 @@ class Linear(Weighted, Accumulate):
         return Work(macs=macs, macs_valid=macs, adds=made if len(shapes) > 2 else 0, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return "the weights are not constant"
         sums = sum_constants(site, codes, codes.T[None])
@@ -128,7 +128,7 @@ class MatMul(Accumulate):
         return Work(macs=macs, macs_valid=macs, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return self._run_time(site)
         if codes.ndim != 2:
@@ -210,7 +210,7 @@ class Weight(Weighted, Accumulate):
         return Work(macs=made, macs_valid=made, adds=made if len(shapes) > 2 else 0, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return "the weights are not constant"
         sums = sum_constants(site, codes[:, None], codes[:, None, None])

@@ -239,7 +239,7 @@ static void check_layers(const hwb_kernels *kernels) {
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
       for (size_t j = 0; j < sizeof outputs / sizeof *outputs; j++)
         for (int64_t level = 0; level <= 3; level++) {
-          int64_t bits = kind != HWB_SAT16 ? 11 : j % 2 ? 16 : 11 + (level & 1);
+          int64_t bits = kind != HWB_SAT16 ? 11 : j % 2 && lengths[i] >= 100 ? 16 : 11 + (level & 1);
           layer l = make_layer(lengths[i], outputs[j], bits, kind);
           l.o.weights = l.weights;
           l.o.panels = l.panels;

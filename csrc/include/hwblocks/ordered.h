@@ -16,7 +16,7 @@ enum hwb_ordered_kind { HWB_ELEMENTS = 0, HWB_SAT16, HWB_LIMITED, HWB_PROBED, HW
 typedef struct {
   int64_t x_dtype, x_zero, height, width, channels, out_height, out_width, out_channels;
   int64_t stride_h, stride_w, pad_top, pad_left, groups, padded_height, padded_width;
-  int64_t taps, run, pad_value;
+  int64_t taps, run, pad_value, places; /* places: of hwb_conv_numbers */
   int64_t kind, pairs_together, carried, wide, wide_totals, long_words, flush;
   int64_t low, high, addend_low, addend_high, x_left, w_left;
   hwb_accumulator a;
@@ -35,6 +35,7 @@ typedef struct {
   const int64_t *bias, *correction;
   const int32_t *bias32, *correction32, *addend32; /* addend: bias + correction */
   const int64_t *unsafe;  /* [groups] channels that may leave their register */
+  hwb_placement placement;
   const int32_t *channel; /* output channel of each packed one, or NULL: the same */
   const uint8_t *together; /* [groups][panels of 32][parts of 256 steps]: 1 where sums of neighbouring products fit 16
                               bits; NULL where totals are not found beside the 16-bit sums */

@@ -20,7 +20,7 @@ from hwblocks.numerics.kernels.ordered_packing import (
     together_parts,
     weight_bounds,
 )
-from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs, layout_of
+from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs, layout_of, row_offsets
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype
 from hwblocks.numerics.overflow import Overflow, OverflowMode, code_range
 
@@ -103,7 +103,8 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
     numbers = _numbers(call, reach, kind, result)
     moved = None if order is None else order.astype(np.int32)
     packed = _packed(call, reach, kind, order)
-    constants = (*ends.arrays, *packed[:-1], unsafe, moved, packed[-1])
+    place = (None, None) if call.placement is None else (call.placement.runs, call.placement.starts)
+    constants = (*ends.arrays, *packed[:-1], unsafe, moved, packed[-1], *place)
     x = (call.height * call.width * call.channels, call.x_dtype)
     y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
     return op(isa, "ordered", numbers, ends.numbers, constants, [x], y)
@@ -127,7 +128,8 @@ def _inputs(call: ConvCall) -> tuple[int, int, int]:
     made = call.ordered
     assert made is not None
     corrected = made.accumulator.zero_point == "correct"
-    zero, pad = (0, made.x_zero) if corrected else (made.x_zero, 0)
+    zero = 0 if corrected else made.x_zero
+    pad = made.pad_code - zero
     return min(made.x_lo - zero, pad), max(made.x_hi - zero, pad), pad
 
 
@@ -270,6 +272,7 @@ def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
         layout.taps,
         layout.run,
         pad,
+        0 if call.placement is None else len(call.placement.runs),
         kind,
         together // 2,
         int(_carried(accumulator)),
@@ -324,7 +327,7 @@ def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tup
         pack_pairs(grouped),
         pack_skewed(grouped) if kind == SAT16 else None,
         layout.offsets,
-        _source(call, layout.padded_width) if made.accumulator.axes == "chw" else None,
+        _source(call, row_offsets(call, layout.padded_width)) if made.accumulator.axes == "chw" else None,
         padded(bias, np.int64),
         padded(correction, np.int64),
         *(padded(v, np.int32) for v in narrow),
@@ -333,8 +336,8 @@ def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tup
     )
 
 
-def _source(call: ConvCall, width: int) -> Array:
+def _source(call: ConvCall, rows: Array) -> Array:
     """Elements from a window's first input to each product's, channels outermost."""
     inputs = call.channels // call.groups
     c, h, w = np.meshgrid(*(np.arange(n) for n in (inputs, *call.kernel)), indexing="ij")
-    return ((h * call.dilation[0] * width + w * call.dilation[1]) * call.channels + c).ravel().astype(np.int32)
+    return (rows[h] + w * call.dilation[1] * call.channels + c).ravel().astype(np.int32)
