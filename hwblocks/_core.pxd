@@ -285,5 +285,12 @@ cdef extern from "hwblocks/ordered.h" nogil:
         const hwb_block_bound *bounds
         const uint8_t *together
         hwb_placement placement
+    ctypedef struct hwb_ordered_matmul_numbers:
+        hwb_ordered_numbers sums
+    ctypedef struct hwb_ordered_matmul:
+        hwb_ordered_matmul_numbers n
+        hwb_ends ends
+    int hwb_ordered_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    size_t hwb_ordered_matmul_scratch_bytes(const hwb_ordered_matmul *) noexcept
     int hwb_ordered_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     size_t hwb_ordered_scratch_bytes(const hwb_ordered *) noexcept

@@ -82,6 +82,8 @@ cdef class Op:
             self._matmul(numbers, cast, constants)
         elif family == "ordered":
             self._ordered(numbers, cast, constants)
+        elif family == "ordered_matmul":
+            self._ordered_matmul(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
         elif family == "extreme":
@@ -220,6 +222,15 @@ cdef class Op:
         self.op.run = hwb_ordered_run
         self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
         self.counted = p.n.out_channels
+        return 0
+
+    cdef int _ordered_matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_ordered_matmul *p = <hwb_ordered_matmul *>self._new(sizeof(hwb_ordered_matmul))
+        self._numbers(&p.n, sizeof(hwb_ordered_matmul_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        self.op.run = hwb_ordered_matmul_run
+        self.op.scratch_bytes = hwb_ordered_matmul_scratch_bytes(p)
+        self.counted = p.n.sums.out_channels
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:

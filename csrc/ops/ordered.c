@@ -13,13 +13,13 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 static int64_t plane_elements(const hwb_ordered_numbers *n) { return n->padded_height * n->padded_width * n->channels; }
 
-static int64_t rows_together(const hwb_ordered_numbers *n) {
-  int64_t fit = BLOCK_BYTES / (2 * hwb_row_stride(n->taps * n->run)) / HWB_ORDERED_ROWS * HWB_ORDERED_ROWS;
+int64_t hwb_rows_together(int64_t k) {
+  int64_t fit = BLOCK_BYTES / (2 * hwb_row_stride(k)) / HWB_ORDERED_ROWS * HWB_ORDERED_ROWS;
   return hwb_min(MOST_ROWS, hwb_max(HWB_ORDERED_ROWS, fit));
 }
 
 static parts parts_of(const hwb_ordered_numbers *n) {
-  int64_t k = n->taps * n->run, rows = rows_together(n);
+  int64_t k = n->taps * n->run, rows = hwb_rows_together(k);
   parts p;
   p.data = aligned((size_t)(plane_elements(n) + HWB_SLACK) * sizeof(int16_t));
   p.rows = p.data + aligned((size_t)(rows * hwb_row_stride(k) + HWB_SLACK) * sizeof(int16_t));
@@ -107,7 +107,7 @@ static void find_bounds(const hwb_ordered_block *b) {
                                    b->bounds + m / HWB_ORDERED_ROWS * hwb_blocks_of(k));
 }
 
-static void clear_counts(hwb_channel_counts *c, int64_t channels) {
+void hwb_clear_counts(hwb_channel_counts *c, int64_t channels) {
   for (int64_t i = 0; i < channels; i++) {
     memset(c + i, 0, sizeof *c);
     c[i].sample = c[i].element = c[i].step = -1;
@@ -121,10 +121,15 @@ static int uses_bounds(const hwb_ordered *o, const hwb_stats *stats) {
   return kind == HWB_LIMITED || kind == HWB_PROBED || (kind == HWB_SAT16 && stats->level);
 }
 
+void hwb_ordered_bounded_out(const hwb_ordered_block *b) {
+  if (uses_bounds(b->o, b->stats)) find_bounds(b);
+  hwb_ordered_block_out(b);
+}
+
 static void run_blocks(gathering *g, const parts *p, char *scratch, char *y, int64_t total, hwb_stats *stats) {
   const hwb_ordered_numbers *n = &g->o->n;
   const int16_t **rows = (const int16_t **)(void *)(scratch + p->rows);
-  int64_t plane = n->out_height * n->out_width, together = rows_together(n);
+  int64_t plane = n->out_height * n->out_width, together = hwb_rows_together(n->taps * n->run);
   int64_t pixel = n->out_channels * (int64_t)hwb_size_of(g->o->ends.cast.n.out_dtype);
   for (int64_t first = 0, count; first < total; first += count) {
     count = hwb_min(together, total - first);
@@ -133,8 +138,7 @@ static void run_blocks(gathering *g, const parts *p, char *scratch, char *y, int
       gather(g, first, count, group, rows);
       hwb_ordered_block b = {g->op, g->o, rows, count, group, first, y + first * pixel,
                              (hwb_block_bound *)(void *)(scratch + p->bounds), scratch + p->words, stats};
-      if (uses_bounds(g->o, stats)) find_bounds(&b);
-      hwb_ordered_block_out(&b);
+      hwb_ordered_bounded_out(&b);
     }
   }
 }
@@ -146,7 +150,7 @@ int hwb_ordered_run(const hwb_op *op, const void *const *in, void *y, int64_t n,
   gathering g = {op, o, in[0], scratch, (int16_t *)(void *)((char *)scratch + p.data), -1};
   memset(g.plane + plane, 0, HWB_SLACK * sizeof(int16_t));
   memset(g.data, 0, p.rows - p.data);
-  if (stats->channels) clear_counts(stats->channels, o->n.out_channels);
+  if (stats->channels) hwb_clear_counts(stats->channels, o->n.out_channels);
   run_blocks(&g, &p, scratch, y, n * o->n.out_height * o->n.out_width, stats);
   return HWB_OK;
 }

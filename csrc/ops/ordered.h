@@ -36,7 +36,16 @@ static inline int64_t hwb_panels_of(const hwb_ordered_numbers *n) {
 /* Elements from one gathered row to the next. */
 static inline int64_t hwb_row_stride(int64_t k) { return hwb_blocks_of(k) * HWB_BOUND_BLOCK + 16; }
 
-/* All output channels of the block's group. */
+/* Gathered rows of k inputs that a block holds: as many as fit the second-level cache. */
+int64_t hwb_rows_together(int64_t k);
+
+/* Counts of `channels` channels set to nothing. */
+void hwb_clear_counts(hwb_channel_counts *c, int64_t channels);
+
+/* All output channels of the block's group, the bounds of its rows found first where they are asked for. */
+void hwb_ordered_bounded_out(const hwb_ordered_block *b);
+
+/* The same once the bounds are there. */
 void hwb_ordered_block_out(const hwb_ordered_block *b);
 
 /* Sums of the tile by the definition, one element after the other; counts what it sees. */

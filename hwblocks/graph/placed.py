@@ -18,9 +18,7 @@ def over_volume(made: Window, spatial: Sequence[int], apart: Sequence[int], **re
     other fields of ConvCall, weights as [O, *kernel, C / groups].
     """
     before = [first for first, _ in made.pads]
-    placement = placed(
-        spatial, rest["channels"], made.output, made.kernel, made.stride, made.dilation, before, apart
-    )
+    placement = placed(spatial, rest["channels"], made.output, made.kernel, made.stride, made.dilation, before, apart)
     kernel = (size(made.kernel[:-1]), made.kernel[-1])
     rest["weights"] = rest["weights"].reshape(-1, *kernel, rest["weights"].shape[-1])
     return ConvCall(

@@ -83,6 +83,13 @@ def met_bound(site: Site, columns: Array, made: OrderedSum, centred: int) -> int
     return largest_partial(columns, lowest, highest) + int(constants.max(initial=0))
 
 
+def run_time_bound(made: OrderedSum, weights: int, centred: int) -> int:
+    """The same of two run-time operands, whose absolute weights add up to at most `weights`."""
+    if made.accumulator.zero_point != "correct" or made.accumulator.is_plain or not made.x_zero:
+        return centred
+    return weights * (max(-made.x_lo, made.x_hi, 0) + abs(made.x_zero))
+
+
 def unsupported(site: Site) -> str:
     """Why no kernel sums at this site, or "" when one may."""
     if site.arithmetic.mac is not None:

@@ -47,4 +47,19 @@ typedef struct {
 int hwb_ordered_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_ordered_scratch_bytes(const hwb_ordered *ordered);
 
+/* A matrix product of two run-time operands whose products meet any accumulator in order: a [batch][m][k] as rows, each b
+   [k][n] packed as it comes. sums: as of an hwb_ordered over batch · m positions of k inputs and n channels, no bias. */
+typedef struct {
+  int64_t a_zero, b_dtype, b_zero, batch, b_batch, m;
+  hwb_ordered_numbers sums;
+} hwb_ordered_matmul_numbers;
+
+typedef struct {
+  hwb_ordered_matmul_numbers n;
+  hwb_ends ends;
+} hwb_ordered_matmul;
+
+int hwb_ordered_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+size_t hwb_ordered_matmul_scratch_bytes(const hwb_ordered_matmul *matmul);
+
 #endif

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwblocks.numerics.kernels.ordered import OrderedSum
 from hwblocks.numerics.requantize import Epilogue
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MatmulCall:
-    """a [batch, m, k] · b [b_batch, k, n] of one sample, b_batch equal to batch or 1, and its cast; see ConvCall."""
+    """a [batch, m, k] · b [b_batch, k, n] of one sample, b_batch equal to batch or 1, and its cast; see ConvCall.
+
+    b_lo, b_hi: range of b's stored codes.
+    """
 
     a_dtype: str
     a_zero: int
     b_dtype: str
     b_zero: int
+    b_lo: int
+    b_hi: int
     batch: int
     b_batch: int
     m: int
@@ -24,3 +30,5 @@ class MatmulCall:
     accumulator_bits: int
     out_dtype: str
     epilogue: Epilogue | None
+    ordered: OrderedSum | None = None
+    in_order: bool = False

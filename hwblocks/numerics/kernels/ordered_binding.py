@@ -11,6 +11,7 @@ from hwblocks.numerics.accumulator import Accumulator, partial_bounds, peak
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import ROUNDINGS, ends_of, padded
 from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.ordered import OrderedSum
 from hwblocks.numerics.kernels.ordered_packing import (
     channel_order,
     in_register_order,
@@ -86,11 +87,11 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
     low, high, _ = _inputs(call)
     if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
         return "operands beyond 16 bits as they meet the multiplier"
-    reason = _unsupported(accumulator)
+    reason = unmeant(accumulator)
     if reason:
         return reason
     reach = _reach(call)
-    result = _largest_held(accumulator, reach, call) << accumulator.drop
+    result = largest_held(accumulator, reach, call.weights[0].size) << accumulator.drop
     if max(result, reach.total) >= INT64_SPAN:
         return f"accumulator {accumulator}: its values leave 64 bits"
     may_leave = reach.may_leave.reshape(call.groups, -1)
@@ -99,7 +100,7 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
                    call.tail, call.tail_start)  # fmt: skip
     if isinstance(ends, str):
         return ends
-    kind = _kind(accumulator, reach)
+    kind = kind_of(accumulator, reach)
     numbers = _numbers(call, reach, kind, result)
     moved = None if order is None else order.astype(np.int32)
     packed = _packed(call, reach, kind, order)
@@ -110,7 +111,7 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
     return op(isa, "ordered", numbers, ends.numbers, constants, [x], y)
 
 
-def _unsupported(accumulator: Accumulator) -> str:
+def unmeant(accumulator: Accumulator) -> str:
     """Registers that have no meaning: the definition says so when it runs."""
     registers = [(accumulator.overflow, accumulator.bits, accumulator.signed)]
     if accumulator.psum is not None:
@@ -145,14 +146,14 @@ def _reach(call: ConvCall) -> Reach:
     least, most = (np.array(b, dtype=object) for b in partial_bounds(columns, low, high))
     for part in (correction.astype(object), bias.astype(object)):
         least, most = least + np.minimum(part, 0), most + np.maximum(part, 0)
-    range_low, range_high = _held_range(made.accumulator)
+    range_low, range_high = held_range(made.accumulator)
     leaves = (least < range_low) | (most > range_high) | bool(made.accumulator.drop)
     total = max(int(np.max(most, initial=0)), -int(np.min(least, initial=0)))
     w_range = (int(columns.min(initial=0)), int(columns.max(initial=0)))
     return Reach((low, high), w_range, total, range_low, range_high, correction, bias, leaves.astype(bool))
 
 
-def _held_range(accumulator: Accumulator) -> tuple[int, int]:
+def held_range(accumulator: Accumulator) -> tuple[int, int]:
     """What every register of the record holds without an event."""
     ranges = [_range_of(accumulator.overflow, accumulator.bits, accumulator.signed)]
     part = _part(accumulator)
@@ -173,10 +174,10 @@ def _part(accumulator: Accumulator) -> tuple[Overflow, int] | None:
     return (ONES, 16) if accumulator.order.sat16 else None
 
 
-def _largest_held(accumulator: Accumulator, reach: Reach, call: ConvCall) -> int:
+def largest_held(accumulator: Accumulator, reach: Reach, length: int) -> int:
     """The largest magnitude the register can hold at the end, in its LSBs."""
     low, high = _range_of(accumulator.overflow, accumulator.bits, accumulator.signed)
-    additions = call.weights[0].size + 2  # each may round up once
+    additions = length + 2  # each may round up once
     terms = (reach.total >> accumulator.drop) + (additions if accumulator.drop else 0)
     if not reach.may_leave.any() or terms <= min(-low, high):
         return terms
@@ -184,7 +185,7 @@ def _largest_held(accumulator: Accumulator, reach: Reach, call: ConvCall) -> int
     return min(terms, max(-low, high)) if only_nearer else max(-low, high)
 
 
-def _kind(accumulator: Accumulator, reach: Reach) -> int:
+def kind_of(accumulator: Accumulator, reach: Reach) -> int:
     """The fastest way that is exact for channels that may leave their register."""
     if accumulator.drop or reach.constant_peak > SAFE_CONSTANT:
         return ELEMENTS
@@ -246,18 +247,10 @@ def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
     """The fields of hwb_ordered_numbers, in order."""
     made = call.ordered
     assert made is not None
-    accumulator, layout = made.accumulator, layout_of(call)
-    low, high = reach.low, reach.high
-    if kind == PROBED:  # a narrower range is as good for a proof, and stays within 32 bits
-        low, high = max(low, -SAFE_CONSTANT), min(high, SAFE_CONSTANT)
-    if kind == ELEMENTS:
-        low = high = 0
-    together, (_, _, pad) = _together(accumulator), _inputs(call)
-    widest = max(accumulator.bits, 0 if accumulator.psum is None else accumulator.psum.bits)
-    constants = (0, 0) if kind == ELEMENTS else reach.constants
+    layout = layout_of(call)
     return [
         code_of_dtype(call.x_dtype),
-        0 if accumulator.zero_point == "correct" else made.x_zero,
+        0 if made.accumulator.zero_point == "correct" else made.x_zero,
         call.height,
         call.width,
         call.channels,
@@ -271,10 +264,24 @@ def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
         layout.padded_width,
         layout.taps,
         layout.run,
-        pad,
+        _inputs(call)[2],
         0 if call.placement is None else len(call.placement.runs),
+        *sum_numbers(made, reach, kind, result),
+    ]
+
+
+def sum_numbers(made: OrderedSum, reach: Reach, kind: int, result: int) -> list[int]:
+    """The fields of hwb_ordered_numbers from kind on."""
+    accumulator, low, high = made.accumulator, reach.low, reach.high
+    if kind == PROBED:  # a narrower range is as good for a proof, and stays within 32 bits
+        low, high = max(low, -SAFE_CONSTANT), min(high, SAFE_CONSTANT)
+    if kind == ELEMENTS:
+        low = high = 0
+    widest = max(accumulator.bits, 0 if accumulator.psum is None else accumulator.psum.bits)
+    constants = (0, 0) if kind == ELEMENTS else reach.constants
+    return [
         kind,
-        together // 2,
+        _together(accumulator) // 2,
         int(_carried(accumulator)),
         int(result >= INT32_SPAN),
         int(reach.total >= INT32_SPAN),
