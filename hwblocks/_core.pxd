@@ -284,6 +284,7 @@ cdef extern from "hwblocks/ordered.h" nogil:
         const int32_t *channel
         const hwb_block_bound *bounds
         const uint8_t *together
+        const int32_t *by_tap
         hwb_placement placement
     ctypedef struct hwb_ordered_matmul_numbers:
         hwb_ordered_numbers sums

@@ -218,7 +218,8 @@ cdef class Op:
         p.unsafe = <const int64_t *>address_of(constants[END_ARRAYS + 11])
         p.channel = <const int32_t *>address_of(constants[END_ARRAYS + 12])
         p.together = <const uint8_t *>address_of(constants[END_ARRAYS + 13])
-        self._placement(&p.placement, constants[END_ARRAYS + 14 :])
+        p.by_tap = <const int32_t *>address_of(constants[END_ARRAYS + 14])
+        self._placement(&p.placement, constants[END_ARRAYS + 15 :])
         self.op.run = hwb_ordered_run
         self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
         self.counted = p.n.out_channels

@@ -41,7 +41,7 @@ static void place_sample(const hwb_ordered *o, const hwb_kernels *k, const char 
 }
 
 /* One sample [H, W, C] into its padded plane. */
-static void widen_sample(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {
+void hwb_ordered_widen(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {
   const hwb_ordered_numbers *n = &o->n;
   if (o->placement.starts) {
     place_sample(o, k, x, plane);
@@ -80,12 +80,10 @@ static const int16_t *window_of(gathering *g, int64_t m) {
   int64_t size = n->out_height * n->out_width, sample = m / size, at = m % size;
   if (sample != g->sample) {
     int64_t bytes = n->height * n->width * n->channels * (int64_t)hwb_size_of(n->x_dtype);
-    widen_sample(g->o, g->op->kernels, g->x + sample * bytes, g->plane);
+    hwb_ordered_widen(g->o, g->op->kernels, g->x + sample * bytes, g->plane);
     g->sample = sample;
   }
-  if (g->o->placement.starts) return g->plane + g->o->placement.starts[at];
-  int64_t h = at / n->out_width * n->stride_h, w = at % n->out_width * n->stride_w;
-  return g->plane + (h * n->padded_width + w) * n->channels;
+  return g->plane + hwb_window_start(g->o, at);
 }
 
 /* Rows of `count` positions from `first` on; pointers beyond them, up to a whole tile, repeat the first. */
@@ -151,6 +149,10 @@ int hwb_ordered_run(const hwb_op *op, const void *const *in, void *y, int64_t n,
   memset(g.plane + plane, 0, HWB_SLACK * sizeof(int16_t));
   memset(g.data, 0, p.rows - p.data);
   if (stats->channels) hwb_clear_counts(stats->channels, o->n.out_channels);
+  if (hwb_ordered_is_depthwise(o) && stats->level < FOLLOWED) {
+    hwb_ordered_depthwise(op, in[0], y, n, g.plane, g.data, (char *)scratch + p.words, stats);
+    return HWB_OK;
+  }
   run_blocks(&g, &p, scratch, y, n * o->n.out_height * o->n.out_width, stats);
   return HWB_OK;
 }

@@ -61,4 +61,28 @@ int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums);
 /* Sums of two neighbouring tiles by the 16-bit kernel; the second may have no channels. */
 void hwb_ordered_sat16(const hwb_ordered_tile *left, const hwb_ordered_tile *right, int32_t *sums, int32_t *more);
 
+/* Elements from the plane's first to those of the window at output position `at` of a sample. */
+static inline int64_t hwb_window_start(const hwb_ordered *o, int64_t at) {
+  const hwb_ordered_numbers *n = &o->n;
+  if (o->placement.starts) return o->placement.starts[at];
+  int64_t h = at / n->out_width * n->stride_h, w = at % n->out_width * n->stride_w;
+  return (h * n->padded_width + w) * n->channels;
+}
+
+/* One sample into its padded plane. */
+void hwb_ordered_widen(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane);
+
+/* Casts of a tile's sums to their places in y; 16 sums after the last may be read. */
+void hwb_ordered_store_s32(const hwb_ordered_tile *t, const int32_t *sums);
+
+/* Counts totals, sums + addend, outside a register of at most 31 bits. */
+void hwb_ordered_count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend);
+
+/* One where a depthwise op is summed channel by channel side by side. */
+int hwb_ordered_is_depthwise(const hwb_ordered *o);
+
+/* `n` samples of such an op. row: room for K inputs. */
+void hwb_ordered_depthwise(const hwb_op *op, const char *x, char *y, int64_t n, int16_t *plane, int16_t *row, void *words,
+                           hwb_stats *stats);
+
 #endif

@@ -174,8 +174,8 @@ static int add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_
   return in_range(n, sums, t->count * HWB_TILE_COLUMNS);
 }
 
-/* Counts totals, sums + addend, outside a register of at most 31 bits; the sums are compared, so that nothing overflows. */
-static void count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend) {
+/* The sums are compared, not the totals, so that nothing overflows. */
+void hwb_ordered_count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend) {
   const hwb_register *r = &t->b->o->n.a.sum;
   int64_t low = r->is_signed ? -((int64_t)1 << (r->bits - 1)) : 0, high = ((int64_t)1 << (r->bits - r->is_signed)) - 1;
   int32_t least[HWB_TILE_COLUMNS], most[HWB_TILE_COLUMNS];
@@ -196,7 +196,7 @@ static void count_exact_totals(const hwb_ordered_tile *t) {
   if (!o->n.wide_totals) {
     int32_t sums[HWB_TILE_ROOM];
     hwb_ordered_plain_s32(t, sums);
-    count_totals(t, sums, o->addend32);
+    hwb_ordered_count_totals(t, sums, o->addend32);
     return;
   }
   int64_t sums[HWB_TILE_ROOM];
@@ -246,7 +246,7 @@ int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
   int inside = holds(&s, (double)hwb_min(0, o->n.addend_low), (double)hwb_max(0, o->n.addend_high));
   if (t->b->stats->level && o->n.kind == HWB_LIMITED) {
     if (!exact) count_exact_totals(t);
-    else if (!inside) count_totals(t, sums, first ? o->correction32 : o->addend32);
+    else if (!inside) hwb_ordered_count_totals(t, sums, first ? o->correction32 : o->addend32);
   }
   if (a->has_correction && !add_constant(t, o->correction32, sums)) return 0;
   return !a->has_bias || first || add_constant(t, o->bias32, sums);
@@ -283,7 +283,7 @@ static void count_columns(const hwb_ordered_tile *t, const int32_t *from) {
   int32_t totals[HWB_TILE_SUMS];
   for (int64_t i = 0; i < t->count; i++)
     memcpy(totals + i * HWB_TILE_COLUMNS, from + i * HWB_SKEW_COLUMNS, HWB_TILE_COLUMNS * sizeof *totals);
-  count_totals(t, totals, t->b->o->addend32);
+  hwb_ordered_count_totals(t, totals, t->b->o->addend32);
 }
 
 /* Sums in the register and exact totals, in parts of 256 steps. */

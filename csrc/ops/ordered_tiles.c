@@ -32,7 +32,7 @@ static void store(const hwb_ordered_tile *t, const int32_t *narrow, const int64_
   }
 }
 
-static void store_s32(const hwb_ordered_tile *t, const int32_t *sums) { store(t, sums, NULL); }
+void hwb_ordered_store_s32(const hwb_ordered_tile *t, const int32_t *sums) { store(t, sums, NULL); }
 
 static void store_s64(const hwb_ordered_tile *t, const int64_t *sums) {
   int32_t narrow[HWB_TILE_ROOM] = {0};
@@ -41,7 +41,7 @@ static void store_s64(const hwb_ordered_tile *t, const int64_t *sums) {
     return;
   }
   for (int64_t i = 0; i < t->count * HWB_TILE_COLUMNS; i++) narrow[i] = (int32_t)sums[i];
-  store_s32(t, narrow);
+  hwb_ordered_store_s32(t, narrow);
 }
 
 static void by_elements(const hwb_ordered_tile *t) {
@@ -58,7 +58,7 @@ static void by_plain(const hwb_ordered_tile *t) {
     hwb_ordered_plain_s32(t, sums);
     if (o->n.a.has_bias || o->n.a.has_correction)
       t->b->op->kernels->ordered.add_limited_s32(sums, t->count, o->addend32 + t->first, INT32_MIN, INT32_MAX);
-    store_s32(t, sums);
+    hwb_ordered_store_s32(t, sums);
     return;
   }
   int64_t sums[HWB_TILE_ROOM];
@@ -88,7 +88,7 @@ static void by_total(const hwb_ordered_tile *t) {
 
 static void by_limits(const hwb_ordered_tile *t) {
   int32_t sums[HWB_TILE_ROOM];
-  if (hwb_ordered_limited(t, sums)) store_s32(t, sums);
+  if (hwb_ordered_limited(t, sums)) hwb_ordered_store_s32(t, sums);
   else by_elements(t);
 }
 
@@ -100,8 +100,8 @@ static void by_sat16(const hwb_ordered_tile *t, int64_t channels) {
   right.first += HWB_TILE_COLUMNS;
   right.width = hwb_min(HWB_TILE_COLUMNS, channels - right.panel * HWB_TILE_COLUMNS);
   hwb_ordered_sat16(t, &right, sums, more);
-  store_s32(t, sums);
-  if (right.width > 0) store_s32(&right, more);
+  hwb_ordered_store_s32(t, sums);
+  if (right.width > 0) hwb_ordered_store_s32(&right, more);
 }
 
 /* One tile; returns how many panels it covered. */

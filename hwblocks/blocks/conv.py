@@ -10,9 +10,9 @@ import numpy as np
 from hwblocks.errors import ShapeError
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
-from hwblocks.graph.placed import over_volume
 from hwblocks.graph.sums import centred_weights, sum_constants
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, window

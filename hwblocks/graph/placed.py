@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from hwblocks.graph.block import size
@@ -11,7 +10,7 @@ from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.placement import placed
 
 
-def over_volume(made: Window, spatial: Sequence[int], apart: Sequence[int], **rest: Any) -> ConvCall:
+def over_volume(made: Window, spatial: tuple[int, ...], apart: tuple[int, ...], **rest: Any) -> ConvCall:
     """The call of a window over any number of axes, all but the last joined.
 
     spatial: the axes of x as stored; apart: from one of its elements to the next in the window's input. rest: the
@@ -27,7 +26,7 @@ def over_volume(made: Window, spatial: Sequence[int], apart: Sequence[int], **re
         out_height=size(made.output[:-1]),
         out_width=made.output[-1],
         kernel=kernel,
-        stride=(1, 1),
+        stride=(1, made.stride[-1]),
         dilation=(1, made.dilation[-1]),
         pad=(0, 0),
         placement=placement,

@@ -18,6 +18,7 @@ BLOCKS = {  # block, x, w
     "three axes, padded": (hb.Conv3d(padding=((1, 0), 1, (0, 2)), stride=(1, 2, 1)), (1, 3, 4, 5, 4), (17, 3, 2, 2, 4)),
     "three axes, in groups": (hb.Conv3d(groups=2, dilation=(1, 2, 2), padding=1), (1, 4, 5, 6, 6), (4, 2, 2, 3, 3)),
     "three axes, depthwise": (hb.Conv3d(groups=5, padding=1), (1, 3, 3, 4, 5), (1, 3, 3, 3, 5)),
+    "three axes, depthwise, strides": (hb.Conv3d(groups=18, stride=(1, 2, 2)), (1, 3, 5, 9, 18), (1, 2, 2, 3, 18)),
     "three axes, one pixel": (hb.Conv3d(), (1, 2, 2, 2, 16), (33, 1, 1, 1, 16)),
     "one axis turned": (hb.ConvTranspose1d(stride=3, padding=1), (1, 7, 4), (9, 4, 4)),
     "one axis turned, dilated": (hb.ConvTranspose1d(stride=2, dilation=2, output_padding=1), (1, 5, 3), (2, 3, 3)),

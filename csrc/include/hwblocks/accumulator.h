@@ -160,6 +160,16 @@ typedef struct {
   double peak, sum, norm;
 } hwb_block_bound;
 
+/* Depthwise: windows of 16 channels, one product of each tap and channel. */
+typedef struct {
+  const int16_t *x; /* the first position's first input */
+  int64_t step, count; /* elements from one position to the next; positions */
+  const int64_t *offsets; /* elements from a position's first input to each of `taps` */
+  int64_t taps;
+  const int32_t *weights; /* [taps][16], in the lower 16 of 32 bits, nothing above */
+  int64_t low, high;
+} hwb_channel_windows;
+
 typedef struct {
   /* sums[6][32] += products one by one in 16 bits, limited after each. `length` steps over a skewed panel
      [length][32]: at step t lane j of even j multiplies rows[i][t], lane j of odd j rows[i][t + 1].
@@ -174,6 +184,13 @@ typedef struct {
      of a panel [length][16][2]. Rows are readable up to a multiple of 32 inputs. No addition may leave 32 bits. */
   void (*limited_s32)(const hwb_limited_tile *tile, int32_t *sums);
 
+  /* Of each position and channel: sums[count][16] += products one by one, limited after each; totals = the exact sums.
+     No addition may leave 32 bits. 16 inputs are read at every tap. */
+  void (*channels_limited)(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
+
+  /* The exact sums, and in sizes[count][16] the sums of absolute products. */
+  void (*channels_plain)(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
+
   /* sums[count][16] = limited(sums + addend). No addition may leave 32 bits. */
   void (*add_limited_s32)(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
 
@@ -187,6 +204,10 @@ typedef struct {
 void hwb_ordered_sat16__ref(const hwb_limited_tile *tile, int16_t *sums);
 void hwb_ordered_sat16_totals__ref(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
 void hwb_ordered_limited_s32__ref(const hwb_limited_tile *tile, int32_t *sums);
+void hwb_ordered_channels_limited__ref(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
+void hwb_ordered_channels_plain__ref(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
+void hwb_ordered_channels_limited__avx2(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
+void hwb_ordered_channels_plain__avx2(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
 void hwb_ordered_add_limited_s32__ref(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
 void hwb_ordered_extremes_s32__ref(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);
 void hwb_ordered_bounds__ref(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out);

@@ -39,6 +39,8 @@ typedef struct {
   const int32_t *channel; /* output channel of each packed one, or NULL: the same */
   const uint8_t *together; /* [groups][panels of 32][parts of 256 steps]: 1 where sums of neighbouring products fit 16
                               bits; NULL where totals are not found beside the 16-bit sums */
+  const int32_t *by_tap;   /* depthwise: [blocks of 16 channels][K][16] weights in the lower 16 of 32 bits; NULL where sums
+                              of 32 bits do not serve */
   const hwb_block_bound *bounds; /* [groups][panels of 16][blocks of 32 products] of the weights */
 } hwb_ordered;
 

@@ -77,7 +77,7 @@ def is_depthwise(call: ConvCall) -> bool:
 
 
 def serves_depthwise(call: ConvCall) -> bool:
-    """True where the depthwise kernel reads such windows: two plain axes, padding with a code that inputs have, plain sums."""
+    """True where the depthwise kernel serves: plain sums, two plain axes, padding with a code that inputs have."""
     low, high = dtype_range(call.x_dtype)
     return call.placement is None and not call.saturate and low <= call.pad_value + call.x_zero <= high
 

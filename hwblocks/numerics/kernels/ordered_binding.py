@@ -17,6 +17,7 @@ from hwblocks.numerics.kernels.ordered_packing import (
     in_register_order,
     pack_pairs,
     pack_skewed,
+    by_tap,
     taken,
     together_parts,
     weight_bounds,
@@ -43,8 +44,9 @@ ONES = Overflow("saturate")
 class Reach:
     """What one call's sums can reach.
 
-    x_range, w_range: lowest and highest operands. total: largest exact partial sum, constants included. low, high: the range that
-    every register of the record holds. correction, bias [O]; may_leave [O]: channels whose partial sums can leave it.
+    x_range, w_range: lowest and highest operands. total: largest exact partial sum, constants included. low, high: the
+    range that every register of the record holds. correction, bias [O]; may_leave [O]: channels whose partial sums can
+    leave it.
     """
 
     x_range: tuple[int, int]
@@ -105,7 +107,7 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
     moved = None if order is None else order.astype(np.int32)
     packed = _packed(call, reach, kind, order)
     place = (None, None) if call.placement is None else (call.placement.runs, call.placement.starts)
-    constants = (*ends.arrays, *packed[:-1], unsafe, moved, packed[-1], *place)
+    constants = (*ends.arrays, *packed[:-2], unsafe, moved, *packed[-2:], *place)
     x = (call.height * call.width * call.channels, call.x_dtype)
     y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
     return op(isa, "ordered", numbers, ends.numbers, constants, [x], y)
@@ -319,7 +321,7 @@ def _register(overflow: Overflow, bits: int, signed: bool) -> list[int]:
 
 
 def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tuple[Array | None, ...]:
-    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds, together."""
+    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds, together, by_tap."""
     made = call.ordered
     assert made is not None
     weights = in_register_order(call, made.accumulator.axes)
@@ -340,6 +342,7 @@ def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tup
         *(padded(v, np.int32) for v in narrow),
         weight_bounds(grouped),
         together_parts(grouped, reach.x_peak) if _finds_totals(kind, reach) else None,
+        by_tap(call, weights) if reach.total < INT32_SPAN and kind in (SAT16, LIMITED, PROBED) else None,
     )
 
 

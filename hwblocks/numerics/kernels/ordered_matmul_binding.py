@@ -23,7 +23,7 @@ from hwblocks.numerics.kernels.storage import INT64_SPAN, code_of_dtype
 
 
 def bind_ordered_matmul(call: MatmulCall, isa: str) -> Any:
-    """The op of a matrix product whose products meet its accumulator in order, or the reason why no kernel serves it."""
+    """The op of a matrix product whose products meet its accumulator in order, or the reason why there is none."""
     made = call.ordered
     assert made is not None
     accumulator = made.accumulator

@@ -74,9 +74,23 @@ def pack_skewed(grouped: Array) -> Array:
     return skewed
 
 
+def by_tap(call: ConvCall, weights: Array) -> Array | None:
+    """Depthwise weights [O, K] as [blocks of 16 channels][K][16], each in 32 bits above which nothing stands.
+
+    None where each input channel does not make one output channel.
+    """
+    if call.groups == 1 or call.channels != call.groups or call.out_channels != call.groups:
+        return None
+    blocks = -(-call.out_channels // COLUMNS)
+    made = np.zeros((blocks * COLUMNS, weights.shape[-1]), np.uint32)
+    made[: call.out_channels] = weights.astype(np.int16).view(np.uint16)
+    return np.ascontiguousarray(made.reshape(blocks, COLUMNS, -1).transpose(0, 2, 1))
+
+
 def together_parts(grouped: Array, x_peak: int) -> Array:
-    """Of [G, N, K] for each panel [G][panels of 32][parts of 256 steps]: 1 where |x · w + x' · w'| of any two neighbouring
-    products fits 16 bits; a panel has K + 1 steps, and a part is taken with both of its neighbours.
+    """[G][panels of 32][parts of 256 steps] of [G, N, K]: 1 where every sum of two neighbouring products fits 16 bits.
+
+    A panel has K + 1 steps, and a part is taken with both of its neighbours.
     """
     length = grouped.shape[-1]
     columns = np.abs(_in_columns(grouped, SKEWED_COLUMNS, length).astype(np.int64))

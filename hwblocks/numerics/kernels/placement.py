@@ -1,4 +1,4 @@
-"""Placement: where a sample lies in its padded plane, and where windows begin, for windows that are no two plain axes."""
+"""Placement: where a sample lies in its padded plane and where windows begin, for other than two plain axes."""
 
 from __future__ import annotations
 
