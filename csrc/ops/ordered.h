@@ -51,6 +51,19 @@ void hwb_ordered_block_out(const hwb_ordered_block *b);
 /* Sums of the tile by the definition, one element after the other; counts what it sees. */
 void hwb_ordered_elements(const hwb_ordered_tile *t, int64_t *sums);
 
+/* The same in vectors, where the record is one whose every addition they can follow. */
+int hwb_ordered_is_followed(const hwb_ordered_tile *t);
+void hwb_ordered_followed(const hwb_ordered_tile *t, int32_t *sums);
+
+/* What one element counted, packed channel and row of the block. */
+void hwb_ordered_count_element(const hwb_ordered_tile *t, int64_t row, int64_t packed, const hwb_element *e);
+
+/* The panel of weights of a tile. */
+const int16_t *hwb_ordered_panel(const hwb_ordered_tile *t);
+
+/* Counts the exact totals of a tile outside the register. */
+void hwb_ordered_count_exact(const hwb_ordered_tile *t);
+
 /* Sums of the tile without any limit in between, bias and correction not added. */
 void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums);
 void hwb_ordered_plain_s64(const hwb_ordered_tile *t, int64_t *sums);

@@ -6,7 +6,7 @@ static const int64_t no_offset[1] = {0};
 
 static int64_t length_of(const hwb_ordered_tile *t) { return t->b->o->n.taps * t->b->o->n.run; }
 
-static const int16_t *panel_of(const hwb_ordered_tile *t) {
+const int16_t *hwb_ordered_panel(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
   int64_t pairs = (length_of(t) + 1) / 2;
   return o->panels + (t->b->group * hwb_panels_of(&o->n) + t->panel) * pairs * 2 * HWB_TILE_COLUMNS;
@@ -15,7 +15,7 @@ static const int16_t *panel_of(const hwb_ordered_tile *t) {
 /* The plain tile over pairs first .. first + pairs of K. */
 static hwb_tile plain_tile(const hwb_ordered_tile *t, const void **rows, int64_t first, int64_t pairs) {
   for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + 2 * first;
-  hwb_tile tile = {rows, no_offset, t->count, 1, pairs, panel_of(t) + first * 2 * HWB_TILE_COLUMNS, t->b->o->n.flush};
+  hwb_tile tile = {rows, no_offset, t->count, 1, pairs, hwb_ordered_panel(t) + first * 2 * HWB_TILE_COLUMNS, t->b->o->n.flush};
   return tile;
 }
 
@@ -46,7 +46,7 @@ void hwb_ordered_plain_s64(const hwb_ordered_tile *t, int64_t *sums) {
     k->gemm_s16s16_s64(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
 }
 
-static void count_element(const hwb_ordered_tile *t, int64_t row, int64_t packed, const hwb_element *e) {
+void hwb_ordered_count_element(const hwb_ordered_tile *t, int64_t row, int64_t packed, const hwb_element *e) {
   const hwb_ordered *o = t->b->o;
   int64_t channel = o->channel ? o->channel[packed] : packed, plane = o->n.out_height * o->n.out_width;
   int64_t position = t->b->position + t->row + row;
@@ -73,7 +73,7 @@ void hwb_ordered_elements(const hwb_ordered_tile *t, int64_t *sums) {
       else hwb_ordered_s16s16_s64__ref(a, &p, &e);
       sums[i * HWB_TILE_COLUMNS + j] = e.value;
       t->b->stats->outside += is_outside(a, e.total);
-      if (t->b->stats->channels) count_element(t, i, c, &e);
+      if (t->b->stats->channels) hwb_ordered_count_element(t, i, c, &e);
     }
 }
 
@@ -149,7 +149,7 @@ static void add_limited(const hwb_ordered_tile *t, int64_t first, int64_t count,
   const int16_t *rows[HWB_ORDERED_ROWS];
   int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(count * half, (length_of(t) + 1) / 2 - first * half);
   for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + first * HWB_BOUND_BLOCK;
-  const int16_t *panel = panel_of(t) + first * half * 2 * HWB_TILE_COLUMNS;
+  const int16_t *panel = hwb_ordered_panel(t) + first * half * 2 * HWB_TILE_COLUMNS;
   hwb_limited_tile limited = {rows, t->count, panel, pairs, n->pairs_together, n->low, n->high, n->x_left, n->w_left};
   t->b->op->kernels->ordered.limited_s32(&limited, sums);
 }
@@ -191,7 +191,7 @@ void hwb_ordered_count_totals(const hwb_ordered_tile *t, const int32_t *sums, co
 }
 
 /* Exact totals outside the register, by plain sums where the limited ones are not exact. */
-static void count_exact_totals(const hwb_ordered_tile *t) {
+void hwb_ordered_count_exact(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
   if (!o->n.wide_totals) {
     int32_t sums[HWB_TILE_ROOM];
@@ -245,7 +245,7 @@ int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
   if (!run_blocks(&s, sums, &exact)) return 0;
   int inside = holds(&s, (double)hwb_min(0, o->n.addend_low), (double)hwb_max(0, o->n.addend_high));
   if (t->b->stats->level && o->n.kind == HWB_LIMITED) {
-    if (!exact) count_exact_totals(t);
+    if (!exact) hwb_ordered_count_exact(t);
     else if (!inside) hwb_ordered_count_totals(t, sums, first ? o->correction32 : o->addend32);
   }
   if (a->has_correction && !add_constant(t, o->correction32, sums)) return 0;
@@ -318,9 +318,9 @@ void hwb_ordered_sat16(const hwb_ordered_tile *left, const hwb_ordered_tile *rig
   if (at_once) with_totals(&tile, o->together + panel * parts, both, totals, k);
   else k->sat16(&tile, both);
   if (counts_left && at_once) count_columns(left, totals);
-  else if (counts_left) count_exact_totals(left);
+  else if (counts_left) hwb_ordered_count_exact(left);
   if (counts_right && at_once) count_columns(right, totals + HWB_TILE_COLUMNS);
-  else if (counts_right) count_exact_totals(right);
+  else if (counts_right) hwb_ordered_count_exact(right);
   finish_sat16(left, both, sums);
   if (right->width > 0) finish_sat16(right, both + HWB_TILE_COLUMNS, more);
 }

@@ -50,6 +50,12 @@ static void by_elements(const hwb_ordered_tile *t) {
   store_s64(t, sums);
 }
 
+static void by_following(const hwb_ordered_tile *t) {
+  int32_t sums[HWB_TILE_ROOM] = {0};
+  hwb_ordered_followed(t, sums);
+  hwb_ordered_store_s32(t, sums);
+}
+
 /* Channels that cannot leave their register. */
 static void by_plain(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
@@ -107,7 +113,8 @@ static void by_sat16(const hwb_ordered_tile *t, int64_t channels) {
 /* One tile; returns how many panels it covered. */
 static int64_t tile_out(hwb_ordered_tile *t, int64_t channels, int64_t unsafe) {
   int64_t kind = t->b->o->n.kind;
-  if (t->b->stats->level >= FOLLOWED) by_elements(t);
+  if (t->b->stats->level >= FOLLOWED && hwb_ordered_is_followed(t)) by_following(t);
+  else if (t->b->stats->level >= FOLLOWED) by_elements(t);
   else if (t->panel * HWB_TILE_COLUMNS >= unsafe) by_plain(t);
   else if (kind == HWB_LIMITED || kind == HWB_PROBED) by_limits(t);
   else if (kind == HWB_TOTAL) by_total(t);

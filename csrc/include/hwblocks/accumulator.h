@@ -160,6 +160,11 @@ typedef struct {
   double peak, sum, norm;
 } hwb_block_bound;
 
+/* What 16 sums of one row did: additions outside the register, additions before the first of them, extremes before limits. */
+typedef struct {
+  int32_t held[16], outside[16], before[16], lowest[16], highest[16];
+} hwb_followed_sums;
+
 /* Depthwise: windows of 16 channels, one product of each tap and channel. */
 typedef struct {
   const int16_t *x; /* the first position's first input */
@@ -184,6 +189,10 @@ typedef struct {
      of a panel [length][16][2]. Rows are readable up to a multiple of 32 inputs. No addition may leave 32 bits. */
   void (*limited_s32)(const hwb_limited_tile *tile, int32_t *sums);
 
+  /* sums += k products of one row with a panel [pairs][16][2] one by one, limited to low … high after each, everything
+     counted. No addition may leave 32 bits. x is readable up to a pair. */
+  void (*followed_s32)(const int16_t *x, const int16_t *panel, int64_t k, int32_t low, int32_t high, hwb_followed_sums *sums);
+
   /* Of each position and channel: sums[count][16] += products one by one, limited after each; totals = the exact sums.
      No addition may leave 32 bits. 16 inputs are read at every tap. */
   void (*channels_limited)(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
@@ -204,6 +213,10 @@ typedef struct {
 void hwb_ordered_sat16__ref(const hwb_limited_tile *tile, int16_t *sums);
 void hwb_ordered_sat16_totals__ref(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
 void hwb_ordered_limited_s32__ref(const hwb_limited_tile *tile, int32_t *sums);
+void hwb_ordered_followed_s32__ref(const int16_t *x, const int16_t *panel, int64_t k, int32_t low, int32_t high,
+                                   hwb_followed_sums *sums);
+void hwb_ordered_followed_s32__avx2(const int16_t *x, const int16_t *panel, int64_t k, int32_t low, int32_t high,
+                                    hwb_followed_sums *sums);
 void hwb_ordered_channels_limited__ref(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
 void hwb_ordered_channels_plain__ref(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
 void hwb_ordered_channels_limited__avx2(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
