@@ -63,12 +63,14 @@ static void by_elements(const strip *s, int64_t position, int32_t *sums) {
   }
 }
 
+static int64_t size_of(int64_t v) { return v < 0 ? -v : v; }
+
 /* One where no sum of some of the products and constants of a position leaves the register. */
 static int holds(const strip *s, const int32_t *sizes) {
   const hwb_ordered *o = s->t.b->o;
   int inside = 1;
   for (int64_t j = 0; j < s->t.width; j++) {
-    int64_t c = s->t.first + j, reach = sizes[j] + (int64_t)labs(o->bias[c]) + (int64_t)labs(o->correction[c]);
+    int64_t c = s->t.first + j, reach = sizes[j] + size_of(o->bias[c]) + size_of(o->correction[c]);
     inside &= -reach >= o->n.low && reach <= o->n.high;
   }
   return inside;
