@@ -1,4 +1,4 @@
-"""Transposed convolutions: ConvTranspose1d and ConvTranspose2d, lowered to a convolution over spread inputs."""
+"""Transposed convolutions over one, two and three axes, lowered to a convolution over spread inputs."""
 
 from __future__ import annotations
 
@@ -165,3 +165,16 @@ class ConvTranspose2d(TransposedConvolution):
     """
 
     axes: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class ConvTranspose3d(TransposedConvolution):
+    """Transposed convolution over three axes: x [N, D, H, W, C], w [O, kD, kH, kW, C / groups] → [N, D', H', W', O].
+
+    Source: the definition of torch.nn.ConvTranspose3d, channels last; see TransposedConvolution.
+
+    >>> ConvTranspose3d()(np.ones((1, 1, 1, 1, 1)), w=np.ones((1, 1, 2, 1, 1))).ravel()
+    array([1., 1.])
+    """
+
+    axes: ClassVar[int] = 3

@@ -26,6 +26,7 @@ BLOCKS = {  # block, x, w
     "two axes turned, cut off": (hb.ConvTranspose2d(stride=(2, 1), padding=(2, 3)), (1, 5, 6, 2), (3, 3, 3, 2)),
     "two axes turned, in groups": (hb.ConvTranspose2d(stride=2, groups=3, padding=1), (1, 3, 4, 6), (6, 3, 4, 2)),
     "two axes turned, far apart": (hb.ConvTranspose2d(stride=4, output_padding=1), (1, 3, 2, 3), (18, 2, 3, 3)),
+    "three axes turned": (hb.ConvTranspose3d(stride=(2, 1, 2), padding=1), (1, 2, 3, 3, 2), (5, 3, 3, 2, 2)),
     "a pad code": (hb.Conv2d(padding=2, pad_code=0), (1, 4, 5, 3), (18, 3, 3, 3)),
     "a pad code, depthwise": (hb.Conv2d(padding=1, groups=18, pad_code=7), (1, 4, 5, 18), (1, 3, 3, 18)),
     "a pad code that no input has": (hb.Conv2d(padding=1, groups=4, pad_code=300), (1, 4, 5, 4), (1, 3, 3, 4)),
