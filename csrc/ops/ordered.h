@@ -42,6 +42,9 @@ int64_t hwb_rows_together(int64_t k);
 /* Counts of `channels` channels set to nothing. */
 void hwb_clear_counts(hwb_channel_counts *c, int64_t channels);
 
+/* K. */
+static inline int64_t hwb_length_of(const hwb_ordered_tile *t) { return t->b->o->n.taps * t->b->o->n.run; }
+
 /* All output channels of the block's group, the bounds of its rows found first where they are asked for. */
 void hwb_ordered_bounded_out(const hwb_ordered_block *b);
 
@@ -87,6 +90,12 @@ void hwb_ordered_widen(const hwb_ordered *o, const hwb_kernels *k, const char *x
 
 /* Casts of a tile's sums to their places in y; 16 sums after the last may be read. */
 void hwb_ordered_store_s32(const hwb_ordered_tile *t, const int32_t *sums);
+
+/* sums + addend; 0 where a register that is not limited would leave its range. */
+int hwb_ordered_add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_t *sums);
+
+/* One where no sum of the tile, in any order, can leave the register, the addends included. */
+int hwb_ordered_whole_holds(const hwb_ordered_tile *t);
 
 /* Counts totals, sums + addend, outside a register of at most 31 bits. */
 void hwb_ordered_count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend);

@@ -4,11 +4,9 @@
 
 static const int64_t no_offset[1] = {0};
 
-static int64_t length_of(const hwb_ordered_tile *t) { return t->b->o->n.taps * t->b->o->n.run; }
-
 const int16_t *hwb_ordered_panel(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
-  int64_t pairs = (length_of(t) + 1) / 2;
+  int64_t pairs = (hwb_length_of(t) + 1) / 2;
   return o->panels + (t->b->group * hwb_panels_of(&o->n) + t->panel) * pairs * 2 * HWB_TILE_COLUMNS;
 }
 
@@ -36,12 +34,12 @@ static void plain_s32(const hwb_ordered_tile *t, int64_t first, int64_t pairs, i
     k->gemm_s16s16_s32(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
 }
 
-void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums) { plain_s32(t, 0, (length_of(t) + 1) / 2, sums); }
+void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums) { plain_s32(t, 0, (hwb_length_of(t) + 1) / 2, sums); }
 
 void hwb_ordered_plain_s64(const hwb_ordered_tile *t, int64_t *sums) {
   const void *rows[HWB_ORDERED_ROWS];
   const hwb_kernels *k = t->b->op->kernels;
-  hwb_tile tile = plain_tile(t, rows, 0, (length_of(t) + 1) / 2);
+  hwb_tile tile = plain_tile(t, rows, 0, (hwb_length_of(t) + 1) / 2);
   for (int64_t done = 0; next_rows(k, &tile, &done, t->count);)
     k->gemm_s16s16_s64(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
 }
@@ -63,7 +61,7 @@ static int is_outside(const hwb_accumulator *a, int64_t total) {
 void hwb_ordered_elements(const hwb_ordered_tile *t, int64_t *sums) {
   const hwb_ordered *o = t->b->o;
   const hwb_accumulator *a = &o->n.a;
-  int64_t k = length_of(t);
+  int64_t k = hwb_length_of(t);
   hwb_element e;
   for (int64_t i = 0; i < t->count; i++)
     for (int64_t j = 0; j < t->width; j++) {
@@ -94,7 +92,7 @@ typedef struct {
 
 static span span_of(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
-  int64_t blocks = hwb_blocks_of(length_of(t));
+  int64_t blocks = hwb_blocks_of(hwb_length_of(t));
   span s = {t, o->bounds + (t->b->group * hwb_panels_of(&o->n) + t->panel) * blocks, 0, 0, 1};
   return s;
 }
@@ -130,7 +128,7 @@ static int64_t blocks_that_hold(span *s, int64_t first, int64_t blocks) {
 /* One where no sum in any order can leave the register, the addends included. */
 static int whole_holds(span *s) {
   const hwb_ordered_numbers *n = &s->t->b->o->n;
-  int64_t blocks = hwb_blocks_of(length_of(s->t));
+  int64_t blocks = hwb_blocks_of(hwb_length_of(s->t));
   if (blocks_that_hold(s, 0, blocks) < blocks) return 0;
   return holds(s, (double)hwb_min(0, n->addend_low), (double)hwb_max(0, n->addend_high));
 }
@@ -138,7 +136,7 @@ static int whole_holds(span *s) {
 /* sums += the products of blocks first .. first + count. */
 static void add_plain(const hwb_ordered_tile *t, int64_t first, int64_t count, int32_t *sums) {
   int32_t more[HWB_TILE_ROOM];
-  int64_t half = HWB_BOUND_BLOCK / 2, end = hwb_min((first + count) * half, (length_of(t) + 1) / 2);
+  int64_t half = HWB_BOUND_BLOCK / 2, end = hwb_min((first + count) * half, (hwb_length_of(t) + 1) / 2);
   plain_s32(t, first * half, end - first * half, more);
   for (int64_t i = 0; i < t->count * HWB_TILE_COLUMNS; i++) sums[i] += more[i];
 }
@@ -147,7 +145,7 @@ static void add_plain(const hwb_ordered_tile *t, int64_t first, int64_t count, i
 static void add_limited(const hwb_ordered_tile *t, int64_t first, int64_t count, int32_t *sums) {
   const hwb_ordered_numbers *n = &t->b->o->n;
   const int16_t *rows[HWB_ORDERED_ROWS];
-  int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(count * half, (length_of(t) + 1) / 2 - first * half);
+  int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(count * half, (hwb_length_of(t) + 1) / 2 - first * half);
   for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + first * HWB_BOUND_BLOCK;
   const int16_t *panel = hwb_ordered_panel(t) + first * half * 2 * HWB_TILE_COLUMNS;
   hwb_limited_tile limited = {rows, t->count, panel, pairs, n->pairs_together, n->low, n->high, n->x_left, n->w_left};
@@ -162,8 +160,7 @@ static int in_range(const hwb_ordered_numbers *n, const int32_t *v, int64_t coun
 
 static int saturates(const hwb_ordered_numbers *n) { return n->kind == HWB_LIMITED || n->kind == HWB_SAT16; }
 
-/* sums + addend; 0 where a register that is not limited would leave its range. */
-static int add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_t *sums) {
+int hwb_ordered_add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_t *sums) {
   const hwb_ordered_numbers *n = &t->b->o->n;
   const hwb_ordered_kernels *k = &t->b->op->kernels->ordered;
   if (saturates(n)) {
@@ -210,7 +207,7 @@ void hwb_ordered_count_exact(const hwb_ordered_tile *t) {
    limits are needed again and again, the next look at the sums comes later and later: limits are never wrong. */
 static int run_blocks(span *s, int32_t *sums, int *exact) {
   const hwb_ordered_tile *t = s->t;
-  int64_t blocks = hwb_blocks_of(length_of(t)), patience = 1;
+  int64_t blocks = hwb_blocks_of(hwb_length_of(t)), patience = 1;
   for (int64_t b = 0; b < blocks;) {
     int64_t safe = blocks_that_hold(s, b, blocks);
     if (safe == blocks && !t->b->o->n.a.bias_first) hwb_ordered_plain_s32(t, sums);
@@ -229,6 +226,11 @@ static int run_blocks(span *s, int32_t *sums, int *exact) {
   return 1;
 }
 
+int hwb_ordered_whole_holds(const hwb_ordered_tile *t) {
+  span s = span_of(t);
+  return whole_holds(&s);
+}
+
 int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
   const hwb_ordered *o = t->b->o;
   const hwb_accumulator *a = &o->n.a;
@@ -239,7 +241,7 @@ int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
   memset(sums, 0, HWB_TILE_SUMS * sizeof *sums);
   if (first) {
     exact = in_range(&o->n, o->bias32 + t->first, HWB_TILE_COLUMNS);
-    if (!add_constant(t, o->bias32, sums)) return 0;
+    if (!hwb_ordered_add_constant(t, o->bias32, sums)) return 0;
     measure(&s, sums);
   }
   if (!run_blocks(&s, sums, &exact)) return 0;
@@ -248,79 +250,6 @@ int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
     if (!exact) hwb_ordered_count_exact(t);
     else if (!inside) hwb_ordered_count_totals(t, sums, first ? o->correction32 : o->addend32);
   }
-  if (a->has_correction && !add_constant(t, o->correction32, sums)) return 0;
-  return !a->has_bias || first || add_constant(t, o->bias32, sums);
-}
-
-/* Where the 16-bit sums start: zero, or the bias limited. */
-static void start_sat16(const hwb_ordered_tile *t, int16_t *sums) {
-  const hwb_ordered_numbers *n = &t->b->o->n;
-  int64_t channels = hwb_min(HWB_SKEW_COLUMNS, n->out_channels / n->groups - t->panel * HWB_TILE_COLUMNS);
-  memset(sums, 0, HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS * sizeof *sums);
-  if (!n->a.has_bias || !n->a.bias_first) return;
-  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++)
-    for (int64_t j = 0; j < channels; j++)
-      sums[i * HWB_SKEW_COLUMNS + j] = (int16_t)hwb_max(n->low, hwb_min(n->high, t->b->o->bias[t->first + j]));
-}
-
-/* One where this panel's exact totals have to be known. */
-static int counts_panel(const hwb_ordered_tile *t) {
-  if (!t->b->stats->level || t->width <= 0) return 0;
-  span s = span_of(t);
-  return !whole_holds(&s);
-}
-
-/* 16 of the 32 columns: widened, constants added. */
-static void finish_sat16(const hwb_ordered_tile *t, const int16_t *from, int32_t *sums) {
-  const hwb_ordered *o = t->b->o;
-  for (int64_t i = 0; i < t->count; i++)
-    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = from[i * HWB_SKEW_COLUMNS + j];
-  if (o->n.a.has_correction) add_constant(t, o->correction32, sums);
-  if (o->n.a.has_bias && !o->n.a.bias_first) add_constant(t, o->bias32, sums);
-}
-
-static void count_columns(const hwb_ordered_tile *t, const int32_t *from) {
-  int32_t totals[HWB_TILE_SUMS];
-  for (int64_t i = 0; i < t->count; i++)
-    memcpy(totals + i * HWB_TILE_COLUMNS, from + i * HWB_SKEW_COLUMNS, HWB_TILE_COLUMNS * sizeof *totals);
-  hwb_ordered_count_totals(t, totals, t->b->o->addend32);
-}
-
-/* Sums in the register and exact totals, in parts of 256 steps. */
-static void with_totals(const hwb_limited_tile *tile, const uint8_t *together, int16_t *sums, int32_t *totals,
-                        const hwb_ordered_kernels *k) {
-  for (int64_t t = 0; t < tile->length; t += HWB_TOTAL_STEPS) {
-    const int16_t *rows[HWB_ORDERED_ROWS];
-    hwb_limited_tile part = *tile;
-    for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = tile->rows[i] + t;
-    part.rows = rows;
-    part.panel += t * HWB_SKEW_COLUMNS;
-    part.length = hwb_min(HWB_TOTAL_STEPS, tile->length - t);
-    part.group = together[t / HWB_TOTAL_STEPS];
-    k->sat16_totals(&part, sums, totals);
-  }
-}
-
-void hwb_ordered_sat16(const hwb_ordered_tile *left, const hwb_ordered_tile *right, int32_t *sums, int32_t *more) {
-  const hwb_ordered *o = left->b->o;
-  const hwb_ordered_kernels *k = &left->b->op->kernels->ordered;
-  int64_t length = length_of(left) + 1, panels = (hwb_panels_of(&o->n) + 1) / 2;
-  int64_t panel = left->b->group * panels + left->panel / 2, parts = (length + HWB_TOTAL_STEPS - 1) / HWB_TOTAL_STEPS;
-  const int16_t *rows[HWB_ORDERED_ROWS];
-  int16_t both[HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS];
-  int32_t totals[HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS] = {0};
-  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = left->rows[i] - 1;
-  hwb_limited_tile tile = {rows, left->count, o->skewed + panel * length * HWB_SKEW_COLUMNS, length, 0, o->n.low, o->n.high,
-                           0, 0};
-  int counts_left = counts_panel(left), counts_right = counts_panel(right);
-  int at_once = (counts_left || counts_right) && o->together;
-  start_sat16(left, both);
-  if (at_once) with_totals(&tile, o->together + panel * parts, both, totals, k);
-  else k->sat16(&tile, both);
-  if (counts_left && at_once) count_columns(left, totals);
-  else if (counts_left) hwb_ordered_count_exact(left);
-  if (counts_right && at_once) count_columns(right, totals + HWB_TILE_COLUMNS);
-  else if (counts_right) hwb_ordered_count_exact(right);
-  finish_sat16(left, both, sums);
-  if (right->width > 0) finish_sat16(right, both + HWB_TILE_COLUMNS, more);
+  if (a->has_correction && !hwb_ordered_add_constant(t, o->correction32, sums)) return 0;
+  return !a->has_bias || first || hwb_ordered_add_constant(t, o->bias32, sums);
 }

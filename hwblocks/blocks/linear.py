@@ -158,8 +158,6 @@ class MatMul(Accumulate):
             a_zero=zeros[0],
             b_dtype=b.format.dtype.name,
             b_zero=zeros[1],
-            b_lo=b.format.lo,
-            b_hi=b.format.hi,
             batch=batch,
             b_batch=b_batch,
             m=a.shape[-2],
@@ -171,6 +169,7 @@ class MatMul(Accumulate):
             epilogue=accumulate_epilogue(site, a.format, b.format, b.shape[-1]),
             ordered=ordered,
             in_order=isinstance(bits, str),
+            b_codes=(b.format.lo, b.format.hi),
         )
 
 

@@ -12,15 +12,13 @@ from hwblocks.numerics.requantize import Epilogue
 class MatmulCall:
     """a [batch, m, k] · b [b_batch, k, n] of one sample, b_batch equal to batch or 1, and its cast; see ConvCall.
 
-    b_lo, b_hi: range of b's stored codes.
+    b_codes: range of b's stored codes, that of b_dtype where None.
     """
 
     a_dtype: str
     a_zero: int
     b_dtype: str
     b_zero: int
-    b_lo: int
-    b_hi: int
     batch: int
     b_batch: int
     m: int
@@ -32,3 +30,4 @@ class MatmulCall:
     epilogue: Epilogue | None
     ordered: OrderedSum | None = None
     in_order: bool = False
+    b_codes: tuple[int, int] | None = None

@@ -9,17 +9,10 @@ import numpy as np
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import ends_of
 from hwblocks.numerics.kernels.matmul import MatmulCall
-from hwblocks.numerics.kernels.ordered_binding import (
-    REGISTER_BITS,
-    Reach,
-    held_range,
-    kind_of,
-    largest_held,
-    sum_numbers,
-    unmeant,
-)
+from hwblocks.numerics.kernels.ordered_binding import REGISTER_BITS, sum_numbers, unmeant
+from hwblocks.numerics.kernels.ordered_reach import Reach, held_range, kind_of, largest_held
 from hwblocks.numerics.kernels.packing import fits_int16
-from hwblocks.numerics.kernels.storage import INT64_SPAN, code_of_dtype
+from hwblocks.numerics.kernels.storage import INT64_SPAN, code_of_dtype, dtype_range
 
 
 def bind_ordered_matmul(call: MatmulCall, isa: str) -> Any:
@@ -28,7 +21,9 @@ def bind_ordered_matmul(call: MatmulCall, isa: str) -> Any:
     assert made is not None
     accumulator = made.accumulator
     zero = 0 if accumulator.zero_point == "correct" else call.a_zero
-    x, w = (made.x_lo - zero, made.x_hi - zero), (call.b_lo - call.b_zero, call.b_hi - call.b_zero)
+    x = (made.x_lo - zero, made.x_hi - zero)
+    low, high = call.b_codes or dtype_range(call.b_dtype)
+    w = (low - call.b_zero, high - call.b_zero)
     if not fits_int16(*x) or not fits_int16(*w):
         return "operands beyond 16 bits as they meet the multiplier"
     reason = unmeant(accumulator)
