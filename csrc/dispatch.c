@@ -20,7 +20,9 @@ static const hwb_kernels reference = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__ref,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
     .pairs = hwb_pairs__ref,
-    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref,
+    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_sat16_totals__ref, hwb_ordered_limited_s32__ref,
+                hwb_ordered_followed_s32__ref, hwb_ordered_channels_limited__ref, hwb_ordered_channels_plain__ref,
+                hwb_ordered_add_limited_s32__ref,
                 hwb_ordered_extremes_s32__ref, hwb_ordered_bounds__ref},
 };
 
@@ -44,7 +46,9 @@ static const hwb_kernels avx2 = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__avx2,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
     .pairs = hwb_pairs__avx2,
-    .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_limited_s32__avx2, hwb_ordered_add_limited_s32__avx2,
+    .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_sat16_totals__avx2, hwb_ordered_limited_s32__avx2,
+                hwb_ordered_followed_s32__avx2, hwb_ordered_channels_limited__avx2, hwb_ordered_channels_plain__avx2,
+                hwb_ordered_add_limited_s32__avx2,
                 hwb_ordered_extremes_s32__avx2, hwb_ordered_bounds__avx2},
 };
 
@@ -67,7 +71,9 @@ static const hwb_kernels avx512 = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__avx512,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__avx512,
     .pairs = hwb_pairs__avx512,
-    .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_limited_s32__avx2, hwb_ordered_add_limited_s32__avx2,
+    .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_sat16_totals__avx512, hwb_ordered_limited_s32__avx512,
+                hwb_ordered_followed_s32__avx2, hwb_ordered_channels_limited__avx2, hwb_ordered_channels_plain__avx2,
+                hwb_ordered_add_limited_s32__avx2,
                 hwb_ordered_extremes_s32__avx2, hwb_ordered_bounds__avx2},
 };
 
@@ -101,7 +107,9 @@ static const hwb_kernels neon = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__neon,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
     .pairs = hwb_pairs__neon,
-    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref,
+    .ordered = {hwb_ordered_sat16__ref, hwb_ordered_sat16_totals__ref, hwb_ordered_limited_s32__ref,
+                hwb_ordered_followed_s32__ref, hwb_ordered_channels_limited__ref, hwb_ordered_channels_plain__ref,
+                hwb_ordered_add_limited_s32__ref,
                 hwb_ordered_extremes_s32__ref, hwb_ordered_bounds__ref},
 };
 #endif

@@ -31,6 +31,7 @@ from hwblocks.blocks.conv import Conv2d as Conv2d
 from hwblocks.blocks.conv import Conv3d as Conv3d
 from hwblocks.blocks.conv_transpose import ConvTranspose1d as ConvTranspose1d
 from hwblocks.blocks.conv_transpose import ConvTranspose2d as ConvTranspose2d
+from hwblocks.blocks.conv_transpose import ConvTranspose3d as ConvTranspose3d
 from hwblocks.blocks.conversion import ConvertType as ConvertType
 from hwblocks.blocks.dynamic import ConvInteger as ConvInteger
 from hwblocks.blocks.dynamic import DynamicQuantize as DynamicQuantize

@@ -1,6 +1,6 @@
 # Declarations of csrc for the binding in _core.pyx: structs name only the fields that it sets.
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **p, size_t alignment, size_t size)
@@ -70,11 +70,15 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_cast tail
     ctypedef struct hwb_conv_numbers:
         pass
+    ctypedef struct hwb_placement:
+        const int64_t *runs
+        const int64_t *starts
     ctypedef struct hwb_conv:
         hwb_conv_numbers n
         hwb_ends ends
         const void *panels
         const int64_t *offsets
+        hwb_placement placement
     ctypedef struct hwb_depthwise_numbers:
         pass
     ctypedef struct hwb_depthwise:
@@ -327,5 +331,15 @@ cdef extern from "hwblocks/ordered.h" nogil:
         const int64_t *unsafe
         const int32_t *channel
         const hwb_block_bound *bounds
+        const uint8_t *together
+        const int32_t *by_tap
+        hwb_placement placement
+    ctypedef struct hwb_ordered_matmul_numbers:
+        hwb_ordered_numbers sums
+    ctypedef struct hwb_ordered_matmul:
+        hwb_ordered_matmul_numbers n
+        hwb_ends ends
+    int hwb_ordered_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    size_t hwb_ordered_matmul_scratch_bytes(const hwb_ordered_matmul *) noexcept
     int hwb_ordered_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     size_t hwb_ordered_scratch_bytes(const hwb_ordered *) noexcept

@@ -5,7 +5,7 @@ No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 """
 
 cimport cython
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
@@ -129,6 +129,8 @@ cdef class Op:
             self._matmul(numbers, cast, constants)
         elif family == "ordered":
             self._ordered(numbers, cast, constants)
+        elif family == "ordered_matmul":
+            self._ordered_matmul(numbers, cast, constants)
         elif family == "table":
             self._table(numbers, constants)
         elif family == "extreme":
@@ -196,12 +198,18 @@ cdef class Op:
         self._ends(second, numbers[half:], constants[END_ARRAYS : 2 * END_ARRAYS])
         return 0
 
+    cdef int _placement(self, hwb_placement *target, tuple constants) except -1:
+        target.runs = <const int64_t *>address_of(constants[0])
+        target.starts = <const int64_t *>address_of(constants[1])
+        return 0
+
     cdef int _conv(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
         fill_numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
         self._ends(&p.ends, cast, constants)
         p.panels = address_of(constants[END_ARRAYS])
         p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
+        self._placement(&p.placement, constants[END_ARRAYS + 2 :])
         self.op.run = hwb_conv_run
         self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
         return 0
@@ -233,9 +241,21 @@ cdef class Op:
         p.bounds = <const hwb_block_bound *>address_of(constants[END_ARRAYS + 10])
         p.unsafe = <const int64_t *>address_of(constants[END_ARRAYS + 11])
         p.channel = <const int32_t *>address_of(constants[END_ARRAYS + 12])
+        p.together = <const uint8_t *>address_of(constants[END_ARRAYS + 13])
+        p.by_tap = <const int32_t *>address_of(constants[END_ARRAYS + 14])
+        self._placement(&p.placement, constants[END_ARRAYS + 15 :])
         self.op.run = hwb_ordered_run
         self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
         self.counted = p.n.out_channels
+        return 0
+
+    cdef int _ordered_matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_ordered_matmul *p = <hwb_ordered_matmul *>self._new(sizeof(hwb_ordered_matmul))
+        fill_numbers(&p.n, sizeof(hwb_ordered_matmul_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        self.op.run = hwb_ordered_matmul_run
+        self.op.scratch_bytes = hwb_ordered_matmul_scratch_bytes(p)
+        self.counted = p.n.sums.out_channels
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:

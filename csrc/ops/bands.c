@@ -63,8 +63,12 @@ int64_t hwb_op_products(const hwb_op *op) {
   return 0;
 }
 
+/* Output rows that may be parted; those of a placement may not. */
 static int64_t out_rows(const hwb_op *op) {
-  if (op->run == hwb_conv_run) return ((const hwb_conv *)op->parameters)->n.out_height;
+  if (op->run == hwb_conv_run) {
+    const hwb_conv *conv = op->parameters;
+    return conv->placement.starts ? 1 : conv->n.out_height;
+  }
   if (op->run == hwb_depthwise_run) return ((const hwb_depthwise *)op->parameters)->n.out_height;
   return 1;
 }

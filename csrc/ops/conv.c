@@ -66,9 +66,24 @@ static void prepare_sample(const hwb_conv_numbers *n, const hwb_kernels *k, cons
     prepare(n, k, x + h * used * (int64_t)hwb_size_of(n->x_dtype), at + h * row * size, used);
 }
 
+/* One sample into the runs of its placement, padding everywhere else. */
+static void place_sample(const hwb_conv *conv, const hwb_kernels *k, const char *x, char *y) {
+  const hwb_conv_numbers *n = &conv->n;
+  const int64_t *run = conv->placement.runs;
+  int64_t size = input_bytes(n), x_size = (int64_t)hwb_size_of(n->x_dtype);
+  fill(n, y, padded_elements(n));
+  for (int64_t i = 0; i < n->places; i++, run += 3) prepare(n, k, x + run[1] * x_size, y + run[0] * size, run[2]);
+}
+
 /* `count` samples into their padded places: at once where nothing is padded. */
-static void prepare_samples(const hwb_conv_numbers *n, const hwb_kernels *k, const char *x, int64_t count, char *y) {
+static void prepare_samples(const hwb_conv *conv, const hwb_kernels *k, const char *x, int64_t count, char *y) {
+  const hwb_conv_numbers *n = &conv->n;
   int64_t elements = n->height * n->width * n->channels;
+  if (conv->placement.starts) {
+    for (int64_t i = 0; i < count; i++)
+      place_sample(conv, k, x + i * elements * (int64_t)hwb_size_of(n->x_dtype), y + i * padded_elements(n) * input_bytes(n));
+    return;
+  }
   if (padded_elements(n) == elements) {
     prepare(n, k, x, y, count * elements);
     return;
@@ -89,6 +104,17 @@ static void positions(const hwb_conv_numbers *n, const char *inputs, int64_t fir
     if (++h < n->out_height) continue;
     h = 0;
     sample += n->padded_height * n->padded_width * pixel;
+  }
+}
+
+/* The same by a placement. */
+static void placed_positions(const hwb_conv *conv, const char *inputs, int64_t first, int64_t count, int64_t channel,
+                             const void **rows) {
+  const hwb_conv_numbers *n = &conv->n;
+  int64_t plane = n->out_height * n->out_width, sample = padded_elements(n), size = input_bytes(n);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t m = first + i;
+    rows[i] = inputs + (m / plane * sample + conv->placement.starts[m % plane] + channel) * size;
   }
 }
 
@@ -122,7 +148,8 @@ static void groups_out(const hwb_op *op, const char *prepared, int64_t total, ch
     for (int64_t g = 0; g < n->groups; g++) {
       hwb_rows r = {op->kernels, &conv->ends, n->copied ? no_offset : conv->offsets, n->sums, n->taps, n->steps, n->flush,
                     g * outputs, outputs, n->out_channels, (const char *)conv->panels + g * size};
-      positions(n, prepared, first, count, g * inputs, rows);
+      if (conv->placement.starts) placed_positions(conv, prepared, first, count, g * inputs, rows);
+      else positions(n, prepared, first, count, g * inputs, rows);
       if (n->copied) copy_taps(conv, count, (int16_t *)(void *)(rows + MOST_ROWS + HWB_TILE_ROWS), rows);
       hwb_rows_out(&r, rows, count, y + first * pixel, stats);
     }
@@ -139,7 +166,7 @@ int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   const void **rows = (const void **)(void *)((char *)scratch + inputs_size(c));
   for (int64_t s = 0; s < n; s += together) {
     int64_t count = hwb_min(together, n - s);
-    prepare_samples(c, op->kernels, (const char *)in[0] + s * x_bytes, count, prepared);
+    prepare_samples(conv, op->kernels, (const char *)in[0] + s * x_bytes, count, prepared);
     memset(prepared + count * sample, 0, (size_t)(2 * HWB_SLACK * input_bytes(c)));
     groups_out(op, prepared, count * plane, (char *)y + s * y_bytes, rows, stats);
   }

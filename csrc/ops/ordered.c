@@ -13,13 +13,13 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 static int64_t plane_elements(const hwb_ordered_numbers *n) { return n->padded_height * n->padded_width * n->channels; }
 
-static int64_t rows_together(const hwb_ordered_numbers *n) {
-  int64_t fit = BLOCK_BYTES / (2 * hwb_row_stride(n->taps * n->run)) / HWB_ORDERED_ROWS * HWB_ORDERED_ROWS;
+int64_t hwb_rows_together(int64_t k) {
+  int64_t fit = BLOCK_BYTES / (2 * hwb_row_stride(k)) / HWB_ORDERED_ROWS * HWB_ORDERED_ROWS;
   return hwb_min(MOST_ROWS, hwb_max(HWB_ORDERED_ROWS, fit));
 }
 
 static parts parts_of(const hwb_ordered_numbers *n) {
-  int64_t k = n->taps * n->run, rows = rows_together(n);
+  int64_t k = n->taps * n->run, rows = hwb_rows_together(k);
   parts p;
   p.data = aligned((size_t)(plane_elements(n) + HWB_SLACK) * sizeof(int16_t));
   p.rows = p.data + aligned((size_t)(rows * hwb_row_stride(k) + HWB_SLACK) * sizeof(int16_t));
@@ -31,8 +31,22 @@ static parts parts_of(const hwb_ordered_numbers *n) {
 
 size_t hwb_ordered_scratch_bytes(const hwb_ordered *ordered) { return parts_of(&ordered->n).end; }
 
+/* One sample into the runs of its placement, padding everywhere else. */
+static void place_sample(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {
+  const hwb_ordered_numbers *n = &o->n;
+  const int64_t *run = o->placement.runs;
+  for (int64_t i = 0; i < plane_elements(n); i++) plane[i] = (int16_t)n->pad_value;
+  for (int64_t i = 0; i < n->places; i++, run += 3)
+    k->widen(x + run[1] * (int64_t)hwb_size_of(n->x_dtype), n->x_dtype, n->x_zero, plane + run[0], run[2]);
+}
+
 /* One sample [H, W, C] into its padded plane. */
-static void widen_sample(const hwb_ordered_numbers *n, const hwb_kernels *k, const char *x, int16_t *plane) {
+void hwb_ordered_widen(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {
+  const hwb_ordered_numbers *n = &o->n;
+  if (o->placement.starts) {
+    place_sample(o, k, x, plane);
+    return;
+  }
   int64_t row = n->padded_width * n->channels, count = n->width * n->channels;
   int64_t row_bytes = count * (int64_t)hwb_size_of(n->x_dtype);
   if (n->padded_width != n->width || n->padded_height != n->height)
@@ -66,11 +80,10 @@ static const int16_t *window_of(gathering *g, int64_t m) {
   int64_t size = n->out_height * n->out_width, sample = m / size, at = m % size;
   if (sample != g->sample) {
     int64_t bytes = n->height * n->width * n->channels * (int64_t)hwb_size_of(n->x_dtype);
-    widen_sample(n, g->op->kernels, g->x + sample * bytes, g->plane);
+    hwb_ordered_widen(g->o, g->op->kernels, g->x + sample * bytes, g->plane);
     g->sample = sample;
   }
-  int64_t h = at / n->out_width * n->stride_h, w = at % n->out_width * n->stride_w;
-  return g->plane + (h * n->padded_width + w) * n->channels;
+  return g->plane + hwb_window_start(g->o, at);
 }
 
 /* Rows of `count` positions from `first` on; pointers beyond them, up to a whole tile, repeat the first. */
@@ -92,7 +105,7 @@ static void find_bounds(const hwb_ordered_block *b) {
                                    b->bounds + m / HWB_ORDERED_ROWS * hwb_blocks_of(k));
 }
 
-static void clear_counts(hwb_channel_counts *c, int64_t channels) {
+void hwb_clear_counts(hwb_channel_counts *c, int64_t channels) {
   for (int64_t i = 0; i < channels; i++) {
     memset(c + i, 0, sizeof *c);
     c[i].sample = c[i].element = c[i].step = -1;
@@ -106,10 +119,15 @@ static int uses_bounds(const hwb_ordered *o, const hwb_stats *stats) {
   return kind == HWB_LIMITED || kind == HWB_PROBED || (kind == HWB_SAT16 && stats->level);
 }
 
+void hwb_ordered_bounded_out(const hwb_ordered_block *b) {
+  if (uses_bounds(b->o, b->stats)) find_bounds(b);
+  hwb_ordered_block_out(b);
+}
+
 static void run_blocks(gathering *g, const parts *p, char *scratch, char *y, int64_t total, hwb_stats *stats) {
   const hwb_ordered_numbers *n = &g->o->n;
   const int16_t **rows = (const int16_t **)(void *)(scratch + p->rows);
-  int64_t plane = n->out_height * n->out_width, together = rows_together(n);
+  int64_t plane = n->out_height * n->out_width, together = hwb_rows_together(n->taps * n->run);
   int64_t pixel = n->out_channels * (int64_t)hwb_size_of(g->o->ends.cast.n.out_dtype);
   for (int64_t first = 0, count; first < total; first += count) {
     count = hwb_min(together, total - first);
@@ -118,8 +136,7 @@ static void run_blocks(gathering *g, const parts *p, char *scratch, char *y, int
       gather(g, first, count, group, rows);
       hwb_ordered_block b = {g->op, g->o, rows, count, group, first, y + first * pixel,
                              (hwb_block_bound *)(void *)(scratch + p->bounds), scratch + p->words, stats};
-      if (uses_bounds(g->o, stats)) find_bounds(&b);
-      hwb_ordered_block_out(&b);
+      hwb_ordered_bounded_out(&b);
     }
   }
 }
@@ -131,7 +148,11 @@ int hwb_ordered_run(const hwb_op *op, const void *const *in, void *y, int64_t n,
   gathering g = {op, o, in[0], scratch, (int16_t *)(void *)((char *)scratch + p.data), -1};
   memset(g.plane + plane, 0, HWB_SLACK * sizeof(int16_t));
   memset(g.data, 0, p.rows - p.data);
-  if (stats->channels) clear_counts(stats->channels, o->n.out_channels);
+  if (stats->channels) hwb_clear_counts(stats->channels, o->n.out_channels);
+  if (hwb_ordered_is_depthwise(o) && stats->level < FOLLOWED) {
+    hwb_ordered_depthwise(op, in[0], y, n, g.plane, g.data, (char *)scratch + p.words, stats);
+    return HWB_OK;
+  }
   run_blocks(&g, &p, scratch, y, n * o->n.out_height * o->n.out_width, stats);
   return HWB_OK;
 }

@@ -4,18 +4,16 @@
 
 static const int64_t no_offset[1] = {0};
 
-static int64_t length_of(const hwb_ordered_tile *t) { return t->b->o->n.taps * t->b->o->n.run; }
-
-static const int16_t *panel_of(const hwb_ordered_tile *t) {
+const int16_t *hwb_ordered_panel(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
-  int64_t pairs = (length_of(t) + 1) / 2;
+  int64_t pairs = (hwb_length_of(t) + 1) / 2;
   return o->panels + (t->b->group * hwb_panels_of(&o->n) + t->panel) * pairs * 2 * HWB_TILE_COLUMNS;
 }
 
 /* The plain tile over pairs first .. first + pairs of K. */
 static hwb_tile plain_tile(const hwb_ordered_tile *t, const void **rows, int64_t first, int64_t pairs) {
   for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + 2 * first;
-  hwb_tile tile = {rows, no_offset, t->count, 1, pairs, panel_of(t) + first * 2 * HWB_TILE_COLUMNS, t->b->o->n.flush};
+  hwb_tile tile = {rows, no_offset, t->count, 1, pairs, hwb_ordered_panel(t) + first * 2 * HWB_TILE_COLUMNS, t->b->o->n.flush};
   return tile;
 }
 
@@ -36,17 +34,17 @@ static void plain_s32(const hwb_ordered_tile *t, int64_t first, int64_t pairs, i
     k->gemm_s16s16_s32(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
 }
 
-void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums) { plain_s32(t, 0, (length_of(t) + 1) / 2, sums); }
+void hwb_ordered_plain_s32(const hwb_ordered_tile *t, int32_t *sums) { plain_s32(t, 0, (hwb_length_of(t) + 1) / 2, sums); }
 
 void hwb_ordered_plain_s64(const hwb_ordered_tile *t, int64_t *sums) {
   const void *rows[HWB_ORDERED_ROWS];
   const hwb_kernels *k = t->b->op->kernels;
-  hwb_tile tile = plain_tile(t, rows, 0, (length_of(t) + 1) / 2);
+  hwb_tile tile = plain_tile(t, rows, 0, (hwb_length_of(t) + 1) / 2);
   for (int64_t done = 0; next_rows(k, &tile, &done, t->count);)
     k->gemm_s16s16_s64(&tile, sums + (done - tile.count) * HWB_TILE_COLUMNS);
 }
 
-static void count_element(const hwb_ordered_tile *t, int64_t row, int64_t packed, const hwb_element *e) {
+void hwb_ordered_count_element(const hwb_ordered_tile *t, int64_t row, int64_t packed, const hwb_element *e) {
   const hwb_ordered *o = t->b->o;
   int64_t channel = o->channel ? o->channel[packed] : packed, plane = o->n.out_height * o->n.out_width;
   int64_t position = t->b->position + t->row + row;
@@ -63,7 +61,7 @@ static int is_outside(const hwb_accumulator *a, int64_t total) {
 void hwb_ordered_elements(const hwb_ordered_tile *t, int64_t *sums) {
   const hwb_ordered *o = t->b->o;
   const hwb_accumulator *a = &o->n.a;
-  int64_t k = length_of(t);
+  int64_t k = hwb_length_of(t);
   hwb_element e;
   for (int64_t i = 0; i < t->count; i++)
     for (int64_t j = 0; j < t->width; j++) {
@@ -73,7 +71,7 @@ void hwb_ordered_elements(const hwb_ordered_tile *t, int64_t *sums) {
       else hwb_ordered_s16s16_s64__ref(a, &p, &e);
       sums[i * HWB_TILE_COLUMNS + j] = e.value;
       t->b->stats->outside += is_outside(a, e.total);
-      if (t->b->stats->channels) count_element(t, i, c, &e);
+      if (t->b->stats->channels) hwb_ordered_count_element(t, i, c, &e);
     }
 }
 
@@ -94,7 +92,7 @@ typedef struct {
 
 static span span_of(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
-  int64_t blocks = hwb_blocks_of(length_of(t));
+  int64_t blocks = hwb_blocks_of(hwb_length_of(t));
   span s = {t, o->bounds + (t->b->group * hwb_panels_of(&o->n) + t->panel) * blocks, 0, 0, 1};
   return s;
 }
@@ -130,7 +128,7 @@ static int64_t blocks_that_hold(span *s, int64_t first, int64_t blocks) {
 /* One where no sum in any order can leave the register, the addends included. */
 static int whole_holds(span *s) {
   const hwb_ordered_numbers *n = &s->t->b->o->n;
-  int64_t blocks = hwb_blocks_of(length_of(s->t));
+  int64_t blocks = hwb_blocks_of(hwb_length_of(s->t));
   if (blocks_that_hold(s, 0, blocks) < blocks) return 0;
   return holds(s, (double)hwb_min(0, n->addend_low), (double)hwb_max(0, n->addend_high));
 }
@@ -138,19 +136,19 @@ static int whole_holds(span *s) {
 /* sums += the products of blocks first .. first + count. */
 static void add_plain(const hwb_ordered_tile *t, int64_t first, int64_t count, int32_t *sums) {
   int32_t more[HWB_TILE_ROOM];
-  int64_t half = HWB_BOUND_BLOCK / 2, end = hwb_min((first + count) * half, (length_of(t) + 1) / 2);
+  int64_t half = HWB_BOUND_BLOCK / 2, end = hwb_min((first + count) * half, (hwb_length_of(t) + 1) / 2);
   plain_s32(t, first * half, end - first * half, more);
   for (int64_t i = 0; i < t->count * HWB_TILE_COLUMNS; i++) sums[i] += more[i];
 }
 
-/* The same of one block, limited after every addition. */
-static void add_limited(const hwb_ordered_tile *t, int64_t block, int32_t *sums) {
+/* The same, limited after every addition. */
+static void add_limited(const hwb_ordered_tile *t, int64_t first, int64_t count, int32_t *sums) {
   const hwb_ordered_numbers *n = &t->b->o->n;
   const int16_t *rows[HWB_ORDERED_ROWS];
-  int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(half, (length_of(t) + 1) / 2 - block * half);
-  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + block * HWB_BOUND_BLOCK;
-  const int16_t *panel = panel_of(t) + block * half * 2 * HWB_TILE_COLUMNS;
-  hwb_limited_tile limited = {rows, t->count, panel, pairs, n->pairs_together, n->low, n->high};
+  int64_t half = HWB_BOUND_BLOCK / 2, pairs = hwb_min(count * half, (hwb_length_of(t) + 1) / 2 - first * half);
+  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + first * HWB_BOUND_BLOCK;
+  const int16_t *panel = hwb_ordered_panel(t) + first * half * 2 * HWB_TILE_COLUMNS;
+  hwb_limited_tile limited = {rows, t->count, panel, pairs, n->pairs_together, n->low, n->high, n->x_left, n->w_left};
   t->b->op->kernels->ordered.limited_s32(&limited, sums);
 }
 
@@ -162,8 +160,7 @@ static int in_range(const hwb_ordered_numbers *n, const int32_t *v, int64_t coun
 
 static int saturates(const hwb_ordered_numbers *n) { return n->kind == HWB_LIMITED || n->kind == HWB_SAT16; }
 
-/* sums + addend; 0 where a register that is not limited would leave its range. */
-static int add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_t *sums) {
+int hwb_ordered_add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_t *sums) {
   const hwb_ordered_numbers *n = &t->b->o->n;
   const hwb_ordered_kernels *k = &t->b->op->kernels->ordered;
   if (saturates(n)) {
@@ -174,20 +171,29 @@ static int add_constant(const hwb_ordered_tile *t, const int32_t *addend, int32_
   return in_range(n, sums, t->count * HWB_TILE_COLUMNS);
 }
 
-static void count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend) {
-  const hwb_accumulator *a = &t->b->o->n.a;
-  for (int64_t i = 0; i < t->count; i++)
-    for (int64_t j = 0; j < t->width; j++)
-      t->b->stats->outside += is_outside(a, (int64_t)sums[i * HWB_TILE_COLUMNS + j] + addend[t->first + j]);
+/* The sums are compared, not the totals, so that nothing overflows. */
+void hwb_ordered_count_totals(const hwb_ordered_tile *t, const int32_t *sums, const int32_t *addend) {
+  const hwb_register *r = &t->b->o->n.a.sum;
+  int64_t low = r->is_signed ? -((int64_t)1 << (r->bits - 1)) : 0, high = ((int64_t)1 << (r->bits - r->is_signed)) - 1;
+  int32_t least[HWB_TILE_COLUMNS], most[HWB_TILE_COLUMNS];
+  for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) {
+    int64_t constant = addend[t->first + j];
+    least[j] = j < t->width ? (int32_t)hwb_max(low - constant, INT32_MIN) : INT32_MIN;
+    most[j] = j < t->width ? (int32_t)hwb_min(high - constant, INT32_MAX) : INT32_MAX;
+  }
+  int32_t outside = 0;
+  for (int64_t i = 0; i < t->count; i++, sums += HWB_TILE_COLUMNS)
+    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) outside += (sums[j] < least[j]) | (sums[j] > most[j]);
+  t->b->stats->outside += outside;
 }
 
 /* Exact totals outside the register, by plain sums where the limited ones are not exact. */
-static void count_exact_totals(const hwb_ordered_tile *t) {
+void hwb_ordered_count_exact(const hwb_ordered_tile *t) {
   const hwb_ordered *o = t->b->o;
   if (!o->n.wide_totals) {
     int32_t sums[HWB_TILE_ROOM];
     hwb_ordered_plain_s32(t, sums);
-    count_totals(t, sums, o->addend32);
+    hwb_ordered_count_totals(t, sums, o->addend32);
     return;
   }
   int64_t sums[HWB_TILE_ROOM];
@@ -197,10 +203,11 @@ static void count_exact_totals(const hwb_ordered_tile *t) {
       t->b->stats->outside += is_outside(&o->n.a, sums[i * HWB_TILE_COLUMNS + j] + o->addend32[t->first + j]);
 }
 
-/* The sums over all of K, block by block; 0 where elements must be followed. exact: 1 while no block was limited. */
+/* The sums over all of K, block by block; 0 where elements must be followed. exact: 1 while no block was limited. Where
+   limits are needed again and again, the next look at the sums comes later and later: limits are never wrong. */
 static int run_blocks(span *s, int32_t *sums, int *exact) {
   const hwb_ordered_tile *t = s->t;
-  int64_t blocks = hwb_blocks_of(length_of(t));
+  int64_t blocks = hwb_blocks_of(hwb_length_of(t)), patience = 1;
   for (int64_t b = 0; b < blocks;) {
     int64_t safe = blocks_that_hold(s, b, blocks);
     if (safe == blocks && !t->b->o->n.a.bias_first) hwb_ordered_plain_s32(t, sums);
@@ -208,14 +215,20 @@ static int run_blocks(span *s, int32_t *sums, int *exact) {
     else if (!s->measured) measure(s, sums);
     else if (t->b->o->n.kind != HWB_LIMITED) return 0;
     else {
-      add_limited(t, b, sums);
+      safe = hwb_min(patience, blocks - b);
+      add_limited(t, b, safe, sums);
       measure(s, sums);
       *exact = 0;
-      safe = 1;
+      patience *= 2;
     }
     b += safe;
   }
   return 1;
+}
+
+int hwb_ordered_whole_holds(const hwb_ordered_tile *t) {
+  span s = span_of(t);
+  return whole_holds(&s);
 }
 
 int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
@@ -228,53 +241,15 @@ int hwb_ordered_limited(const hwb_ordered_tile *t, int32_t *sums) {
   memset(sums, 0, HWB_TILE_SUMS * sizeof *sums);
   if (first) {
     exact = in_range(&o->n, o->bias32 + t->first, HWB_TILE_COLUMNS);
-    if (!add_constant(t, o->bias32, sums)) return 0;
+    if (!hwb_ordered_add_constant(t, o->bias32, sums)) return 0;
     measure(&s, sums);
   }
   if (!run_blocks(&s, sums, &exact)) return 0;
   int inside = holds(&s, (double)hwb_min(0, o->n.addend_low), (double)hwb_max(0, o->n.addend_high));
   if (t->b->stats->level && o->n.kind == HWB_LIMITED) {
-    if (!exact) count_exact_totals(t);
-    else if (!inside) count_totals(t, sums, first ? o->correction32 : o->addend32);
+    if (!exact) hwb_ordered_count_exact(t);
+    else if (!inside) hwb_ordered_count_totals(t, sums, first ? o->correction32 : o->addend32);
   }
-  if (a->has_correction && !add_constant(t, o->correction32, sums)) return 0;
-  return !a->has_bias || first || add_constant(t, o->bias32, sums);
-}
-
-/* Where the 16-bit sums start: zero, or the bias limited. */
-static void start_sat16(const hwb_ordered_tile *t, int16_t *sums) {
-  const hwb_ordered_numbers *n = &t->b->o->n;
-  int64_t channels = hwb_min(HWB_SKEW_COLUMNS, n->out_channels / n->groups - t->panel * HWB_TILE_COLUMNS);
-  memset(sums, 0, HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS * sizeof *sums);
-  if (!n->a.has_bias || !n->a.bias_first) return;
-  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++)
-    for (int64_t j = 0; j < channels; j++)
-      sums[i * HWB_SKEW_COLUMNS + j] = (int16_t)hwb_max(n->low, hwb_min(n->high, t->b->o->bias[t->first + j]));
-}
-
-/* 16 of the 32 columns: widened, counted, constants added. */
-static void finish_sat16(const hwb_ordered_tile *t, const int16_t *from, int32_t *sums) {
-  const hwb_ordered *o = t->b->o;
-  for (int64_t i = 0; i < t->count; i++)
-    for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = from[i * HWB_SKEW_COLUMNS + j];
-  if (t->b->stats->level) {
-    span s = span_of(t);
-    if (!whole_holds(&s)) count_exact_totals(t);
-  }
-  if (o->n.a.has_correction) add_constant(t, o->correction32, sums);
-  if (o->n.a.has_bias && !o->n.a.bias_first) add_constant(t, o->bias32, sums);
-}
-
-void hwb_ordered_sat16(const hwb_ordered_tile *left, const hwb_ordered_tile *right, int32_t *sums, int32_t *more) {
-  const hwb_ordered *o = left->b->o;
-  int64_t k = length_of(left), panels = (hwb_panels_of(&o->n) + 1) / 2;
-  const int16_t *rows[HWB_ORDERED_ROWS];
-  int16_t both[HWB_ORDERED_ROWS * HWB_SKEW_COLUMNS];
-  for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = left->rows[i] - 1;
-  const int16_t *skewed = o->skewed + (left->b->group * panels + left->panel / 2) * (k + 1) * HWB_SKEW_COLUMNS;
-  hwb_limited_tile tile = {rows, left->count, skewed, k + 1, 0, o->n.low, o->n.high};
-  start_sat16(left, both);
-  left->b->op->kernels->ordered.sat16(&tile, both);
-  finish_sat16(left, both, sums);
-  if (right->width > 0) finish_sat16(right, both + HWB_TILE_COLUMNS, more);
+  if (a->has_correction && !hwb_ordered_add_constant(t, o->correction32, sums)) return 0;
+  return !a->has_bias || first || hwb_ordered_add_constant(t, o->bias32, sums);
 }

@@ -10,9 +10,10 @@ import numpy as np
 from hwblocks.errors import ShapeError
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
-from hwblocks.graph.sums import sum_constants
+from hwblocks.graph.sums import centred_weights, sum_constants
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, window
 from hwblocks.graph.work import Work
@@ -136,35 +137,37 @@ class Convolution(Weighted, Accumulate, abstract=True):
 
     def kernel(self, site: Site) -> Call | str:
         x, w = site.input(0).shape, site.input(1).shape
-        if self.pad_code is not None:
-            return "a stored pad code"
-        if self.axes > 2:
-            return "three axes"
         if x[0] != 1:
             return "the leading axis is not the sample axis"
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return "the weights are not constant"
         order = np.moveaxis(codes, (-1, 0), (0, -1)) if self.depthwise(x, w) else codes
-        sums = sum_constants(site, order, self.columns(x, codes))
+        sums = sum_constants(site, order, self.columns(x, codes), self.pad_code)
         if isinstance(sums, str):
             return sums
-        flat = _as_two_axes(self.window(x, w))
-        sums["weights"] = sums["weights"].reshape(-1, *flat.kernel, order.shape[-1])
-        return ConvCall(
-            height=flat.input[0],
-            width=flat.input[1],
-            channels=x[-1],
-            out_height=flat.output[0],
-            out_width=flat.output[1],
-            out_channels=self.out_channels(x, w),
-            kernel=flat.kernel,
-            stride=flat.stride,
-            dilation=flat.dilation,
-            pad=(flat.pads[0][0], flat.pads[1][0]),
-            groups=self.groups,
-            **sums,
-        )
+        made = self.window(x, w)
+        shape = {"channels": x[-1], "out_channels": self.out_channels(x, w), "groups": self.groups}
+        if self.axes > 2:
+            return over_volume(made, made.input, (1,) * self.axes, **shape, **sums)
+        return over_plane(made, **shape, **sums)
+
+
+def over_plane(made: Window, **rest: Any) -> ConvCall:
+    """The call of a window over one or two axes."""
+    flat = _as_two_axes(made)
+    rest["weights"] = rest["weights"].reshape(-1, *flat.kernel, rest["weights"].shape[-1])
+    return ConvCall(
+        height=flat.input[0],
+        width=flat.input[1],
+        out_height=flat.output[0],
+        out_width=flat.output[1],
+        kernel=flat.kernel,
+        stride=flat.stride,
+        dilation=flat.dilation,
+        pad=(flat.pads[0][0], flat.pads[1][0]),
+        **rest,
+    )
 
 
 def _as_two_axes(made: Window) -> Window:
@@ -218,7 +221,7 @@ class Conv2d(Convolution):
 class Conv3d(Convolution):
     """Convolution over three axes: x [N, D, H, W, C], w [O, kD, kH, kW, C / groups], b [O] → [N, D', H', W', O].
 
-    Source: the definition of torch.nn.Conv3d, channels last; see Convolution. No kernel serves it.
+    Source: the definition of torch.nn.Conv3d, channels last; see Convolution.
 
     >>> Conv3d()(np.ones((1, 2, 2, 2, 1)), w=np.ones((1, 2, 2, 2, 1))).ravel()
     array([8.])

@@ -1,4 +1,4 @@
-"""Transposed convolutions: ConvTranspose1d and ConvTranspose2d, lowered to a convolution over spread inputs."""
+"""Transposed convolutions over one, two and three axes, lowered to a convolution over spread inputs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Accumulate, Weighted, size
+from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
+from hwblocks.graph.sums import centred_weights, sum_constants
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Pads, Window, pads_of, per_axis
 from hwblocks.graph.work import Work
@@ -90,15 +93,35 @@ class TransposedConvolution(Weighted, Accumulate, abstract=True):
         windows = made.gather(wide, 0)
         n, taps, positions, channels = x.shape[0], size(made.kernel), size(made.output), x.shape[-1] // groups
         rows = windows.reshape(n, positions, taps, groups, channels).transpose(0, 3, 1, 2, 4)
-        flipped = w[(slice(None), *(slice(None, None, -1),) * self.axes, slice(None))]
-        columns = flipped.reshape(groups, w.shape[0] // groups, -1).transpose(0, 2, 1)
         spatial = made.output
 
         def fold(sums: Array) -> Array:
             return sums.transpose(0, 2, 1, 3).reshape(n, *spatial, -1)
 
         rows = rows.reshape(n, groups, positions, taps * channels)
-        return Contraction(rows, columns, fold, (*made.kernel, channels))
+        return Contraction(rows, self.columns(self.flipped(w)), fold, (*made.kernel, channels))
+
+    def flipped(self, w: Array) -> Array:
+        """w [O, *kernel, C / groups] turned round along the kernel's axes, as it meets the spread input."""
+        return w[(slice(None), *(slice(None, None, -1),) * self.axes, slice(None))]
+
+    def columns(self, flipped: Array) -> Array:
+        """Turned weights as [G, K, O / G]."""
+        return flipped.reshape(self.groups, flipped.shape[0] // self.groups, -1).transpose(0, 2, 1)
+
+    def kernel(self, site: Site) -> Call | str:
+        x, w = site.input(0).shape, site.input(1).shape
+        if x[0] != 1:
+            return "the leading axis is not the sample axis"
+        codes = centred_weights(site)
+        if codes is None:
+            return "the weights are not constant"
+        turned = np.ascontiguousarray(self.flipped(codes))
+        sums = sum_constants(site, turned, self.columns(turned))
+        if isinstance(sums, str):
+            return sums
+        shape = {"channels": x[-1], "out_channels": w[0], "groups": self.groups}
+        return over_volume(self.spread(x, w), x[1:-1], self.numbers(w[1:-1])[0], **shape, **sums)
 
     def work(self, *shapes: Shape) -> Work:
         x, w = shapes[0], shapes[1]
@@ -142,3 +165,16 @@ class ConvTranspose2d(TransposedConvolution):
     """
 
     axes: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class ConvTranspose3d(TransposedConvolution):
+    """Transposed convolution over three axes: x [N, D, H, W, C], w [O, kD, kH, kW, C / groups] → [N, D', H', W', O].
+
+    Source: the definition of torch.nn.ConvTranspose3d, channels last; see TransposedConvolution.
+
+    >>> ConvTranspose3d()(np.ones((1, 1, 1, 1, 1)), w=np.ones((1, 1, 2, 1, 1))).ravel()
+    array([1., 1.])
+    """
+
+    axes: ClassVar[int] = 3

@@ -11,12 +11,13 @@ from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
-from hwblocks.graph.sums import register_bits, sum_constants, unsupported
+from hwblocks.graph.sums import EXACT_BITS, centred_weights, register_bits, run_time_bound, sum_constants, unsupported
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.accumulator import peak
 from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
+from hwblocks.numerics.kernels.ordered import OrderedSum
 
 
 def one_by_one(rows: int, inner: int, outputs: int, groups: int, sums: dict[str, Any]) -> ConvCall:
@@ -76,7 +77,7 @@ class Linear(Weighted, Accumulate):
         return Work(macs=macs, macs_valid=macs, adds=made if len(shapes) > 2 else 0, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return "the weights are not constant"
         sums = sum_constants(site, codes, codes.T[None])
@@ -128,7 +129,7 @@ class MatMul(Accumulate):
         return Work(macs=macs, macs_valid=macs, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return self._run_time(site)
         if codes.ndim != 2:
@@ -150,9 +151,8 @@ class MatMul(Accumulate):
         inner, zeros = a.shape[-1], (scalar_zero_point(a.format), scalar_zero_point(b.format))
         reach = [peak(np.array([t.format.lo - z, t.format.hi - z])) for t, z in zip((a, b), zeros, strict=True)]
         bound = inner * reach[0] * reach[1]
-        bits = register_bits(site, bound)
-        if isinstance(bits, str):
-            return bits
+        ordered = OrderedSum(site.accumulator, zeros[0], a.format.lo, a.format.hi, None)
+        bits = register_bits(site, run_time_bound(ordered, inner * reach[1], bound))
         return MatmulCall(
             a_dtype=a.format.dtype.name,
             a_zero=zeros[0],
@@ -164,9 +164,12 @@ class MatMul(Accumulate):
             k=inner,
             n=b.shape[-1],
             bound=bound,
-            accumulator_bits=bits,
+            accumulator_bits=EXACT_BITS if isinstance(bits, str) else bits,
             out_dtype=site.output.format.dtype.name,
             epilogue=accumulate_epilogue(site, a.format, b.format, b.shape[-1]),
+            ordered=ordered,
+            in_order=isinstance(bits, str),
+            b_codes=(b.format.lo, b.format.hi),
         )
 
 
@@ -210,7 +213,7 @@ class Weight(Weighted, Accumulate):
         return Work(macs=made, macs_valid=made, adds=made if len(shapes) > 2 else 0, requants=made)
 
     def kernel(self, site: Site) -> Call | str:
-        codes = site.constant(1)
+        codes = centred_weights(site)
         if codes is None:
             return "the weights are not constant"
         sums = sum_constants(site, codes[:, None], codes[:, None, None])

@@ -16,10 +16,17 @@ PAIRS = Accumulator("int32 wrap dot(2,sat16) zp=correct")  # the one staged satu
 EXACT_BITS = 64  # of a kernel's register that is never reduced
 
 
-def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] | str:
+def centred_weights(site: Site) -> Array | None:
+    """The constant w less its zero points, in int64 and its own shape; None where w is no constant."""
+    codes = site.constant(1)
+    return None if codes is None else codes.astype(np.int64) - site.input(1).format.zero_points(codes.ndim)
+
+
+def sum_constants(site: Site, centred: Array, grouped: Array, pad_code: int | None = None) -> dict[str, Any] | str:
     """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype, epilogue and so on; or why no kernel serves.
 
-    weights, columns: stored codes, output channel first and as [G, K, N]; they are centred here.
+    centred, grouped: weights less their zero points, output channel first and as [G, K, N]. pad_code: what padding
+    stores, the zero point of x where None.
     """
     x, w = site.input(0).format, site.input(1).format
     reason = unsupported(site)
@@ -30,21 +37,20 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
         bias = site.constant(2)
         if bias is None:
             return "the bias is not constant"
-    zero = w.zero_point
-    if isinstance(zero, tuple):
-        return "weights with a zero point per channel"
-    centred, grouped = weights.astype(np.int64) - zero, columns.astype(np.int64) - zero
     if peak(centred) > LARGEST_WEIGHT:
         return "weights of more than 16 bits"
-    x_zero, pads, saturate = scalar_zero_point(x), 0, site.accumulator == PAIRS
-    ordered = OrderedSum(site.accumulator, x_zero, x.lo, x.hi, None if bias is None else bias.astype(np.int64))
+    x_zero, saturate = scalar_zero_point(x), site.accumulator == PAIRS
+    stored_pad = x_zero if pad_code is None else pad_code
+    own_bias = None if bias is None else bias.astype(np.int64)
+    ordered = OrderedSum(site.accumulator, x_zero, x.lo, x.hi, own_bias, stored_pad)
     if saturate:  # stored codes are multiplied, the zero point's part joins the bias
         per_channel = grouped.sum(axis=-2).ravel()
         bias = (0 if bias is None else bias.astype(np.int64)) - x_zero * per_channel
-        x_zero, pads = 0, x_zero
-    bound = largest_partial(grouped, x.lo - x_zero, x.hi - x_zero, bias)
+        x_zero = 0
+    lowest, highest = min(x.lo, stored_pad), max(x.hi, stored_pad)
+    bound = largest_partial(grouped, lowest - x_zero, highest - x_zero, bias)
     exact = saturate and Accumulator(site.accumulator.bits).cannot_overflow(bound)
-    bits = EXACT_BITS if exact else register_bits(site, met_bound(site, grouped, ordered.bias, bound))
+    bits = EXACT_BITS if exact else register_bits(site, met_bound(site, grouped, ordered, bound))
     channels = grouped.shape[0] * grouped.shape[-1]
     start = tail_start(site, channels)
     split = 0 < start < channels
@@ -60,22 +66,28 @@ def sum_constants(site: Site, weights: Array, columns: Array) -> dict[str, Any] 
         "tail": accumulate_epilogue(site, x, w, channels, site.arithmetic.tail) if split else None,
         "tail_start": start if split else 0,
         "saturate": saturate,
-        "pad_value": pads,
+        "pad_value": stored_pad - x_zero,
         "ordered": ordered,
         "in_order": isinstance(bits, str),
     }
 
 
-def met_bound(site: Site, columns: Array, bias: Array | None, centred: int) -> int:
+def met_bound(site: Site, columns: Array, made: OrderedSum, centred: int) -> int:
     """The largest partial sum that the register meets: of stored codes where zp=correct."""
-    x = site.input(0).format
-    if site.accumulator.zero_point != "correct" or site.accumulator.is_plain or not scalar_zero_point(x):
+    if site.accumulator.zero_point != "correct" or site.accumulator.is_plain or not made.x_zero:
         return centred
-    zero = scalar_zero_point(x)
-    constants = np.abs(zero * columns.sum(axis=-2).ravel())
-    if bias is not None:
-        constants = constants + np.abs(bias)
-    return largest_partial(columns, min(x.lo, zero), max(x.hi, zero)) + int(constants.max(initial=0))
+    constants = np.abs(made.x_zero * columns.sum(axis=-2).ravel())
+    if made.bias is not None:
+        constants = constants + np.abs(made.bias)
+    lowest, highest = min(made.x_lo, made.pad_code), max(made.x_hi, made.pad_code)
+    return largest_partial(columns, lowest, highest) + int(constants.max(initial=0))
+
+
+def run_time_bound(made: OrderedSum, weights: int, centred: int) -> int:
+    """The same of two run-time operands, whose absolute weights add up to at most `weights`."""
+    if made.accumulator.zero_point != "correct" or made.accumulator.is_plain or not made.x_zero:
+        return centred
+    return weights * (max(-made.x_lo, made.x_hi, 0) + abs(made.x_zero))
 
 
 def unsupported(site: Site) -> str:

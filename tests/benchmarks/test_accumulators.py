@@ -70,9 +70,12 @@ def with_record(call, text):
 
 def runner(call, x, level):
     """A function that runs the call once."""
-    op = kernels.bind(call, kernels.isa_names()[-1])
+    op = kernels.bind(call, kernels.default_isa())
     assert not isinstance(op, str), op
-    codes, y = x.astype(np.int8).reshape(1, -1), np.empty((1, call.out_height * call.out_channels), np.int32)
+    codes, y = (
+        x.astype(np.int8).reshape(1, -1),
+        np.empty((1, call.out_height * call.out_width * call.out_channels), np.int32),
+    )
     program = kernels.Program([(op, (0,), 1)], [codes.nbytes, y.nbytes], [-1, -1])
     return lambda: program.run({0: codes, 1: y}, 1, 1, level)
 

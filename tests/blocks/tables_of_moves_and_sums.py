@@ -44,6 +44,19 @@ def loop_transposed(x, w, b=None, stride=(1, 1), pads=((0, 0), (0, 0)), extra=(0
     return y
 
 
+def loop_transposed_volume(x, w, stride, pads, dilation, groups):
+    """Every plane of an input by every plane of weights, added where it lands."""
+    size = (x.shape[1] - 1) * stride[0] - sum(pads[0]) + dilation[0] * (w.shape[1] - 1) + 1
+    planes = [0] * size
+    for i, a in itertools.product(range(x.shape[1]), range(w.shape[1])):
+        depth = i * stride[0] + a * dilation[0] - pads[0][0]
+        if 0 <= depth < size:
+            rest = (stride[1:], pads[1:], (0, 0), dilation[1:], groups)
+            planes[depth] = planes[depth] + loop_transposed(x[:, i], w[:, a], None, *rest)
+    none = np.zeros_like(next(p for p in planes if not isinstance(p, int)))
+    return np.stack([none + p for p in planes], axis=1)
+
+
 def blocks_of(x, b):
     """Space to depth, element by element."""
     n, h, w, c = x.shape
@@ -132,6 +145,7 @@ def loop_svdf(x, feature, time, bias, memory, rank):
 
 
 WT, BT, WG = normal(5, 3, 2, 4), normal(5), normal(6, 2, 2, 2)
+X5, WV = normal(1, 2, 3, 2, 2), normal(4, 2, 2, 3, 1)
 LSTM_IN = lstm_inputs()
 SVDF_IN = (normal(2, 5), normal(6, 5), normal(6, 3), normal(3), normal(2, 18))
 MEANS = np.array([[math.fsum(row) / 4 for row in X2]]).T
@@ -306,6 +320,18 @@ CASES = {
             hb.ConvTranspose2d(stride=2, dilation=(2, 1), groups=2, padding=1),
             (X4, WG),
             loop_transposed(X4, WG, None, (2, 2), ((1, 1), (1, 1)), (0, 0), (2, 1), 2),
+        ),
+    ],
+    "ConvTranspose3d": [
+        (
+            hb.ConvTranspose3d(stride=(3, 1, 2), dilation=(1, 2, 1), padding=((1, 0), (0, 0), (1, 1)), groups=2),
+            (X5, WV),
+            loop_transposed_volume(X5, WV, (3, 1, 2), ((1, 0), (0, 0), (1, 1)), (1, 2, 1), 2),
+        ),
+        (
+            hb.ConvTranspose3d(),
+            (X5, WV[..., [0, 0]]),
+            loop_transposed_volume(X5, WV[..., [0, 0]], (1, 1, 1), ((0, 0), (0, 0), (0, 0)), (1, 1, 1), 1),
         ),
     ],
     "ConvTranspose1d": [

@@ -18,7 +18,7 @@ static void check_sat16(const hwb_kernels *k, int64_t count, int64_t steps, int6
   int16_t *rows[ROWS], *panel = drawn(steps * SKEW, -128, 127), *sums = drawn(ROWS * SKEW, low, high), start[ROWS * SKEW];
   for (int64_t i = 0; i < ROWS; i++) rows[i] = drawn(steps + 1, -255, 255);
   memcpy(start, sums, sizeof start);
-  hwb_limited_tile tile = {(const int16_t *const *)rows, count, panel, steps, 0, low, high};
+  hwb_limited_tile tile = {(const int16_t *const *)rows, count, panel, steps, 0, low, high, 0, 0};
   k->ordered.sat16(&tile, sums);
   for (int64_t i = 0; i < count; i++)
     for (int64_t j = 0; j < SKEW; j++) {
@@ -31,14 +31,43 @@ static void check_sat16(const hwb_kernels *k, int64_t count, int64_t steps, int6
   free(sums);
 }
 
+/* 16-bit sums and exact totals; with `together` no sum of two neighbouring products leaves 16 bits. */
+static void check_totals(const hwb_kernels *k, int64_t count, int64_t steps, int64_t together) {
+  int64_t reach = together ? 64 : 128;
+  int16_t *rows[ROWS], *panel = drawn(steps * SKEW, -reach, reach - 1), *sums = drawn(ROWS * SKEW, -32768, 32767);
+  int32_t *totals = exact(ROWS * SKEW * 4), begun[ROWS * SKEW];
+  int16_t start[ROWS * SKEW];
+  for (int64_t i = 0; i < ROWS; i++) rows[i] = drawn(steps + 1, -255, 255);
+  for (int64_t i = 0; i < ROWS * SKEW; i++) totals[i] = begun[i] = (int32_t)draw(-(1 << 24), 1 << 24);
+  memcpy(start, sums, sizeof start);
+  hwb_limited_tile tile = {(const int16_t *const *)rows, count, panel, steps, together, -32768, 32767, 0, 0};
+  k->ordered.sat16_totals(&tile, sums, totals);
+  for (int64_t i = 0; i < count; i++)
+    for (int64_t j = 0; j < SKEW; j++) {
+      int64_t sum = start[i * SKEW + j], total = begun[i * SKEW + j];
+      for (int64_t t = 0; t < steps; t++) {
+        int64_t product = rows[i][t + j % 2] * panel[t * SKEW + j];
+        sum = limited(sum + product, -32768, 32767);
+        total += product;
+      }
+      expect_equal(sums[i * SKEW + j], sum, "sat16 beside totals", k->name);
+      expect_equal(totals[i * SKEW + j], total, "totals", k->name);
+    }
+  for (int64_t i = 0; i < ROWS; i++) free(rows[i]);
+  free(panel);
+  free(sums);
+  free(totals);
+}
+
 /* 32-bit tiles, singly or in groups of pairs. */
-static void check_limited(const hwb_kernels *k, int64_t count, int64_t pairs, int64_t group, int64_t bits) {
+static void check_limited(const hwb_kernels *k, int64_t count, int64_t pairs, int64_t group, int64_t bits, int64_t moved) {
   int64_t high = ((int64_t)1 << (bits - 1)) - 1, low = -high - 1, whole = (2 * pairs + 31) / 32 * 32;
   int16_t *rows[ROWS], *panel = drawn(pairs * 2 * COLUMNS, -128, 127);
   int32_t *sums = exact(ROWS * COLUMNS * 4), start[ROWS * COLUMNS];
   for (int64_t i = 0; i < ROWS; i++) rows[i] = drawn(whole, -255, 255);
   for (int64_t i = 0; i < ROWS * COLUMNS; i++) sums[i] = start[i] = (int32_t)draw(low, high);
-  hwb_limited_tile tile = {(const int16_t *const *)rows, count, panel, pairs, group, low, high};
+  hwb_limited_tile tile = {(const int16_t *const *)rows, count, panel, pairs, group, low, high,
+                           moved ? hwb_min(7, 32 - bits) : 0, moved ? hwb_max(0, 25 - bits) : 0};
   k->ordered.limited_s32(&tile, sums);
   for (int64_t i = 0; i < count; i++)
     for (int64_t j = 0; j < COLUMNS; j++) {
@@ -107,6 +136,7 @@ static void check_additions(const hwb_kernels *k, int64_t count) {
 typedef struct {
   hwb_ordered o;
   int16_t *weights, *panels, *skewed;
+  uint8_t *together;
   int64_t *bias, *nothing, unsafe, offset;
   int32_t *bias32, *nothing32;
   hwb_block_bound *bounds;
@@ -117,6 +147,8 @@ static void pack(layer *l, int64_t k, int64_t outputs) {
   l->panels = exact((size_t)(panels * pairs * 32) * 2);
   l->skewed = exact((size_t)(wide * (k + 1) * SKEW) * 2);
   l->bounds = exact((size_t)(panels * blocks) * sizeof *l->bounds);
+  l->together = exact((size_t)(wide * (k / HWB_TOTAL_STEPS + 1)));
+  memset(l->together, 0, (size_t)(wide * (k / HWB_TOTAL_STEPS + 1)));
   memset(l->panels, 0, (size_t)(panels * pairs * 32) * 2);
   memset(l->skewed, 0, (size_t)(wide * (k + 1) * SKEW) * 2);
   memset(l->bounds, 0, (size_t)(panels * blocks) * sizeof *l->bounds);
@@ -163,7 +195,7 @@ static layer make_layer(int64_t k, int64_t outputs, int64_t bits, int64_t kind) 
 }
 
 static void free_layer(layer *l) {
-  void *all[] = {l->weights, l->panels, l->skewed, l->bounds, l->bias, l->nothing, l->bias32, l->nothing32};
+  void *all[] = {l->together, l->weights, l->panels, l->skewed, l->bounds, l->bias, l->nothing, l->bias32, l->nothing32};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
@@ -207,11 +239,12 @@ static void check_layers(const hwb_kernels *kernels) {
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
       for (size_t j = 0; j < sizeof outputs / sizeof *outputs; j++)
         for (int64_t level = 0; level <= 3; level++) {
-          int64_t bits = kind == HWB_SAT16 ? 11 + (level & 1) : 11;
+          int64_t bits = kind != HWB_SAT16 ? 11 : j % 2 && lengths[i] >= 100 ? 16 : 11 + (level & 1);
           layer l = make_layer(lengths[i], outputs[j], bits, kind);
           l.o.weights = l.weights;
           l.o.panels = l.panels;
           l.o.skewed = l.skewed;
+          l.o.together = bits == 16 ? l.together : NULL;
           l.o.offsets = &l.offset;
           l.o.bias = l.bias;
           l.o.correction = l.nothing;
@@ -230,14 +263,16 @@ static void check_layers(const hwb_kernels *kernels) {
 }
 
 static void check(const hwb_kernels *k) {
-  static const int64_t lengths[] = {1, 2, 3, 15, 16, 17, 64};
+  static const int64_t lengths[] = {1, 2, 3, 15, 16, 17, 255};
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
     for (int64_t count = 1; count <= ROWS; count++) {
       check_sat16(k, count, lengths[i], -32768, 32767);
       check_sat16(k, count, lengths[i], -2048, 2047);
       check_sat16(k, count, lengths[i], -32767, 32767);
       for (int64_t group = 0; group <= 16; group = group ? 2 * group : 1)
-        check_limited(k, count, lengths[i], group, 17 + (int64_t)i);
+        for (int64_t moved = 0; moved <= 1; moved++) check_limited(k, count, lengths[i], group, 17 + 2 * (int64_t)i, moved);
+      for (int64_t together = 0; together <= 1; together++) check_totals(k, count, lengths[i], together);
+      check_totals(k, count, HWB_TOTAL_STEPS, 1);
       check_bounds(k, count, 2 * lengths[i] - 1, 256);
       check_bounds(k, count, lengths[i], 32768);
       check_additions(k, count);

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ordered_sums import MODES, ORDERS, convolution, drawn_record, exactly, outcome
 
 import hwblocks as hb
 from hwblocks.errors import TrapError
 from hwblocks.graph.builder import GraphBuilder
-from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.step_counts import StepCounts, bits_of
 
-MODES = (
-    "saturate", "saturate_symmetric", "saturate_to_zero", "wrap", "wrap:1", "wrap:3", "wrap_sign_magnitude",
-    "wrap_sign_magnitude:1", "wrap_sign_magnitude:3", "trap",
-)  # fmt: skip
-ORDERS = (
-    "", "dot(1)", "dot(2)", "dot(3)", "dot(8)", "dot(2, sat16)", "dot(5) psum=12:wrap", "interleaved(4)", "tiles(5)",
-    "tiles(8) psum=14:saturate", "tree(4)", "tree(7)",
-)  # fmt: skip
-ROUNDINGS = (
-    "floor", "ceil", "to_zero", "away", "half_even", "half_up", "half_down", "half_away", "half_to_zero", "half_odd",
-)  # fmt: skip
-WIDTHS = (4, 8, 12, 15, 16, 17, 18, 20, 24, 31, 32, 33, 48, 60, 61, 62, 63, 64)
 SHAPES = (  # channels, outputs, kernel, groups, stride, dilation, padding
     (3, 17, (3, 3), 1, 1, 1, 1),
     (8, 33, (1, 1), 1, 1, 1, 0),
@@ -34,20 +22,16 @@ SHAPES = (  # channels, outputs, kernel, groups, stride, dilation, padding
 )
 
 
-def convolution(rng, accumulator, shape, dtype="int8", zero=0, bias=True, weights=None):
-    channels, outputs, kernel, groups, stride, dilation, padding = shape
-    build = GraphBuilder("g")
-    x = build.input("x", (1, 6, 5, channels), hb.Format(dtype, scale=0.125, zero_point=zero))
-    depthwise = groups > 1 and channels == groups
-    w_shape = (1, *kernel, outputs) if depthwise else (outputs, *kernel, channels // groups)
-    codes = rng.choice([-128, 127], w_shape) if weights == "ends" else rng.integers(-128, 128, w_shape)
-    inputs = [x, build.constant("w", codes, hb.Format("int8", scale=0.125))]
-    if bias:
-        inputs.append(build.constant("b", rng.integers(-9000, 9000, outputs), hb.Format("int32")))
-    block = hb.Conv2d(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    arithmetic = Arithmetic(requantize=hb.Requantize.preset("exact"), accumulator=hb.Accumulator(accumulator))
-    target = hb.Format("int32", scale=1.0 / 64)
-    return build.build(build.add(block, *inputs, name="n", formats=[target], arithmetic=arithmetic))
+def convolution_of(rng, accumulator, shape, dtype="int8", zero=0, bias=True, weights=None):
+    x, target = hb.Format(dtype, scale=0.125, zero_point=zero), hb.Format("int32", scale=1.0 / 64)
+
+    def codes(w_shape):
+        return rng.choice([-128, 127], w_shape) if weights == "ends" else rng.integers(-128, 128, w_shape)
+
+    def made_bias():
+        return rng.integers(-9000, 9000, shape[1]) if bias else None
+
+    return convolution(shape, (6, 5), x, codes, made_bias, exactly(accumulator), target)
 
 
 def codes_of(rng, dtype, shape, kind):
@@ -57,28 +41,6 @@ def codes_of(rng, dtype, shape, kind):
     return np.full(shape, low if kind == "lowest" else high, dtype)
 
 
-def drawn_record(rng, unsigned=False):
-    mode = rng.choice([m for m in MODES if not (unsigned and "magnitude" in m)])
-    text = (
-        f"{'u' if unsigned else ''}int{rng.choice(WIDTHS if not unsigned else WIDTHS[:10])} {mode} {rng.choice(ORDERS)}"
-    )
-    if rng.random() < 0.25:
-        text += f" drop={rng.integers(1, 9)}:{rng.choice(ROUNDINGS)}"
-    return text + rng.choice(["", " bias=first"]) + rng.choice(["", " zp=correct"]) + rng.choice(["", " axes=chw"])
-
-
-def outcome(simulator, x, trace):
-    """Outputs and events, or what a trap says."""
-    try:
-        run = simulator.run(x, trace=trace)
-    except TrapError as error:
-        return str(error)
-    counted = vars(run.events["n"])
-    if trace is None:  # kernels record extremes only where they are asked for, the definition always
-        counted = {**counted, "lowest": None, "highest": None}
-    return run.outputs["n"].tolist(), counted
-
-
 @pytest.mark.parametrize("trace", [None, "ranges", "steps"])
 @pytest.mark.parametrize("seed", range(40))
 def test_drawn_records_equal_the_definition(compiled_isa, seed, trace):
@@ -86,7 +48,7 @@ def test_drawn_records_equal_the_definition(compiled_isa, seed, trace):
     dtype, shape = rng.choice(["int8", "uint8"]), SHAPES[seed % len(SHAPES)]
     zero = int(rng.choice([0, 3, -5] if dtype == "int8" else [0, 128, 255]))
     record = drawn_record(rng, unsigned=rng.random() < 0.15)
-    graph = convolution(rng, record, shape, dtype, zero, rng.random() < 0.7, rng.choice(["any", "ends"]))
+    graph = convolution_of(rng, record, shape, dtype, zero, rng.random() < 0.7, rng.choice(["any", "ends"]))
     fast, exact = hb.Simulator(graph, isa=compiled_isa), hb.Simulator(graph, engine="definition")
     assert not fast.plan.unserved, record
     for kind in ("any", "lowest", "highest"):
@@ -98,7 +60,7 @@ def test_drawn_records_equal_the_definition(compiled_isa, seed, trace):
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_mode_in_every_order(compiled_isa, mode, order):
     rng = np.random.default_rng(5)
-    graph = convolution(rng, f"int15 {mode} {order}", (4, 19, (3, 3), 1, 1, 1, 1))
+    graph = convolution_of(rng, f"int15 {mode} {order}", (4, 19, (3, 3), 1, 1, 1, 1))
     x = codes_of(rng, "int8", (2, 6, 5, 4), "any")
     for trace in (None, "steps"):
         fast = hb.Simulator(graph, isa=compiled_isa)
@@ -111,8 +73,8 @@ def linear(accumulator, weights, bias=None, x_dtype="int8", w_dtype="int8"):
     inputs = [x, build.constant("w", weights, hb.Format(w_dtype))]
     if bias is not None:
         inputs.append(build.constant("b", bias, hb.Format("int32")))
-    arithmetic = Arithmetic(requantize=hb.Requantize.preset("exact"), accumulator=hb.Accumulator(accumulator))
-    return build.build(build.add(hb.Linear(), *inputs, name="n", formats=[hb.Format("int32")], arithmetic=arithmetic))
+    add = build.add(hb.Linear(), *inputs, name="n", formats=[hb.Format("int32")], arithmetic=exactly(accumulator))
+    return build.build(add)
 
 
 def loop(xs, ws, bits, mode):
@@ -199,7 +161,7 @@ def test_channels_that_cannot_leave_are_summed_plainly_between_those_that_can(co
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_counts_do_not_depend_on_threads_or_batches(compiled_isa, threads):
     rng = np.random.default_rng(11)
-    graph = convolution(rng, "int16 saturate", (3, 17, (3, 3), 1, 1, 1, 1))
+    graph = convolution_of(rng, "int16 saturate", (3, 17, (3, 3), 1, 1, 1, 1))
     x = codes_of(rng, "int8", (300, 6, 5, 3), "any")
     x[:170] = 0
     whole = hb.Simulator(graph, isa=compiled_isa, threads=threads).run(x, trace="steps").events["n"]
@@ -216,7 +178,7 @@ def test_counts_do_not_depend_on_threads_or_batches(compiled_isa, threads):
 
 def test_the_first_trap_is_the_same_for_any_threads(compiled_isa):
     rng = np.random.default_rng(12)
-    graph = convolution(rng, "int17 trap", (3, 17, (3, 3), 1, 1, 1, 1), bias=False)
+    graph = convolution_of(rng, "int17 trap", (3, 17, (3, 3), 1, 1, 1, 1), bias=False)
     x = codes_of(rng, "int8", (290, 6, 5, 3), "any")
     x[:150] = 1
     said = {str(outcome(hb.Simulator(graph, isa=compiled_isa, threads=t), x, None)) for t in (1, 2, 8)}
@@ -246,9 +208,7 @@ def test_corrected_zero_points_are_bounded_by_stored_codes(compiled_isa):
     build = GraphBuilder("g")
     x = build.input("x", (1, 8), hb.Format("uint8", scale=1.0, zero_point=128))
     w = build.constant("w", np.full((1, 8), 60), hb.Format("int8"))
-    arithmetic = Arithmetic(
-        requantize=hb.Requantize.preset("exact"), accumulator=hb.Accumulator("int17 saturate zp=correct")
-    )
+    arithmetic = exactly("int17 saturate zp=correct")
     graph = build.build(build.add(hb.Linear(), x, w, name="n", formats=[hb.Format("int32")], arithmetic=arithmetic))
     codes = np.full((1, 8), 255, np.uint8)
     assert hb.Simulator(graph, isa=compiled_isa).run(codes).outputs["n"].tolist() == [[65535 - 128 * 60 * 8]]

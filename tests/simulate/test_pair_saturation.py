@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from ordered_sums import convolution
 
 import hwblocks as hb
 from hwblocks.graph.builder import GraphBuilder
@@ -24,24 +26,19 @@ SHAPES = [  # channels, outputs, kernel, groups, stride, dilation, padding
 ]
 
 
-def convolution(rng, shape, zero):
-    channels, outputs, kernel, groups, stride, dilation, padding = shape
-    build = GraphBuilder("g")
-    x = build.input("x", (1, 7, 6, channels), hb.Format("uint8", scale=0.05, zero_point=zero))
-    codes = rng.choice([-128, 127, 100, -3], (outputs, *kernel, channels // groups), p=[0.3, 0.4, 0.2, 0.1])
-    w = build.constant("w", codes, hb.Format("int8", scale=0.01))
-    b = build.constant("b", rng.integers(-9000, 9000, outputs), hb.Format("int32"))
-    block = hb.Conv2d(stride=stride, padding=padding, dilation=dilation, groups=groups)
+def convolution_of(rng, shape, zero):
+    x, target = hb.Format("uint8", scale=0.05, zero_point=zero), hb.Format("uint8", scale=0.5, zero_point=128)
     arithmetic = Arithmetic(requantize=hb.Requantize.preset("float32"), accumulator=PAIRS)
-    target = hb.Format("uint8", scale=0.5, zero_point=128)
-    return build.build(build.add(block, x, w, b, name="n", formats=[target], arithmetic=arithmetic))
+    drawn = partial(rng.choice, [-128, 127, 100, -3], p=[0.3, 0.4, 0.2, 0.1])
+    bias = partial(rng.integers, -9000, 9000, shape[1])
+    return convolution(shape, (7, 6), x, drawn, bias, arithmetic, target, w_scale=0.01)
 
 
 @pytest.mark.parametrize("zero", [0, 113, 255])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_convolutions(compiled_isa, shape, zero):
     rng = np.random.default_rng([zero, *np.hstack(shape)])
-    graph = convolution(rng, shape, zero)
+    graph = convolution_of(rng, shape, zero)
     x = rng.choice([255, 254, 0, 130], (5, 7, 6, shape[0])).astype(np.uint8)
     fast, exact = hb.Simulator(graph, isa=compiled_isa), hb.Simulator(graph, engine="definition")
     assert not fast.plan.unserved

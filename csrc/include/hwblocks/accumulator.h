@@ -149,14 +149,31 @@ typedef struct {
   const int16_t *panel; /* 64-byte aligned */
   int64_t length, group;
   int64_t low, high; /* range of the register */
+  int64_t x_left, w_left; /* bits by which inputs and weights may move left within 16 bits: their sum is 32 less the
+                             register's width; or both 0 */
 } hwb_limited_tile;
 
-enum { HWB_ORDERED_ROWS = 6, HWB_SKEW_COLUMNS = 32, HWB_BOUND_BLOCK = 32 };
+enum { HWB_ORDERED_ROWS = 6, HWB_SKEW_COLUMNS = 32, HWB_BOUND_BLOCK = 32, HWB_TOTAL_STEPS = 256 };
 
 /* Bounds of blocks of 32 inputs over the rows of a tile: largest value, largest sum of values, largest norm rounded up. */
 typedef struct {
   double peak, sum, norm;
 } hwb_block_bound;
+
+/* What 16 sums of one row did: additions outside the register, additions before the first of them, extremes before limits. */
+typedef struct {
+  int32_t held[16], outside[16], before[16], lowest[16], highest[16];
+} hwb_followed_sums;
+
+/* Depthwise: windows of 16 channels, one product of each tap and channel. */
+typedef struct {
+  const int16_t *x; /* the first position's first input */
+  int64_t step, count; /* elements from one position to the next; positions */
+  const int64_t *offsets; /* elements from a position's first input to each of `taps` */
+  int64_t taps;
+  const int32_t *weights; /* [taps][16], in the lower 16 of 32 bits, nothing above */
+  int64_t low, high;
+} hwb_channel_windows;
 
 typedef struct {
   /* sums[6][32] += products one by one in 16 bits, limited after each. `length` steps over a skewed panel
@@ -164,9 +181,24 @@ typedef struct {
      Every product must fit 16 bits. */
   void (*sat16)(const hwb_limited_tile *tile, int16_t *sums);
 
+  /* The same in 16 bits of full range, and totals[6][32] += the exact sums. length <= HWB_TOTAL_STEPS. group 1: the sum of
+     the products of two neighbouring steps fits 16 bits. */
+  void (*sat16_totals)(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
+
   /* sums[6][16] += products one by one (group 0) or `group` pairs at a time, limited after each addition; `length` pairs
      of a panel [length][16][2]. Rows are readable up to a multiple of 32 inputs. No addition may leave 32 bits. */
   void (*limited_s32)(const hwb_limited_tile *tile, int32_t *sums);
+
+  /* sums += k products of one row with a panel [pairs][16][2] one by one, limited to low … high after each, everything
+     counted. No addition may leave 32 bits. x is readable up to a pair. */
+  void (*followed_s32)(const int16_t *x, const int16_t *panel, int64_t k, int32_t low, int32_t high, hwb_followed_sums *sums);
+
+  /* Of each position and channel: sums[count][16] += products one by one, limited after each; totals = the exact sums.
+     No addition may leave 32 bits. 16 inputs are read at every tap. */
+  void (*channels_limited)(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
+
+  /* The exact sums, and in sizes[count][16] the sums of absolute products. */
+  void (*channels_plain)(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
 
   /* sums[count][16] = limited(sums + addend). No addition may leave 32 bits. */
   void (*add_limited_s32)(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
@@ -179,11 +211,23 @@ typedef struct {
 } hwb_ordered_kernels;
 
 void hwb_ordered_sat16__ref(const hwb_limited_tile *tile, int16_t *sums);
+void hwb_ordered_sat16_totals__ref(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
 void hwb_ordered_limited_s32__ref(const hwb_limited_tile *tile, int32_t *sums);
+void hwb_ordered_followed_s32__ref(const int16_t *x, const int16_t *panel, int64_t k, int32_t low, int32_t high,
+                                   hwb_followed_sums *sums);
+void hwb_ordered_followed_s32__avx2(const int16_t *x, const int16_t *panel, int64_t k, int32_t low, int32_t high,
+                                    hwb_followed_sums *sums);
+void hwb_ordered_channels_limited__ref(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
+void hwb_ordered_channels_plain__ref(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
+void hwb_ordered_channels_limited__avx2(const hwb_channel_windows *c, int32_t *sums, int32_t *totals);
+void hwb_ordered_channels_plain__avx2(const hwb_channel_windows *c, int32_t *sums, int32_t *sizes);
 void hwb_ordered_add_limited_s32__ref(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
 void hwb_ordered_extremes_s32__ref(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);
 void hwb_ordered_bounds__ref(const int16_t *const *rows, int64_t count, int64_t k, hwb_block_bound *out);
 void hwb_ordered_sat16__avx2(const hwb_limited_tile *tile, int16_t *sums);
+void hwb_ordered_sat16_totals__avx2(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
+void hwb_ordered_sat16_totals__avx512(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals);
+void hwb_ordered_limited_s32__avx512(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_limited_s32__avx2(const hwb_limited_tile *tile, int32_t *sums);
 void hwb_ordered_add_limited_s32__avx2(int32_t *sums, int64_t count, const int32_t *addend, int32_t low, int32_t high);
 void hwb_ordered_extremes_s32__avx2(const int32_t *sums, int64_t count, int32_t *low, int32_t *high);

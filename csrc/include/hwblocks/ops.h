@@ -23,6 +23,12 @@ struct hwb_op {
    and two int8 weights in a word in 32 bits. */
 enum hwb_sums { HWB_SUMS_S32 = 0, HWB_SUMS_S64, HWB_SUMS_SAT16, HWB_SUMS_BYTES, HWB_SUMS_MIXED };
 
+/* Where a sample lies in its padded plane, and the first element of each window, where these are no two plain axes. runs:
+   (first element in the plane, first element of the sample, elements) each. */
+typedef struct {
+  const int64_t *runs, *starts;
+} hwb_placement;
+
 /* Convolution with constant weights [O, kh, kw, C / groups]; a linear layer is a 1×1 kernel over rows. */
 typedef struct {
   int64_t x_dtype, x_zero, height, width, channels;
@@ -34,6 +40,7 @@ typedef struct {
   int64_t padded_height, padded_width;
   int64_t pad_value;          /* what padding holds, as the kernels see inputs */
   int64_t copied, copied_run; /* taps of `copied_run` inputs each to copy side by side, so that pairs cross them; or 0 */
+  int64_t places;             /* runs of the placement; 0 where two plain axes say where a sample lies */
 } hwb_conv_numbers;
 
 typedef struct {
@@ -41,6 +48,7 @@ typedef struct {
   hwb_ends ends;
   const void *panels;     /* [groups][panels of 16 outputs][taps][steps][16][2] int16, or [4] int8, or [8][2] int16 of two */
   const int64_t *offsets; /* elements from an output position's first input to each tap */
+  hwb_placement placement;
 } hwb_conv;
 
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);

@@ -14,6 +14,14 @@ void hwb_ordered_sat16__ref(const hwb_limited_tile *tile, int16_t *sums) {
     }
 }
 
+void hwb_ordered_sat16_totals__ref(const hwb_limited_tile *tile, int16_t *sums, int32_t *totals) {
+  hwb_ordered_sat16__ref(tile, sums);
+  for (int64_t i = 0; i < tile->count; i++)
+    for (int64_t j = 0; j < HWB_SKEW_COLUMNS; j++)
+      for (int64_t t = 0; t < tile->length; t++)
+        totals[i * HWB_SKEW_COLUMNS + j] += (int32_t)tile->rows[i][t + (j & 1)] * tile->panel[t * HWB_SKEW_COLUMNS + j];
+}
+
 /* One column of one row: pairs of products added singly or in groups. */
 static int64_t limited_sum(const hwb_limited_tile *tile, const int16_t *x, const int16_t *w, int64_t sum) {
   int64_t exact = 0;

@@ -18,6 +18,7 @@ from hwblocks.numerics.kernels.extreme_binding import bind_choice, bind_extreme
 from hwblocks.numerics.kernels.extremes import ChoiceCall, ExtremeCall
 from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.matmul import MatmulCall
+from hwblocks.numerics.kernels.ordered_matmul_binding import bind_ordered_matmul
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
 from hwblocks.numerics.kernels.pairs_binding import pairs_op
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
@@ -45,6 +46,8 @@ def bind_call(call: Any, isa: str) -> Any:
 
 def bind_matmul(call: MatmulCall, isa: str) -> Any:
     """Matrix products of two run-time operands."""
+    if call.in_order:
+        return bind_ordered_matmul(call, isa)
     reach = []
     for dtype, zero in ((call.a_dtype, call.a_zero), (call.b_dtype, call.b_zero)):
         low, high = (limit - zero for limit in dtype_range(dtype))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.numerics.kernels.ordered import OrderedSum
+from hwblocks.numerics.kernels.placement import Placement
 from hwblocks.numerics.requantize import Epilogue
 
 Array = np.ndarray[Any, Any]
@@ -24,6 +25,8 @@ class ConvCall:
     after x_zero was taken off.
     ordered: the accumulator as the node states it; in_order: products meet it one by one, as it says (else the exact
     sum does, once).
+    placement: where windows do not slide over two plain axes; kernel is then (kernel rows of all axes but the last,
+    kw), pad is not used, and stride only along the last axis.
     tail: the epilogue of the channels from tail_start on, where a runtime's remainder loop has one of its own.
     """
 
@@ -52,3 +55,4 @@ class ConvCall:
     pad_value: int = 0
     ordered: OrderedSum | None = None
     in_order: bool = False
+    placement: Placement | None = None

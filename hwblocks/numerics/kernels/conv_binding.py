@@ -40,15 +40,15 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
     """The op of a call, or the reason why no kernel serves it."""
     if call.in_order:
         return bind_ordered(call, isa)
-    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
+    low, high = operand_range(call)
     if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
         return "centred operands beyond 16 bits"
     if call.bound >= INT64_SPAN:
         return f"sums of up to {call.bound} leave 64 bits"
-    depthwise = is_depthwise(call)
+    depthwise = is_depthwise(call) and serves_depthwise(call)
     sums = kind_of_sums(call, isa)
-    if call.saturate and (sums == "s64" or depthwise or np.dtype(call.x_dtype).itemsize > 1):
-        return "saturated pairs of products that are not of 8 bits, or of a depthwise convolution"
+    if call.saturate and (sums == "s64" or np.dtype(call.x_dtype).itemsize > 1):
+        return "saturated pairs of products that are not of 8 bits"
     ends = ends_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound,
                    bias_of(call, sums), call.tail, call.tail_start)  # fmt: skip
     if isinstance(ends, str):
@@ -75,6 +75,18 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
 def is_depthwise(call: ConvCall) -> bool:
     """True when every group has one input channel."""
     return call.groups > 1 and call.channels == call.groups
+
+
+def serves_depthwise(call: ConvCall) -> bool:
+    """True where the depthwise kernel serves: plain sums, two plain axes, padding with a code that inputs have."""
+    low, high = dtype_range(call.x_dtype)
+    return call.placement is None and not call.saturate and low <= call.pad_value + call.x_zero <= high
+
+
+def operand_range(call: ConvCall) -> tuple[int, int]:
+    """(lowest, highest) centred input, padding included."""
+    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
+    return min(low, call.pad_value), max(high, call.pad_value)
 
 
 def byte_depth(call: ConvCall) -> int:
@@ -108,7 +120,7 @@ def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
         made = flattened(made)
     flush = byte_depth(call) if narrow else flush_of(call)
     numbers = [*geometry(call), call.groups, SUMS[sums], flush, *tap_numbers(call, made, sums)]
-    constants = (*ends.arrays, panels, made.offsets)
+    constants = (*ends.arrays, panels, made.offsets, *placement_arrays(call))
     return op(isa, "conv", numbers, ends.numbers, constants, *sizes(call))
 
 
@@ -134,12 +146,18 @@ def tap_numbers(call: ConvCall, made: Layout, sums: str) -> list[int]:
     """The last fields of hwb_conv_numbers: how taps are packed, and what padding holds."""
     pad = call.pad_value + (byte_zero(call) if sums == "bytes" else 0)
     size = (made.padded_height, made.padded_width)
-    return [made.taps, made.run, made.steps, *size, pad, made.copied, made.copied_run]
+    places = 0 if call.placement is None else len(call.placement.runs)
+    return [made.taps, made.run, made.steps, *size, pad, made.copied, made.copied_run, places]
+
+
+def placement_arrays(call: ConvCall) -> tuple[Array | None, Array | None]:
+    """Runs and starts, where there are any."""
+    return (None, None) if call.placement is None else (call.placement.runs, call.placement.starts)
 
 
 def flush_of(call: ConvCall) -> int:
     """Pairs of products that a 32-bit sum holds."""
-    low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
+    low, high = operand_range(call)
     return flush_pairs(max(-low, high), int(np.abs(call.weights).max(initial=0)))
 
 

@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 class OrderedSum:
     """The accumulator of a ConvCall as its node states it.
 
-    x_zero: the zero point of x, which is also what padding stores; x_lo, x_hi: range of its stored codes;
-    bias [O] int64 or None. The rest is the call's.
+    x_zero: the zero point of x; x_lo, x_hi: range of its stored codes; bias [O] int64 or None; pad: the stored code of
+    padding, x_zero where None. The rest is the call's.
     """
 
     accumulator: Accumulator
@@ -25,3 +25,9 @@ class OrderedSum:
     x_lo: int
     x_hi: int
     bias: Array | None
+    pad: int | None = None
+
+    @property
+    def pad_code(self) -> int:
+        """What padding stores."""
+        return self.x_zero if self.pad is None else self.pad

@@ -2,69 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hwblocks.numerics.accumulator import Accumulator, partial_bounds, peak
+from hwblocks.numerics.accumulator import Accumulator, partial_bounds
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.cast import ROUNDINGS, ends_of, padded
 from hwblocks.numerics.kernels.conv import ConvCall
+from hwblocks.numerics.kernels.ordered import OrderedSum
 from hwblocks.numerics.kernels.ordered_packing import (
+    by_tap,
     channel_order,
     in_register_order,
     pack_pairs,
     pack_skewed,
     taken,
+    together_parts,
     weight_bounds,
 )
-from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs, layout_of
+from hwblocks.numerics.kernels.ordered_reach import (
+    ELEMENTS,
+    LIMITED,
+    ONES,
+    PROBED,
+    SAFE_CONSTANT,
+    SAT16,
+    WORD_BITS,
+    WORD_REACH,
+    Reach,
+    carried_by,
+    finds_totals,
+    held_range,
+    kind_of,
+    largest_held,
+    moves_of,
+    part_of,
+    together_of,
+)
+from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs, layout_of, row_offsets
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype
-from hwblocks.numerics.overflow import Overflow, OverflowMode, code_range
+from hwblocks.numerics.overflow import Overflow, OverflowMode
 
 Array = np.ndarray[Any, Any]
 
 REGISTER_BITS = 64  # accumulator_bits of a cast whose sums are in their register already
 HOLDS = ("saturate", "saturate_symmetric", "saturate_to_zero", "wrap", "wrap_sign_magnitude")  # enum hwb_hold
 ORDERS = ("sequential", "dot", "interleaved", "tiles", "tree")  # enum hwb_order
-ELEMENTS, SAT16, LIMITED, PROBED, TOTAL = range(5)  # enum hwb_ordered_kind
-BLOCK = 32  # products between two looks at a bound
-WORD_BITS, WORD_REACH = 60, 1 << 61  # registers and sums that stay within 64-bit integers on their way
-SAFE_CONSTANT = 1 << 30
-NEARER = (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC, OverflowMode.SATURATE_TO_ZERO)  # never farther from 0
-ONES = Overflow("saturate")
-
-
-@dataclass(frozen=True, eq=False)
-class Reach:
-    """What one call's sums can reach.
-
-    x_peak, w_peak: largest operands. total: largest exact partial sum, constants included. low, high: the range that
-    every register of the record holds. correction, bias [O]; may_leave [O]: channels whose partial sums can leave it.
-    """
-
-    x_peak: int
-    w_peak: int
-    total: int
-    low: int
-    high: int
-    correction: Array
-    bias: Array
-    may_leave: Array
-
-    @property
-    def constants(self) -> tuple[int, int]:
-        """(lowest, highest) that bias and correction together can add."""
-        parts = (self.bias, self.correction)
-        low = sum(np.minimum(p, 0) for p in parts)
-        high = sum(np.maximum(p, 0) for p in parts)
-        return int(np.min(low, initial=0)), int(np.max(high, initial=0))
-
-    @property
-    def constant_peak(self) -> int:
-        """The largest bias or correction."""
-        return max(peak(self.bias), peak(self.correction))
 
 
 def bind_ordered(call: ConvCall, isa: str) -> Any:
@@ -74,11 +58,11 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
     low, high, _ = _inputs(call)
     if not fits_int16(low, high) or not fits_int16(int(call.weights.min()), int(call.weights.max())):
         return "operands beyond 16 bits as they meet the multiplier"
-    reason = _unsupported(accumulator)
+    reason = unmeant(accumulator)
     if reason:
         return reason
     reach = _reach(call)
-    result = _largest_held(accumulator, reach, call) << accumulator.drop
+    result = largest_held(accumulator, reach, call.weights[0].size) << accumulator.drop
     if max(result, reach.total) >= INT64_SPAN:
         return f"accumulator {accumulator}: its values leave 64 bits"
     may_leave = reach.may_leave.reshape(call.groups, -1)
@@ -87,16 +71,18 @@ def bind_ordered(call: ConvCall, isa: str) -> Any:
                    call.tail, call.tail_start)  # fmt: skip
     if isinstance(ends, str):
         return ends
-    kind = _kind(accumulator, reach)
+    kind = kind_of(accumulator, reach)
     numbers = _numbers(call, reach, kind, result)
     moved = None if order is None else order.astype(np.int32)
-    constants = (*ends.arrays, *_packed(call, reach, kind, order), unsafe, moved)
+    packed = _packed(call, reach, kind, order)
+    place = (None, None) if call.placement is None else (call.placement.runs, call.placement.starts)
+    constants = (*ends.arrays, *packed[:-2], unsafe, moved, *packed[-2:], *place)
     x = (call.height * call.width * call.channels, call.x_dtype)
     y = (call.out_height * call.out_width * call.out_channels, call.out_dtype)
     return op(isa, "ordered", numbers, ends.numbers, constants, [x], y)
 
 
-def _unsupported(accumulator: Accumulator) -> str:
+def unmeant(accumulator: Accumulator) -> str:
     """Registers that have no meaning: the definition says so when it runs."""
     registers = [(accumulator.overflow, accumulator.bits, accumulator.signed)]
     if accumulator.psum is not None:
@@ -114,7 +100,8 @@ def _inputs(call: ConvCall) -> tuple[int, int, int]:
     made = call.ordered
     assert made is not None
     corrected = made.accumulator.zero_point == "correct"
-    zero, pad = (0, made.x_zero) if corrected else (made.x_zero, 0)
+    zero = 0 if corrected else made.x_zero
+    pad = made.pad_code - zero
     return min(made.x_lo - zero, pad), max(made.x_hi - zero, pad), pad
 
 
@@ -130,98 +117,21 @@ def _reach(call: ConvCall) -> Reach:
     least, most = (np.array(b, dtype=object) for b in partial_bounds(columns, low, high))
     for part in (correction.astype(object), bias.astype(object)):
         least, most = least + np.minimum(part, 0), most + np.maximum(part, 0)
-    range_low, range_high = _held_range(made.accumulator)
+    range_low, range_high = held_range(made.accumulator)
     leaves = (least < range_low) | (most > range_high) | bool(made.accumulator.drop)
     total = max(int(np.max(most, initial=0)), -int(np.min(least, initial=0)))
-    return Reach(max(-low, high), peak(columns), total, range_low, range_high, correction, bias, leaves.astype(bool))
-
-
-def _held_range(accumulator: Accumulator) -> tuple[int, int]:
-    """What every register of the record holds without an event."""
-    ranges = [_range_of(accumulator.overflow, accumulator.bits, accumulator.signed)]
-    part = _part(accumulator)
-    if part is not None:
-        ranges.append(_range_of(part[0], part[1], True))
-    return max(r[0] for r in ranges), min(r[1] for r in ranges)
-
-
-def _range_of(overflow: Overflow, bits: int, signed: bool) -> tuple[int, int]:
-    low, high = code_range(bits, signed)
-    return (-high if overflow.mode is OverflowMode.SATURATE_SYMMETRIC and signed else low), high
-
-
-def _part(accumulator: Accumulator) -> tuple[Overflow, int] | None:
-    """Overflow and width of the register of a dot's or a tile's sum."""
-    if accumulator.psum is not None:
-        return accumulator.psum.overflow, accumulator.psum.bits
-    return (ONES, 16) if accumulator.order.sat16 else None
-
-
-def _largest_held(accumulator: Accumulator, reach: Reach, call: ConvCall) -> int:
-    """The largest magnitude the register can hold at the end, in its LSBs."""
-    low, high = _range_of(accumulator.overflow, accumulator.bits, accumulator.signed)
-    additions = call.weights[0].size + 2  # each may round up once
-    terms = (reach.total >> accumulator.drop) + (additions if accumulator.drop else 0)
-    if not reach.may_leave.any() or terms <= min(-low, high):
-        return terms
-    only_nearer = accumulator.overflow.mode in NEARER and _part(accumulator) is None
-    return min(terms, max(-low, high)) if only_nearer else max(-low, high)
-
-
-def _kind(accumulator: Accumulator, reach: Reach) -> int:
-    """The fastest way that is exact for channels that may leave their register."""
-    if accumulator.drop or reach.constant_peak > SAFE_CONSTANT:
-        return ELEMENTS
-    if accumulator.is_plain:
-        return TOTAL if accumulator.bits <= WORD_BITS else ELEMENTS
-    product, limit = reach.x_peak * reach.w_peak, max(-reach.low, reach.high)
-    saturating = accumulator.overflow.mode in (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC)
-    if saturating and _part(accumulator) is None:
-        if _one_by_one(accumulator) and limit <= 1 << 15 and reach.high < 1 << 15 and product < 1 << 15:
-            return SAT16
-        at_once = product * _together(accumulator)
-        if at_once and limit + max(at_once, reach.constant_peak) < INT32_SPAN:
-            return LIMITED
-    return PROBED if accumulator.signed else ELEMENTS
-
-
-def _one_by_one(accumulator: Accumulator) -> bool:
-    order = accumulator.order
-    return order.name == "sequential" or (order.n == 1 and order.name == "dot" and _part(accumulator) is None)
-
-
-def _together(accumulator: Accumulator) -> int:
-    """Products that one addition of the vector kernel takes; 0 where it has no such order."""
-    if _one_by_one(accumulator):
-        return 1
-    order = accumulator.order
-    fits = order.name == "dot" and order.n % 2 == 0 and BLOCK % order.n == 0
-    return order.n if fits else 0
-
-
-def _carried(accumulator: Accumulator) -> bool:
-    """True where every addition goes to the one register, in blocks of 32 products."""
-    order = accumulator.order
-    in_blocks = order.name == "sequential" or (order.name == "dot" and BLOCK % order.n == 0)
-    return in_blocks and _part(accumulator) is None
+    w_range = (int(columns.min(initial=0)), int(columns.max(initial=0)))
+    return Reach((low, high), w_range, total, range_low, range_high, correction, bias, leaves.astype(bool))
 
 
 def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
     """The fields of hwb_ordered_numbers, in order."""
     made = call.ordered
     assert made is not None
-    accumulator, layout = made.accumulator, layout_of(call)
-    low, high = reach.low, reach.high
-    if kind == PROBED:  # a narrower range is as good for a proof, and stays within 32 bits
-        low, high = max(low, -SAFE_CONSTANT), min(high, SAFE_CONSTANT)
-    if kind == ELEMENTS:
-        low = high = 0
-    together, (_, _, pad) = _together(accumulator), _inputs(call)
-    widest = max(accumulator.bits, 0 if accumulator.psum is None else accumulator.psum.bits)
-    constants = (0, 0) if kind == ELEMENTS else reach.constants
+    layout = layout_of(call)
     return [
         code_of_dtype(call.x_dtype),
-        0 if accumulator.zero_point == "correct" else made.x_zero,
+        0 if made.accumulator.zero_point == "correct" else made.x_zero,
         call.height,
         call.width,
         call.channels,
@@ -235,10 +145,25 @@ def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
         layout.padded_width,
         layout.taps,
         layout.run,
-        pad,
+        _inputs(call)[2],
+        0 if call.placement is None else len(call.placement.runs),
+        *sum_numbers(made, reach, kind, result),
+    ]
+
+
+def sum_numbers(made: OrderedSum, reach: Reach, kind: int, result: int) -> list[int]:
+    """The fields of hwb_ordered_numbers from kind on."""
+    accumulator, low, high = made.accumulator, reach.low, reach.high
+    if kind == PROBED:  # a narrower range is as good for a proof, and stays within 32 bits
+        low, high = max(low, -SAFE_CONSTANT), min(high, SAFE_CONSTANT)
+    if kind == ELEMENTS:
+        low = high = 0
+    widest = max(accumulator.bits, 0 if accumulator.psum is None else accumulator.psum.bits)
+    constants = (0, 0) if kind == ELEMENTS else reach.constants
+    return [
         kind,
-        together // 2,
-        int(_carried(accumulator)),
+        together_of(accumulator) // 2,
+        int(carried_by(accumulator)),
         int(result >= INT32_SPAN),
         int(reach.total >= INT32_SPAN),
         int(widest > WORD_BITS or reach.total >= WORD_REACH),
@@ -246,13 +171,14 @@ def _numbers(call: ConvCall, reach: Reach, kind: int, result: int) -> list[int]:
         low,
         high,
         *constants,
+        *moves_of(accumulator, reach),
         *accumulator_numbers(accumulator, made.bias is not None),
     ]
 
 
 def accumulator_numbers(accumulator: Accumulator, has_bias: bool) -> list[int]:
     """The fields of hwb_accumulator, in order."""
-    part = _part(accumulator)
+    part = part_of(accumulator)
     return [
         *_register(accumulator.overflow, accumulator.bits, accumulator.signed),
         *(_register(part[0], part[1], True) if part else _register(ONES, 16, True)),
@@ -274,7 +200,7 @@ def _register(overflow: Overflow, bits: int, signed: bool) -> list[int]:
 
 
 def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tuple[Array | None, ...]:
-    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds."""
+    """weights, panels, skewed, offsets, source, bias, correction, the 32-bit constants, bounds, together, by_tap."""
     made = call.ordered
     assert made is not None
     weights = in_register_order(call, made.accumulator.axes)
@@ -289,16 +215,18 @@ def _packed(call: ConvCall, reach: Reach, kind: int, order: Array | None) -> tup
         pack_pairs(grouped),
         pack_skewed(grouped) if kind == SAT16 else None,
         layout.offsets,
-        _source(call, layout.padded_width) if made.accumulator.axes == "chw" else None,
+        _source(call, row_offsets(call, layout.padded_width)) if made.accumulator.axes == "chw" else None,
         padded(bias, np.int64),
         padded(correction, np.int64),
         *(padded(v, np.int32) for v in narrow),
         weight_bounds(grouped),
+        together_parts(grouped, reach.x_peak) if finds_totals(kind, reach) else None,
+        by_tap(call, weights) if reach.total < INT32_SPAN and kind in (SAT16, LIMITED, PROBED) else None,
     )
 
 
-def _source(call: ConvCall, width: int) -> Array:
+def _source(call: ConvCall, rows: Array) -> Array:
     """Elements from a window's first input to each product's, channels outermost."""
     inputs = call.channels // call.groups
     c, h, w = np.meshgrid(*(np.arange(n) for n in (inputs, *call.kernel)), indexing="ij")
-    return ((h * call.dilation[0] * width + w * call.dilation[1]) * call.channels + c).ravel().astype(np.int32)
+    return (rows[h] + w * call.dilation[1] * call.channels + c).ravel().astype(np.int32)

@@ -13,6 +13,7 @@ from hwblocks.numerics.requantize import Epilogue
 Array = np.ndarray[Any, Any]
 
 COLUMNS, SKEWED_COLUMNS, BLOCK = 16, 32, 32
+TOTAL_STEPS = 256  # HWB_TOTAL_STEPS: after so many products totals are put together
 
 
 def in_register_order(call: ConvCall, axes: str) -> Array:
@@ -71,6 +72,33 @@ def pack_skewed(grouped: Array) -> Array:
     skewed[:, :, 1:, 0::2] = made[..., 0::2]
     skewed[:, :, :-1, 1::2] = made[..., 1::2]
     return skewed
+
+
+def by_tap(call: ConvCall, weights: Array) -> Array | None:
+    """Depthwise weights [O, K] as [blocks of 16 channels][K][16], each in 32 bits above which nothing stands.
+
+    None where each input channel does not make one output channel.
+    """
+    if call.groups == 1 or call.channels != call.groups or call.out_channels != call.groups:
+        return None
+    blocks = -(-call.out_channels // COLUMNS)
+    made = np.zeros((blocks * COLUMNS, weights.shape[-1]), np.uint32)
+    made[: call.out_channels] = weights.astype(np.int16).view(np.uint16)
+    return np.ascontiguousarray(made.reshape(blocks, COLUMNS, -1).transpose(0, 2, 1))
+
+
+def together_parts(grouped: Array, x_peak: int) -> Array:
+    """[G][panels of 32][parts of 256 steps] of [G, N, K]: 1 where every sum of two neighbouring products fits 16 bits.
+
+    A panel has K + 1 steps, and a part is taken with both of its neighbours.
+    """
+    length = grouped.shape[-1]
+    columns = np.abs(_in_columns(grouped, SKEWED_COLUMNS, length).astype(np.int64))
+    neighbours = np.zeros((*columns.shape[:2], length + 1), np.int64)  # [k]: weights k - 1 and k
+    neighbours[..., 1:-1] = (columns[..., 1:] + columns[..., :-1]).max(axis=2)
+    starts = range(0, length + 1, TOTAL_STEPS)
+    most = np.stack([neighbours[..., max(s - 1, 0) : s + TOTAL_STEPS + 1].max(axis=-1) for s in starts], axis=-1)
+    return np.ascontiguousarray(most * x_peak < 1 << 15, dtype=np.uint8)
 
 
 def weight_bounds(grouped: Array) -> Array:

@@ -36,6 +36,8 @@ class Layout:
 
 def padded_size(call: ConvCall) -> tuple[int, int]:
     """Height and width of the widened input: what the windows reach, and all of the input's width."""
+    if call.placement is not None:
+        return call.placement.height, call.placement.width
     sizes = []
     for axis, (size, out) in enumerate(((call.height, call.out_height), (call.width, call.out_width))):
         reach = (out - 1) * call.stride[axis] + call.dilation[axis] * (call.kernel[axis] - 1) + 1
@@ -47,13 +49,21 @@ def layout_of(call: ConvCall, step: int = 2) -> Layout:
     """Whole kernel rows as taps where they are contiguous, single pixels of a group elsewhere."""
     height, width = padded_size(call)
     kh, kw = call.kernel
+    rows = row_offsets(call, width)
     if call.groups == 1 and (call.dilation[1] == 1 or kw == 1):
         run = kw * call.channels
-        offsets = np.arange(kh, dtype=np.int64) * call.dilation[0] * width * call.channels
-        return Layout(kh, run, -(-run // step), height, width, offsets, width=step)
+        return Layout(kh, run, -(-run // step), height, width, rows, width=step)
     run = call.channels // call.groups
-    offsets = tap_offsets(call, width, call.channels)
+    columns = np.arange(kw, dtype=np.int64) * call.dilation[1] * call.channels
+    offsets = np.ascontiguousarray((rows[:, None] + columns[None, :]).ravel())
     return Layout(kh * kw, run, -(-run // step), height, width, offsets, width=step)
+
+
+def row_offsets(call: ConvCall, width: int) -> Array:
+    """Elements from an output position's first input to each kernel row, in planes of `width` pixels."""
+    if call.placement is not None:
+        return call.placement.rows
+    return np.arange(call.kernel[0], dtype=np.int64) * call.dilation[0] * width * call.channels
 
 
 def flattened(made: Layout) -> Layout:
@@ -72,14 +82,6 @@ def side_by_side(call: ConvCall) -> Layout:
         return made
     run = made.taps * made.run
     return replace(made, taps=1, run=run, steps=(run + 1) // 2, copied=made.taps, copied_run=made.run)
-
-
-def tap_offsets(call: ConvCall, width: int, channels: int) -> Array:
-    """Elements from an output position's first input to each tap, for pixels of `channels` elements."""
-    kh, kw = call.kernel
-    rows = np.arange(kh, dtype=np.int64) * call.dilation[0] * width
-    columns = np.arange(kw, dtype=np.int64) * call.dilation[1]
-    return np.ascontiguousarray((rows[:, None] + columns[None, :]).ravel() * channels)
 
 
 def pack_panels(call: ConvCall, layout: Layout, kind: Any = np.int16) -> Array:
