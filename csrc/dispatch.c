@@ -20,6 +20,7 @@ static const hwb_kernels reference = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__ref,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
     .pairs = hwb_pairs__ref,
+    .edge_codes = hwb_edge_codes__ref,
     .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref,
                 hwb_ordered_extremes_s32__ref, hwb_ordered_bounds__ref},
 };
@@ -44,6 +45,7 @@ static const hwb_kernels avx2 = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__avx2,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
     .pairs = hwb_pairs__avx2,
+    .edge_codes = hwb_edge_codes__avx2,
     .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_limited_s32__avx2, hwb_ordered_add_limited_s32__avx2,
                 hwb_ordered_extremes_s32__avx2, hwb_ordered_bounds__avx2},
 };
@@ -67,6 +69,7 @@ static const hwb_kernels avx512 = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__avx512,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__avx512,
     .pairs = hwb_pairs__avx512,
+    .edge_codes = hwb_edge_codes__avx2,
     .ordered = {hwb_ordered_sat16__avx2, hwb_ordered_limited_s32__avx2, hwb_ordered_add_limited_s32__avx2,
                 hwb_ordered_extremes_s32__avx2, hwb_ordered_bounds__avx2},
 };
@@ -101,6 +104,7 @@ static const hwb_kernels neon = {
     .depthwise_s16s16_s32 = hwb_depthwise_s16s16_s32__neon,
     .depthwise_u8s8_s32 = hwb_depthwise_u8s8_s32__ref,
     .pairs = hwb_pairs__neon,
+    .edge_codes = hwb_edge_codes__ref,
     .ordered = {hwb_ordered_sat16__ref, hwb_ordered_limited_s32__ref, hwb_ordered_add_limited_s32__ref,
                 hwb_ordered_extremes_s32__ref, hwb_ordered_bounds__ref},
 };

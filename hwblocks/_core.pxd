@@ -155,6 +155,11 @@ cdef extern from "hwblocks/ops.h" nogil:
         const int32_t *second
         const float *powers
         const double *constant
+    ctypedef struct hwb_float_softmax_numbers:
+        pass
+    ctypedef struct hwb_float_softmax:
+        hwb_float_softmax_numbers n
+        const double *beta
     ctypedef struct hwb_operand_numbers:
         pass
     ctypedef struct hwb_operand:
@@ -254,6 +259,7 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_softmax_midpoint_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_softmax_float32_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_softmax_float64_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_float_softmax_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_elements_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_float_sum_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_reduce_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

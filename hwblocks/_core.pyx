@@ -108,6 +108,8 @@ cdef class Op:
             self._softmax(numbers, constants)
         elif family.startswith("softmax_"):
             self._runtime_softmax(family, numbers, constants)
+        elif family == "float_softmax":
+            self._float_softmax(numbers, constants)
         elif family == "elements":
             self._elements(numbers, cast, constants)
         elif family == "pairs":
@@ -336,6 +338,13 @@ cdef class Op:
             self.op.run = hwb_softmax_float32_run
         else:
             self.op.run = hwb_softmax_float64_run
+        return 0
+
+    cdef int _float_softmax(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_float_softmax *p = <hwb_float_softmax *>self._new(sizeof(hwb_float_softmax))
+        self._numbers(&p.n, sizeof(hwb_float_softmax_numbers), numbers)
+        p.beta = <const double *>address_of(constants[0])
+        self.op.run = hwb_float_softmax_run
         return 0
 
     cdef int _operand(self, hwb_operand *target, const int64_t[::1] numbers, tuple constants) except -1:

@@ -130,7 +130,7 @@ int hwb_dequantize_run(const hwb_op *op, const void *const *in, void *y, int64_t
 enum hwb_scaling { HWB_DIVIDE = 0, HWB_RECIPROCAL, HWB_DIVIDE64 };
 
 /* How a float becomes a code; see numerics/edge.py. quick: 1 where the vector loop serves the rule: codes of at most 16
-   bits, divide or reciprocal, half_even or half_away, the zero point after, nothing wrapped. */
+   bits, divide or reciprocal, half_even or half_away, the zero point after. */
 typedef struct {
   int64_t scaling, rounding, inside, lowest_nan, wrap_far, quick;
 } hwb_edge_rule;
@@ -276,6 +276,20 @@ int hwb_softmax_float32_run(const hwb_op *op, const void *const *in, void *y, in
 /* t = half_even(p · steps / Σ) in float64, Σ in index order in float32. */
 int hwb_softmax_float64_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
                             hwb_stats *stats);
+
+/* y = e^(beta · (x − max)) / Σ, or x − max − ln Σ e^(x − max), along rows of float32 in exponential.h's arithmetic, Σ in
+   index order. A row whose largest is not finite, or that holds a NaN, becomes NaN. length >= 1; no scratch. */
+typedef struct {
+  int64_t rows, length, logarithm;
+} hwb_float_softmax_numbers;
+
+typedef struct {
+  hwb_float_softmax_numbers n;
+  const double *beta; /* finite, above 0 */
+} hwb_float_softmax;
+
+int hwb_float_softmax_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
+                          hwb_stats *stats);
 
 /* One operand of an element-wise op: run-time codes (table entry, or code minus zero), or a constant per element. */
 typedef struct {
