@@ -205,8 +205,9 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_svdf_numbers n
         hwb_ends newest
         hwb_ends units
+        hwb_ends near
         const int16_t *panels
-        const int64_t *time
+        const int16_t *time
     ctypedef struct hwb_lstm_numbers:
         pass
     ctypedef struct hwb_lstm:

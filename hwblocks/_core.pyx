@@ -406,9 +406,11 @@ cdef class Op:
     cdef int _svdf(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_svdf *p = <hwb_svdf *>self._new(sizeof(hwb_svdf))
         self._numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
-        self._two_ends(&p.newest, &p.units, cast, constants)
-        p.panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
-        p.time = <const int64_t *>address_of(constants[2 * END_ARRAYS + 1])
+        cdef Py_ssize_t third = cast.shape[0] // 3
+        self._two_ends(&p.newest, &p.units, cast[: 2 * third], constants)
+        self._ends(&p.near, cast[2 * third :], constants[2 * END_ARRAYS : 3 * END_ARRAYS])
+        p.panels = <const int16_t *>address_of(constants[3 * END_ARRAYS])
+        p.time = <const int16_t *>address_of(constants[3 * END_ARRAYS + 1])
         self.op.run = hwb_svdf_run
         self.op.scratch_bytes = hwb_svdf_scratch_bytes(p)
         return 0

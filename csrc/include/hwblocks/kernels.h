@@ -111,6 +111,9 @@ typedef struct {
      is a NaN or lies at 2^30 steps or beyond; nothing is stored or counted from there on. */
   int64_t (*edge_codes)(const hwb_quick_edge *p, const float *x, int64_t n, void *y, int64_t *outside);
 
+  /* sums[i] = Σ over j of a[i · length + j] · b[i · length + j] for `count` rows; b above -32768. Exact. */
+  void (*dots_s16s16_s64)(const int16_t *a, const int16_t *b, int64_t length, int64_t count, int64_t *sums);
+
   hwb_ordered_kernels ordered; /* see accumulator.h */
 } hwb_kernels;
 
@@ -158,6 +161,7 @@ const char *hwb_isa_name(int i);
   void hwb_columns_u8__##isa(const hwb_side_by_side *from, uint8_t *columns, int64_t step);                            \
   void hwb_depthwise_s16s16_s32__##isa(const hwb_columns *c, int32_t *sums);                                           \
   void hwb_depthwise_u8s8_s32__##isa(const hwb_columns *c, int32_t *sums);                                             \
+  void hwb_dots_s16s16_s64__##isa(const int16_t *a, const int16_t *b, int64_t length, int64_t count, int64_t *sums);    \
   int64_t hwb_edge_codes__##isa(const hwb_quick_edge *p, const float *x, int64_t n, void *y, int64_t *outside);         \
   void hwb_pairs__##isa(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats)
 

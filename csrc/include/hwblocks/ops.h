@@ -379,22 +379,27 @@ typedef struct {
 
 int hwb_float_pool_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* Which sums of an SVDF's units are cast as 32-bit ones: all, as they fit; those with totals from -2^30 on, below 2^30;
+   all, as the cast reads the lowest 32 bits alone. */
+enum hwb_reach { HWB_FITTING = 0, HWB_NEAR_TOTALS, HWB_LOWEST_BITS };
+
 /* Recurrent ops: a filter memory (SVDF) and gates (LSTM), weights packed as panels of 16 outputs, one tap, pairs of k. */
 typedef struct {
   int64_t x_dtype, x_zero, inputs, pairs, filters, taps, rank; /* taps of memory per filter, filters per unit */
-  int64_t memory_dtype, memory_zero, wide;
+  int64_t memory_dtype, memory_zero, reach;
 } hwb_svdf_numbers;
 
 typedef struct {
   hwb_svdf_numbers n;
   hwb_ends newest, units; /* to the newest memory codes; to output codes, bias included */
+  hwb_ends near;          /* as units for the sums of enum hwb_reach, in 32 bits */
   const int16_t *panels;  /* of w_feature [F, I] */
-  const int64_t *time;    /* [F, taps] */
+  const int16_t *time;    /* [F, taps], above -32768 */
 } hwb_svdf;
 
 /* in: x [n, I], memory [n, F · taps]; outputs: y [n, F / rank], memory moved on by one step.
    newest[f] = cast(Σ x · w_feature) + zero, wrapping, y[u] = cast(Σ over rank and taps of (memory − zero) · time). Sums of features must
-   fit 32 bits, of time too unless wide. Saturation counts are those of y. */
+   fit 32 bits. Saturation counts are those of y. */
 int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf);
 
