@@ -99,7 +99,7 @@ int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   int64_t size = (int64_t)hwb_size_of(c->memory_dtype), memory = c->filters * c->taps * size;
   int64_t x_bytes = c->inputs * (int64_t)hwb_size_of(c->x_dtype);
   int64_t y_bytes = c->filters / c->rank * (int64_t)hwb_size_of(svdf->units.cast.n.out_dtype);
-  hwb_rows features = {op->kernels, &svdf->newest, no_offset, HWB_SUMS_S32, 1, c->pairs, 0, 0, c->filters, c->filters, svdf->panels};
+  hwb_rows features = {op->kernels, &svdf->newest, no_offset, HWB_SUMS_S32, 1, c->pairs, 0, 0, c->filters, c->filters, svdf->panels, 0};
   hwb_stats uncounted = {0, 0, 0, 0, 0, NULL};
   for (int64_t s = 0; s < n; s += TOGETHER) {
     int64_t count = hwb_min(TOGETHER, n - s);

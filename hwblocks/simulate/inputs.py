@@ -31,13 +31,18 @@ class Reader:
         self.graph = graph
         self.only = graph.inputs[0] if len(graph.inputs) == 1 else ""
         tensor = graph.tensors[self.only] if self.only else None
-        self.plain = tensor is not None and tensor.format.is_quantized and _holds_every_code(tensor)
+        self.plain = tensor is not None and (tensor.format.is_float or _holds_every_code(tensor))
+        self.floats = tensor is not None and tensor.format.is_float
         self.dtype = tensor.format.dtype if tensor else None
         self.shape = tensor.shape if tensor else ()
 
     def read(self, x: Any, real: bool = False) -> Samples:
         """Samples from one array, a dict by input name, or a list in model order; see read_samples."""
+        if self.only and type(x) in (list, tuple, dict) and len(x) == 1:
+            x = x.get(self.only, x) if type(x) is dict else x[0] if type(x[0]) is np.ndarray else x
         if self.plain and not real and type(x) is np.ndarray and x.dtype == self.dtype and x.ndim and len(x):
+            if self.floats:
+                _check_finite(self.graph.tensors[self.only], x)
             if x.shape[1:] == self.shape:
                 return Samples({self.only: x}, x.shape[0], False)
             if self.shape[:1] == (1,) and x.shape[1:] == self.shape[1:]:
@@ -47,6 +52,8 @@ class Reader:
 
 def _holds_every_code(tensor: Tensor) -> bool:
     """True when every value of the storage type is a code of the format."""
+    if not tensor.format.is_quantized:
+        return False
     limits = np.iinfo(tensor.format.dtype)
     return tensor.format.lo == limits.min and tensor.format.hi == limits.max
 

@@ -33,6 +33,7 @@ typedef struct {
   int64_t padded_height, padded_width;
   int64_t pad_value;          /* what padding holds, as the kernels see inputs */
   int64_t copied, copied_run; /* taps of `copied_run` inputs each to copy side by side, so that pairs cross them; or 0 */
+  int64_t single;             /* 1: one output channel, and constants of 16 equal ones */
 } hwb_conv_numbers;
 
 typedef struct {

@@ -13,6 +13,7 @@ from hwblocks.numerics.kernels.cast import Ends, ends_of
 from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.ordered_binding import bind_ordered
 from hwblocks.numerics.kernels.packing import (
+    COLUMNS,
     Layout,
     depthwise_layout,
     fits_int16,
@@ -48,8 +49,10 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
     sums = kind_of_sums(call, isa)
     if call.saturate and (sums == "s64" or depthwise or np.dtype(call.x_dtype).itemsize > 1):
         return "saturated pairs of products that are not of 8 bits, or of a depthwise convolution"
-    ends = ends_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound,
-                   bias_of(call, sums), call.tail, call.tail_start)  # fmt: skip
+    ends = ends_alike(call, sums) if is_single(call) else ends_of(
+        call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound,
+        bias_of(call, sums), call.tail, call.tail_start,
+    )  # fmt: skip
     if isinstance(ends, str):
         return ends
     return _depthwise_op(call, isa, sums, ends) if depthwise else _conv_op(call, isa, sums, ends)
@@ -74,6 +77,20 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
 def is_depthwise(call: ConvCall) -> bool:
     """True when every group has one input channel."""
     return call.groups > 1 and call.channels == call.groups
+
+
+def is_single(call: ConvCall) -> bool:
+    """True for one output channel, whose positions are then cast as if they were channels."""
+    return call.out_channels == 1 and call.tail is None
+
+
+def ends_alike(call: ConvCall, sums: str) -> Ends | str:
+    """How the sums of one channel end, its constants once for each column of a panel."""
+    names = ("multiplier", "shift", "scale32", "scale64", "numerator", "denominator")
+    e, bias = call.epilogue, bias_of(call, sums)
+    repeated = None if e is None else replace(e, **{name: np.repeat(getattr(e, name), COLUMNS) for name in names})
+    biases = None if bias is None else np.repeat(bias, COLUMNS)
+    return ends_of(repeated, call.out_dtype, COLUMNS, call.accumulator_bits, call.bound, biases)
 
 
 def byte_depth(call: ConvCall) -> int:
@@ -103,7 +120,7 @@ def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
     if sums in ("bytes", "s32") and not narrow:
         made = flattened(made)
     flush = byte_depth(call) if narrow else flush_of(call)
-    numbers = [*geometry(call), call.groups, SUMS[sums], flush, *tap_numbers(call, made, sums)]
+    numbers = [*geometry(call), call.groups, SUMS[sums], flush, *tap_numbers(call, made, sums), int(is_single(call))]
     constants = (*ends.arrays, panels, made.offsets)
     return op(isa, "conv", numbers, ends.numbers, constants, *sizes(call))
 
