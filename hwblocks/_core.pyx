@@ -7,7 +7,7 @@ No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.stdlib cimport calloc, free
 from cpython.exc cimport PyErr_CheckSignals
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove
 
 ALIGN = 64
 cdef size_t HUGE_PAGE = 1 << 21
@@ -602,7 +602,7 @@ cdef class Call:
             if status != HWB_OK:
                 raise RuntimeError(f"a kernel refused its arguments (status {status})")
             for source, target in self.carried:
-                memcpy(self.address[target], self.address[source], count * <int64_t>self.program.slot_bytes[target])
+                memmove(self.address[target], self.address[source], count * <int64_t>self.program.slot_bytes[target])
             first += count
             if first < past:
                 PyErr_CheckSignals()

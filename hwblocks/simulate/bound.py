@@ -35,6 +35,7 @@ class Bound:
             self.outputs = {n: _zeros(graph.tensors[n], count) for n in graph.outputs}
             return
         job = Job(self.inputs, count, statistics, self._initial, bool(graph.states))
+        self._direct = direct = direct.serving(job.sequence)
         chunk = 1 if job.sequence else direct.chunk
         self._slots = direct.slots(job, chunk)
         self._call = direct.prepared(job, self._slots, chunk)
@@ -65,7 +66,8 @@ class Bound:
         if self._direct is not None:
             self._call.reset()
             for state in self._direct.states:
-                self._slots[state.slot][...] = self._initial[state.name]
+                array = self._slots[state.slot]
+                array[...] = self._initial[state.name].reshape(array.shape[1:])
 
 
 def _zeros(tensor: Any, count: int) -> Array:

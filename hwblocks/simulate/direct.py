@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Event
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
 from hwblocks.numerics import kernels
+from hwblocks.simulate.in_place import Place, in_place
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -60,6 +61,18 @@ class State:
 
 
 @dataclass(frozen=True, eq=False)
+class Shared:
+    """A tensor that lies in the memory of another one: its slot, the number and bytes of that memory, the first byte."""
+
+    slot: int
+    memory: int
+    bytes: int
+    offset: int
+    elements: int
+    dtype: Any
+
+
+@dataclass(frozen=True, eq=False)
 class Job:
     """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample."""
 
@@ -78,6 +91,7 @@ class Direct:
 
     inputs: slots of the graph's inputs. results: for every wanted tensor the slot that holds it, and its shape.
     chunk: samples that the program takes at once. call: samples of one call into C, whole chunks.
+    shared: tensors that share memory. in_place: the same for a sequence, with what is saved one sample at a time.
     """
 
     stage: ProgramStage
@@ -87,9 +101,17 @@ class Direct:
     states: tuple[State, ...]
     chunk: int
     call: int
+    shared: tuple[Shared, ...] = ()
+    in_place: Direct | None = None
+
+    def serving(self, sequence: bool) -> Direct:
+        """The one for a sequence, or for samples on their own."""
+        return self.in_place if sequence and self.in_place is not None else self
 
     def run(self, job: Job) -> tuple[dict[str, Array], dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
         """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
+        if job.sequence and self.in_place is not None:
+            return self.in_place.run(job)
         chunk = 1 if job.sequence else self.chunk
         slots = self.slots(job, chunk)
         if job.threads == 1 or job.count <= chunk or self.states:
@@ -109,15 +131,29 @@ class Direct:
         }
         for name, slot in self.inputs:
             slots[slot] = np.ascontiguousarray(job.inputs[name])
+        slots |= self._places()
         for state in self.states:
-            slots[state.slot] = np.stack([job.state[state.name]] * kept)
+            value = job.state[state.name]
+            if state.slot in slots:
+                slots[state.slot][...] = value.reshape(1, -1)
+            else:
+                slots[state.slot] = np.stack([value] * kept)
         return slots
+
+    def _places(self) -> dict[int, Array]:
+        """New memory for the tensors that share some, [1, elements] each."""
+        memories = {s.memory: np.zeros(s.bytes, np.uint8) for s in self.shared}
+        return {
+            s.slot: memories[s.memory][s.offset : s.offset + s.elements * s.dtype.itemsize].view(s.dtype)[None]
+            for s in self.shared
+        }
 
     @cached_property
     def fixed(self) -> frozenset[int]:
         """Slots whose arrays hold one chunk: states, and what they become where nobody else wants it."""
         wanted = {slot for _, slot, _ in self.results}
-        return frozenset(s for state in self.states for s in (state.slot, state.next) if s not in wanted)
+        states = {s for state in self.states for s in (state.slot, state.next) if s not in wanted}
+        return frozenset(states | {s.slot for s in self.shared})
 
     def prepared(self, job: Job, slots: dict[int, Array], chunk: int) -> Any:
         """The call into C of a job's arrays."""
@@ -177,21 +213,43 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     stage = compiled.stages[0]
     if not isinstance(stage, ProgramStage) or any(kernels.channel_counts(s.kernel) is not None for s in stage.steps):
         return None
-    owners = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
+    owner = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
     read = {name: slot for name, slot in stage.slots.items() if name not in stage.made}
     states = {s.tensor for s in graph.states}
-    if any(owner not in stage.made for owner in owners.values()):
+    if any(name not in stage.made for name in owner.values()):
         return None
     if not states <= set(read) or not set(read) <= {*graph.inputs, *states}:
         return None
-    tensors = {name: graph.tensors[name] for name in stage.made}
     chunk = chunk_size(compiled.bytes_per_sample, macs) if graph.batched else 1
+    call = max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk)
+    direct = _direct(graph, stage, owner, wanted, {}, chunk, call)
+    placed = in_place(graph, stage, compiled.owners, {owner[name] for name in wanted}) if graph.states else None
+    if placed is None:
+        return direct
+    return replace(direct, in_place=_direct(graph, placed[0], owner, wanted, placed[1], 1, call))
+
+
+def _direct(
+    graph: Graph, stage: ProgramStage, owner: Mapping[str, str], wanted: Sequence[str], places: Mapping[str, Place],
+    chunk: int, call: int,
+) -> Direct:  # fmt: skip
+    """The direct run of a stage; owner: of every wanted tensor and of what states become."""
+    tensors, slots = graph.tensors, stage.slots
+    memories = {place.root: number for number, place in enumerate(places.values())}
+    shared = [
+        Shared(slots[n], memories[p.root], tensors[p.root].stored_bytes, p.offset, tensors[n].elements,
+               tensors[n].format.dtype)
+        for n, p in places.items() if n in slots
+    ]  # fmt: skip
     return Direct(
         stage,
-        tuple((name, slot) for name, slot in read.items() if name not in states),
-        tuple(Made(stage.slots[n], t.elements, t.format.dtype) for n, t in tensors.items()),
-        tuple((n, stage.slots[owners[n]], graph.tensors[n].shape) for n in wanted),
-        tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
+        tuple((name, slots[name]) for name in graph.inputs if name in slots),
+        tuple(
+            Made(slots[n], tensors[n].elements, tensors[n].format.dtype) for n in stage.made if n not in places
+        ),
+        tuple((n, slots[owner[n]], tensors[n].shape) for n in wanted),
+        tuple(State(s.name, slots[s.tensor], slots[owner[s.next]], s.initial.shape) for s in graph.states),
         chunk,
-        max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk),
+        call,
+        tuple(shared),
     )

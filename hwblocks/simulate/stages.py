@@ -53,6 +53,7 @@ class ProgramStage:
     program: Any
     slots: Mapping[str, int]  # the tensors that live outside the program
     made: tuple[str, ...]  # those of them that the program makes
+    moved: tuple[Step, ...] = ()  # what need not run because tensors share memory
 
     def run(self, store: Store, count: int, events: Events, statistics: int) -> None:
         """Make room for the outputs and call the program once."""
@@ -82,6 +83,8 @@ def program_events(
     for step, *rows in zip(stage.steps, *counts, strict=True):
         whole = [sum(r[0] for r in rows), sum(r[1] for r in rows), min(r[2] for r in rows), max(r[3] for r in rows)]
         events[step.site.node.name] = _events(step.site, whole, count, statistics)
+    for step in stage.moved:
+        events[step.site.node.name] = NodeEvents(outputs=sum(t.elements for t in step.site.outputs) * count)
     return events
 
 
@@ -171,25 +174,28 @@ def _read_by_others(graph: Graph, steps: Sequence[Step], run: tuple[Step, ...], 
     return {owners.get(t.name, t.name) for s in others for t in s.site.present}
 
 
-def _operands(step: Step, owners: Mapping[str, str]) -> list[str]:
+def operands(step: Step, owners: Mapping[str, str]) -> list[str]:
     """Owners of the run-time inputs of a step, in order."""
     return [owners.get(t.name, t.name) for t in step.site.present if not t.is_constant]
 
 
 def program_stage(
-    graph: Graph, run: tuple[Step, ...], owners: Mapping[str, str], outside: set[str]
+    graph: Graph, run: tuple[Step, ...], owners: Mapping[str, str], outside: set[str], more: Sequence[str] = ()
 ) -> tuple[ProgramStage, int]:
-    """The program of a run of kernels, and the bytes of one sample that it touches."""
+    """The program of a run of kernels, and the bytes of one sample that it touches.
+
+    more: tensors outside it that have a slot though no step reads or makes them.
+    """
     outputs = [t.name for s in run for t in s.site.outputs]
     made = tuple(name for name in outputs if name in outside)
-    read = dict.fromkeys(name for s in run for name in _operands(s, owners) if name not in outputs)
-    external = {name: slot for slot, name in enumerate((*read, *made))}
+    read = dict.fromkeys(name for s in run for name in operands(s, owners) if name not in outputs)
+    external = {name: slot for slot, name in enumerate(dict.fromkeys((*read, *made, *more)))}
     inner = [name for name in outputs if name not in outside]
     slots = {**external, **{name: slot for slot, name in enumerate(inner, len(external))}}
     memory = plan_memory(_lifetimes(run, owners, inner), align=ALIGN)
     program = kernels.Program(
         [
-            (s.kernel, tuple(slots[n] for n in _operands(s, owners)), tuple(slots[t.name] for t in s.site.outputs))
+            (s.kernel, tuple(slots[n] for n in operands(s, owners)), tuple(slots[t.name] for t in s.site.outputs))
             for s in run
         ],
         [graph.tensors[name].stored_bytes for name in slots],
@@ -204,7 +210,7 @@ def _lifetimes(run: tuple[Step, ...], owners: Mapping[str, str], names: Sequence
     first = {t.name: position for position, s in enumerate(run) for t in s.site.outputs}
     last = {name: position + 1 for name, position in first.items()}
     for position, step in enumerate(run):
-        for name in _operands(step, owners):
+        for name in operands(step, owners):
             last[name] = position + 1
     sizes = {t.name: t.stored_bytes for s in run for t in s.site.outputs}
     return [Buffer(name, first[name], last[name], sizes[name]) for name in names]
