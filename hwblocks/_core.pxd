@@ -71,6 +71,12 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_ends ends
         const void *weights
         const int64_t *offsets
+    ctypedef struct hwb_weighted_numbers:
+        pass
+    ctypedef struct hwb_weighted:
+        hwb_weighted_numbers n
+        hwb_ends ends
+        const int16_t *weights
     ctypedef struct hwb_matmul_numbers:
         pass
     ctypedef struct hwb_matmul:
@@ -244,6 +250,8 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_pairs_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept nogil
     int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_weighted_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    size_t hwb_weighted_scratch_bytes(const hwb_weighted *) noexcept
     int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_dequantize_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

@@ -78,6 +78,8 @@ cdef class Op:
             self._conv(numbers, cast, constants)
         elif family == "depthwise":
             self._depthwise(numbers, cast, constants)
+        elif family == "weighted":
+            self._weighted(numbers, cast, constants)
         elif family == "matmul":
             self._matmul(numbers, cast, constants)
         elif family == "ordered":
@@ -214,6 +216,15 @@ cdef class Op:
         self.op.run = hwb_ordered_run
         self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
         self.counted = p.n.out_channels
+        return 0
+
+    cdef int _weighted(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_weighted *p = <hwb_weighted *>self._new(sizeof(hwb_weighted))
+        self._numbers(&p.n, sizeof(hwb_weighted_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        p.weights = <const int16_t *>address_of(constants[END_ARRAYS])
+        self.op.run = hwb_weighted_run
+        self.op.scratch_bytes = hwb_weighted_scratch_bytes(p)
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:

@@ -60,6 +60,21 @@ static inline void hwb_cast_single(const hwb_rows *r, void *sums, int64_t count,
   if (rest) hwb_cast_sums(r, &last, stats);
 }
 
+/* The sums of one row for many channels, cast at once. */
+static inline void hwb_one_row_out(const hwb_rows *r, const void *const *rows, char *y, hwb_stats *stats) {
+  int64_t element = (int64_t)hwb_size_of(r->ends->cast.n.out_dtype), size = r->sums == HWB_SUMS_S64 ? 8 : 4;
+  int64_t panel_bytes = r->taps * r->steps * hwb_step_bytes(r->sums), most = HWB_ROWS_CAST * HWB_TILE_COLUMNS;
+  int64_t sums[HWB_ROWS_CAST * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS];
+  const char *panel = r->panels;
+  for (int64_t c = 0; c < r->channels; c += most) {
+    int64_t width = hwb_min(most, r->channels - c);
+    for (int64_t i = 0; i < width; i += HWB_TILE_COLUMNS, panel += panel_bytes)
+      hwb_tiles(r, rows, 1, panel, (char *)sums + i * size);
+    hwb_block block = {sums, 0, 1, r->channel + c, width, y + (r->channel + c) * element, 0};
+    hwb_cast_sums(r, &block, stats);
+  }
+}
+
 /* y[i, channel + j] for `count` rows; `y` points at the first row's first channel of all. Panels outside, rows inside,
    so that a panel stays in the first-level cache while the rows pass. */
 static inline void hwb_rows_out(const hwb_rows *r, const void *const *rows, int64_t count, char *y, hwb_stats *stats) {
@@ -67,6 +82,10 @@ static inline void hwb_rows_out(const hwb_rows *r, const void *const *rows, int6
   int64_t panel_bytes = r->taps * r->steps * hwb_step_bytes(r->sums), some = HWB_ROWS_CAST / together * together;
   int64_t sums[HWB_ROWS_CAST * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS]; /* or twice as many of 32 bits */
   const char *panel = r->panels;
+  if (count == 1 && r->channels > HWB_TILE_COLUMNS) {
+    hwb_one_row_out(r, rows, y, stats);
+    return;
+  }
   for (int64_t c = 0; c < r->channels; c += HWB_TILE_COLUMNS, panel += panel_bytes) {
     int64_t width = hwb_min(HWB_TILE_COLUMNS, r->channels - c);
     for (int64_t m = 0; m < count; m += some) {

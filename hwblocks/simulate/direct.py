@@ -244,9 +244,7 @@ def _direct(
     return Direct(
         stage,
         tuple((name, slots[name]) for name in graph.inputs if name in slots),
-        tuple(
-            Made(slots[n], tensors[n].elements, tensors[n].format.dtype) for n in stage.made if n not in places
-        ),
+        tuple(Made(slots[n], tensors[n].elements, tensors[n].format.dtype) for n in stage.made if n not in places),
         tuple((n, slots[owner[n]], tensors[n].shape) for n in wanted),
         tuple(State(s.name, slots[s.tensor], slots[owner[s.next]], s.initial.shape) for s in graph.states),
         chunk,

@@ -61,6 +61,14 @@ typedef struct {
   float factor;
 } hwb_quick_edge;
 
+/* Rows of codes as stored, [terms, channels], and a weight for each: [blocks of 16 channels][pairs of rows][16][2],
+   filled up with zeros, 64-byte aligned. dtype: s8, u8 or s16. */
+typedef struct {
+  const void *x;
+  int64_t dtype, terms, channels;
+  const int16_t *weights;
+} hwb_weighted_rows;
+
 /* When products of bytes are faster than of 16-bit words: never, always, or where 16 bits hold several of them. */
 enum hwb_bytes { HWB_BYTES_NEVER = 0, HWB_BYTES_ALWAYS, HWB_BYTES_NARROW };
 
@@ -114,6 +122,9 @@ typedef struct {
   /* sums[i] = Σ over j of a[i · length + j] · b[i · length + j] for `count` rows; b above -32768. Exact. */
   void (*dots_s16s16_s64)(const int16_t *a, const int16_t *b, int64_t length, int64_t count, int64_t *sums);
 
+  /* sums[c] = Σ over rows of x · weight, modulo 2^32. Whole blocks of 16 sums may be written. */
+  void (*weighted_s32)(const hwb_weighted_rows *r, int32_t *sums);
+
   hwb_ordered_kernels ordered; /* see accumulator.h */
 } hwb_kernels;
 
@@ -161,6 +172,7 @@ const char *hwb_isa_name(int i);
   void hwb_columns_u8__##isa(const hwb_side_by_side *from, uint8_t *columns, int64_t step);                            \
   void hwb_depthwise_s16s16_s32__##isa(const hwb_columns *c, int32_t *sums);                                           \
   void hwb_depthwise_u8s8_s32__##isa(const hwb_columns *c, int32_t *sums);                                             \
+  void hwb_weighted_s32__##isa(const hwb_weighted_rows *r, int32_t *sums);                                              \
   void hwb_dots_s16s16_s64__##isa(const int16_t *a, const int16_t *b, int64_t length, int64_t count, int64_t *sums);    \
   int64_t hwb_edge_codes__##isa(const hwb_quick_edge *p, const float *x, int64_t n, void *y, int64_t *outside);         \
   void hwb_pairs__##isa(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats)

@@ -69,6 +69,21 @@ typedef struct {
 int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_depthwise_scratch_bytes(const hwb_depthwise *depthwise);
 
+/* y[c] = cast(Σ over rows of x[t, c] · w[t, c]) for x [terms, channels] of s8, u8 or s16; the bias takes off what the
+   zero point adds. Totals must fit 32 bits. */
+typedef struct {
+  int64_t x_dtype, terms, channels;
+} hwb_weighted_numbers;
+
+typedef struct {
+  hwb_weighted_numbers n;
+  hwb_ends ends;
+  const int16_t *weights; /* as in hwb_weighted_rows */
+} hwb_weighted;
+
+int hwb_weighted_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+size_t hwb_weighted_scratch_bytes(const hwb_weighted *weighted);
+
 /* Matrix product of two run-time operands. */
 typedef struct {
   int64_t a_dtype, a_zero, b_dtype, b_zero;

@@ -27,6 +27,7 @@ from hwblocks.numerics.kernels.packing import (
     side_by_side,
 )
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
+from hwblocks.numerics.kernels.weighted_binding import bind_weighted, is_weighted
 
 Array = np.ndarray[Any, Any]
 
@@ -45,6 +46,8 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
         return "centred operands beyond 16 bits"
     if call.bound >= INT64_SPAN:
         return f"sums of up to {call.bound} leave 64 bits"
+    if is_weighted(call):
+        return bind_weighted(call, isa)
     depthwise = is_depthwise(call)
     sums = kind_of_sums(call, isa)
     if call.saturate and (sums == "s64" or depthwise or np.dtype(call.x_dtype).itemsize > 1):
