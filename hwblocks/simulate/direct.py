@@ -62,7 +62,7 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """A tensor that lies in the memory of another one: its slot, the number and bytes of that memory, the first byte."""
+    """A tensor that lies in the memory of another one: its slot; that memory, its bytes, and the first byte there."""
 
     slot: int
     memory: int

@@ -89,9 +89,16 @@ def is_single(call: ConvCall) -> bool:
 
 def ends_alike(call: ConvCall, sums: str) -> Ends | str:
     """How the sums of one channel end, its constants once for each column of a panel."""
-    names = ("multiplier", "shift", "scale32", "scale64", "numerator", "denominator")
     e, bias = call.epilogue, bias_of(call, sums)
-    repeated = None if e is None else replace(e, **{name: np.repeat(getattr(e, name), COLUMNS) for name in names})
+    repeated = e and replace(
+        e,
+        multiplier=np.repeat(e.multiplier, COLUMNS),
+        shift=np.repeat(e.shift, COLUMNS),
+        scale32=np.repeat(e.scale32, COLUMNS),
+        scale64=np.repeat(e.scale64, COLUMNS),
+        numerator=np.repeat(e.numerator, COLUMNS),
+        denominator=np.repeat(e.denominator, COLUMNS),
+    )
     biases = None if bias is None else np.repeat(bias, COLUMNS)
     return ends_of(repeated, call.out_dtype, COLUMNS, call.accumulator_bits, call.bound, biases)
 
