@@ -541,9 +541,10 @@ cdef class Call:
     cdef Program program
     cdef Workspace space
     cdef Workspace tables
-    cdef list views, carried
+    cdef list views
     cdef object fixed
-    cdef int64_t n, chunk, statistics, slots
+    cdef int64_t n, chunk, statistics, slots, moves
+    cdef int64_t *move  # of each carried pair: slot from, slot to, bytes of a sample
     cdef char **base
     cdef void **address
     cdef int64_t *step
@@ -553,17 +554,22 @@ cdef class Call:
         self, Program program, dict externals, int64_t n, int64_t chunk, int64_t statistics, fixed=(), carried=()
     ):
         self.program, self.n, self.chunk, self.statistics = program, n, min(n, chunk), statistics
-        self.fixed, self.carried = fixed, list(carried)
+        self.fixed, self.moves = fixed, len(carried)
         self.slots = len(program.slot_bytes)
         self.space = program.idle.pop() if program.idle else Workspace()
         self.tables = Workspace()
         self.space.reserve((program.arena * self.chunk + 63) // 64 * 64 + program.scratch + 64)
         cdef size_t width = (self.slots * sizeof(void *) + 63) // 64 * 64
-        self.tables.reserve(3 * width + program.count * sizeof(hwb_stats) + 64)
+        cdef size_t counted = program.count * sizeof(hwb_stats)
+        self.tables.reserve(3 * width + counted + 3 * self.moves * sizeof(int64_t) + 64)
         self.base = <char **>self.tables.memory
         self.address = <void **>(<char *>self.tables.memory + width)
         self.step = <int64_t *>(<char *>self.tables.memory + 2 * width)
         self.stats = <hwb_stats *>(<char *>self.tables.memory + 3 * width)
+        self.move = <int64_t *>(<char *>self.tables.memory + 3 * width + counted)
+        for i, (source, target) in enumerate(carried):
+            self.move[3 * i], self.move[3 * i + 1] = source, target
+            self.move[3 * i + 2] = program.slot_bytes[target]
         self.views = [self._place(i, externals) for i in range(self.slots)]
         self.reset()
 
@@ -601,7 +607,8 @@ cdef class Call:
             raise ValueError("a released call")
         cdef int status = 0
         cdef char *scratch = <char *>self.space.memory + (self.program.arena * self.chunk + 63) // 64 * 64
-        cdef int64_t i, count, source, target
+        cdef int64_t i, count
+        cdef int64_t *move
         while first < past:
             count = min(self.chunk, past - first)
             for i in range(self.slots):
@@ -612,8 +619,9 @@ cdef class Call:
                 raise FloatingPointError("NaN cannot be quantized; clean the data")
             if status != HWB_OK:
                 raise RuntimeError(f"a kernel refused its arguments (status {status})")
-            for source, target in self.carried:
-                memmove(self.address[target], self.address[source], count * <int64_t>self.program.slot_bytes[target])
+            for i in range(self.moves):
+                move = self.move + 3 * i
+                memmove(self.address[move[1]], self.address[move[0]], count * move[2])
             first += count
             if first < past:
                 PyErr_CheckSignals()

@@ -144,10 +144,27 @@ static void groups_out(const hwb_op *op, const char *prepared, int64_t total, ch
   }
 }
 
+/* One output position of one sample, without what many need. */
+static void one_position(const hwb_op *op, const void *x, void *y, char *scratch, hwb_stats *stats) {
+  const hwb_conv *conv = op->parameters;
+  const hwb_conv_numbers *n = &conv->n;
+  hwb_rows r = {op->kernels, &conv->ends, conv->offsets, n->sums, n->taps, n->steps, n->flush,
+                0, n->out_channels, n->out_channels, conv->panels, n->single};
+  const void *rows[HWB_TILE_ROWS] = {scratch};
+  prepare_samples(n, op->kernels, x, 1, scratch);
+  memset(scratch + padded_elements(n) * input_bytes(n), 0, (size_t)(2 * HWB_SLACK * input_bytes(n)));
+  hwb_rows_out(&r, rows, 1, y, stats);
+}
+
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *c = &conv->n;
-  int64_t together = samples_together(c), plane = c->out_height * c->out_width, sample = padded_elements(c) * input_bytes(c);
+  int64_t plane = c->out_height * c->out_width;
+  if (n * plane == 1 && c->groups == 1 && !c->copied) {
+    one_position(op, in[0], y, scratch, stats);
+    return HWB_OK;
+  }
+  int64_t together = samples_together(c), sample = padded_elements(c) * input_bytes(c);
   int64_t x_bytes = c->height * c->width * c->channels * (int64_t)hwb_size_of(c->x_dtype);
   int64_t y_bytes = plane * c->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   char *prepared = scratch;

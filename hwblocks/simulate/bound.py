@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwblocks.simulate.direct import Direct, Job, run_samples
+from hwblocks.errors import InputError
+from hwblocks.simulate.direct import Direct, Job
 from hwblocks.simulate.stages import program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -44,7 +45,10 @@ class Bound:
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
         if self._direct is not None:
-            run_samples(self._call, 0, self.count)
+            try:
+                self._call.run(0, self.count)
+            except FloatingPointError as error:
+                raise InputError(str(error)) from None
             return
         made = self.simulator.run(self.inputs, state=self._state or "reset")
         self._state = made.state
