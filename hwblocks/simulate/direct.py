@@ -131,7 +131,8 @@ class Direct:
         }
         for name, slot in self.inputs:
             slots[slot] = np.ascontiguousarray(job.inputs[name])
-        slots |= self._places()
+        if self.shared:
+            slots |= self._places()
         for state in self.states:
             value = job.state[state.name]
             if state.slot in slots:
