@@ -80,6 +80,22 @@ def gathered(step: Step) -> GatherCall | None:
     return call if isinstance(call, GatherCall) and not call.out_counts and call.index.size else None
 
 
+def taken_over(graph: Graph, owners: Mapping[str, str], places: Mapping[str, Place]) -> bool:
+    """True where a state becomes what another state's memory holds: that may be overwritten before it is read."""
+
+    def span(name: str) -> tuple[str, int, int]:
+        place = places.get(name, Place(name, 0))
+        return place.root, place.offset, place.offset + graph.tensors[name].stored_bytes
+
+    for state in graph.states:
+        root, first, end = span(owners.get(state.next, state.next))
+        for other in graph.states:
+            where, low, high = span(other.tensor)
+            if other is not state and where == root and first < high and low < end:
+                return True
+    return False
+
+
 def in_place(
     graph: Graph, stage: ProgramStage, owners: Mapping[str, str], wanted: Collection[str]
 ) -> tuple[ProgramStage, dict[str, Place]] | None:
@@ -91,7 +107,7 @@ def in_place(
     places = Places(graph, owners, (outputs | {s.tensor for s in graph.states}) - set(wanted))
     for step in stage.steps:
         places.take(step)
-    if not places.moved:
+    if not places.moved or taken_over(graph, owners, places.found):
         return None
     gone = {id(step) for step in places.moved}
     run = tuple(step for step in stage.steps if id(step) not in gone)
