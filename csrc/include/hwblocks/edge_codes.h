@@ -6,7 +6,7 @@
 #include <hwblocks/kernels.h>
 #include <math.h>
 
-enum { HWB_EDGE_TOGETHER = 64 }; /* floats whose quotients lie in the first-level cache */
+enum { HWB_EDGE_TOGETHER = 256 }; /* floats whose quotients lie in the first-level cache */
 
 #define HWB_HALF_EVEN_MAGIC 12582912.0f /* 1.5 · 2^23: adding it leaves no bits for a fraction below 2^22 */
 #define HWB_ROUND_EVEN(v) ((int32_t)((v + HWB_HALF_EVEN_MAGIC) - HWB_HALF_EVEN_MAGIC))
@@ -42,6 +42,13 @@ static inline __attribute__((always_inline)) int64_t hwb_rounded_codes(const hwb
   return outside;
 }
 
+/* Quotients, and whether all lie below 2^30; a NaN does not. */
+#define HWB_QUOTIENTS(SCALED)                                                                                          \
+  for (int64_t i = 0; i < count; i++) {                                                                                \
+    quotient[i] = SCALED;                                                                                              \
+    near &= fabsf(quotient[i]) < 1073741824.0f;                                                                        \
+  }
+
 /* hwb_edge_codes__<isa>. */
 static inline __attribute__((always_inline)) int64_t hwb_edge_codes(const hwb_quick_edge *p, const float *x, int64_t n,
                                                                     void *y, int64_t *outside) {
@@ -50,11 +57,8 @@ static inline __attribute__((always_inline)) int64_t hwb_edge_codes(const hwb_qu
     int64_t count = hwb_min(HWB_EDGE_TOGETHER, n - first);
     float factor = p->factor;
     int32_t near = 1;
-    if (p->reciprocal)
-      for (int64_t i = 0; i < count; i++) quotient[i] = x[first + i] * factor;
-    else
-      for (int64_t i = 0; i < count; i++) quotient[i] = x[first + i] / factor;
-    for (int64_t i = 0; i < count; i++) near &= fabsf(quotient[i]) < 1073741824.0f; /* 2^30; a NaN is not */
+    if (p->reciprocal) HWB_QUOTIENTS(x[first + i] * factor)
+    else HWB_QUOTIENTS(x[first + i] / factor)
     if (!near) return first;
     *outside += hwb_rounded_codes(p, quotient, count, (char *)y + first * p->bytes);
   }

@@ -115,7 +115,7 @@ typedef struct {
   /* n pairs of 8-bit codes by the affine form. */
   void (*pairs)(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats);
 
-  /* Codes of n floats, adding to `outside` how many left lo … hi. Returns n, or the first of 64 floats among which one
+  /* Codes of n floats, adding to `outside` how many left lo … hi. Returns n, or the first of 256 floats among which one
      is a NaN or lies at 2^30 steps or beyond; nothing is stored or counted from there on. */
   int64_t (*edge_codes)(const hwb_quick_edge *p, const float *x, int64_t n, void *y, int64_t *outside);
 
