@@ -86,6 +86,12 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_ends ends
         const void *weights
         const int64_t *offsets
+    ctypedef struct hwb_weighted_numbers:
+        pass
+    ctypedef struct hwb_weighted:
+        hwb_weighted_numbers n
+        hwb_ends ends
+        const int16_t *weights
     ctypedef struct hwb_matmul_numbers:
         pass
     ctypedef struct hwb_matmul:
@@ -170,6 +176,11 @@ cdef extern from "hwblocks/ops.h" nogil:
         const int32_t *second
         const float *powers
         const double *constant
+    ctypedef struct hwb_float_softmax_numbers:
+        pass
+    ctypedef struct hwb_float_softmax:
+        hwb_float_softmax_numbers n
+        const double *beta
     ctypedef struct hwb_operand_numbers:
         pass
     ctypedef struct hwb_operand:
@@ -215,8 +226,9 @@ cdef extern from "hwblocks/ops.h" nogil:
         hwb_svdf_numbers n
         hwb_ends newest
         hwb_ends units
+        hwb_ends near
         const int16_t *panels
-        const int64_t *time
+        const int16_t *time
     ctypedef struct hwb_lstm_numbers:
         pass
     ctypedef struct hwb_lstm:
@@ -253,6 +265,8 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_conv_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_pairs_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept nogil
     int hwb_depthwise_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_weighted_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    size_t hwb_weighted_scratch_bytes(const hwb_weighted *) noexcept
     int hwb_matmul_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_table_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_dequantize_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
@@ -269,6 +283,7 @@ cdef extern from "hwblocks/ops.h" nogil:
     int hwb_softmax_midpoint_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_softmax_float32_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_softmax_float64_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
+    int hwb_float_softmax_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_elements_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_float_sum_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept
     int hwb_reduce_run(const hwb_op *, const void *const *, void *, int64_t, void *, hwb_stats *) noexcept

@@ -125,6 +125,8 @@ cdef class Op:
             self._conv(numbers, cast, constants)
         elif family == "depthwise":
             self._depthwise(numbers, cast, constants)
+        elif family == "weighted":
+            self._weighted(numbers, cast, constants)
         elif family == "matmul":
             self._matmul(numbers, cast, constants)
         elif family == "ordered":
@@ -157,6 +159,8 @@ cdef class Op:
             self._softmax(numbers, constants)
         elif family.startswith("softmax_"):
             self._runtime_softmax(family, numbers, constants)
+        elif family == "float_softmax":
+            self._float_softmax(numbers, constants)
         elif family == "elements":
             self._elements(numbers, cast, constants)
         elif family == "pairs":
@@ -256,6 +260,15 @@ cdef class Op:
         self.op.run = hwb_ordered_matmul_run
         self.op.scratch_bytes = hwb_ordered_matmul_scratch_bytes(p)
         self.counted = p.n.sums.out_channels
+        return 0
+
+    cdef int _weighted(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
+        cdef hwb_weighted *p = <hwb_weighted *>self._new(sizeof(hwb_weighted))
+        fill_numbers(&p.n, sizeof(hwb_weighted_numbers), numbers)
+        self._ends(&p.ends, cast, constants)
+        p.weights = <const int16_t *>address_of(constants[END_ARRAYS])
+        self.op.run = hwb_weighted_run
+        self.op.scratch_bytes = hwb_weighted_scratch_bytes(p)
         return 0
 
     cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
@@ -382,6 +395,13 @@ cdef class Op:
             self.op.run = hwb_softmax_float64_run
         return 0
 
+    cdef int _float_softmax(self, const int64_t[::1] numbers, tuple constants) except -1:
+        cdef hwb_float_softmax *p = <hwb_float_softmax *>self._new(sizeof(hwb_float_softmax))
+        fill_numbers(&p.n, sizeof(hwb_float_softmax_numbers), numbers)
+        p.beta = <const double *>address_of(constants[0])
+        self.op.run = hwb_float_softmax_run
+        return 0
+
     cdef int _operand(self, hwb_operand *target, const int64_t[::1] numbers, tuple constants) except -1:
         fill_numbers(&target.n, sizeof(hwb_operand_numbers), numbers)
         target.table = <const int32_t *>address_of(constants[0])
@@ -441,9 +461,11 @@ cdef class Op:
     cdef int _svdf(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
         cdef hwb_svdf *p = <hwb_svdf *>self._new(sizeof(hwb_svdf))
         fill_numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
-        self._two_ends(&p.newest, &p.units, cast, constants)
-        p.panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
-        p.time = <const int64_t *>address_of(constants[2 * END_ARRAYS + 1])
+        cdef Py_ssize_t third = cast.shape[0] // 3
+        self._two_ends(&p.newest, &p.units, cast[: 2 * third], constants)
+        self._ends(&p.near, cast[2 * third :], constants[2 * END_ARRAYS : 3 * END_ARRAYS])
+        p.panels = <const int16_t *>address_of(constants[3 * END_ARRAYS])
+        p.time = <const int16_t *>address_of(constants[3 * END_ARRAYS + 1])
         self.op.run = hwb_svdf_run
         self.op.scratch_bytes = hwb_svdf_scratch_bytes(p)
         return 0

@@ -92,12 +92,27 @@ static void prepare_samples(const hwb_conv *conv, const hwb_kernels *k, const ch
     prepare_sample(n, k, x + i * elements * (int64_t)hwb_size_of(n->x_dtype), y + i * padded_elements(n) * input_bytes(n));
 }
 
+/* Bytes from each output position to the next, where they are the same for all of all samples: one position a sample,
+   or one for every pixel; else 0. */
+static int64_t even_step(const hwb_conv_numbers *n) {
+  int64_t pixel = n->channels * input_bytes(n);
+  if (n->out_height * n->out_width == 1) return n->padded_height * n->padded_width * pixel;
+  int every = n->stride_h == 1 && n->stride_w == 1 && n->out_height == n->padded_height && n->out_width == n->padded_width;
+  return every ? pixel : 0;
+}
+
 /* Addresses of output positions first .. first + count of the prepared samples, from input channel `channel` on. */
 static void positions(const hwb_conv_numbers *n, const char *inputs, int64_t first, int64_t count, int64_t channel,
                       const void **rows) {
+  int64_t step = even_step(n);
+  inputs += channel * input_bytes(n);
+  if (step) {
+    for (int64_t i = 0; i < count; i++) rows[i] = inputs + (first + i) * step;
+    return;
+  }
   int64_t pixel = n->channels * input_bytes(n), step_w = n->stride_w * pixel, step_h = n->stride_h * n->padded_width * pixel;
   int64_t plane = n->out_height * n->out_width, at = first % plane, w = at % n->out_width, h = at / n->out_width;
-  const char *sample = inputs + first / plane * n->padded_height * n->padded_width * pixel + channel * input_bytes(n);
+  const char *sample = inputs + first / plane * n->padded_height * n->padded_width * pixel;
   for (int64_t i = 0; i < count; w = 0) {
     const char *x = sample + h * step_h + w * step_w;
     for (int64_t end = hwb_min(count, i + n->out_width - w); i < end; i++, x += step_w) rows[i] = x;
@@ -147,7 +162,7 @@ static void groups_out(const hwb_op *op, const char *prepared, int64_t total, ch
     int64_t count = hwb_min(block, total - first);
     for (int64_t g = 0; g < n->groups; g++) {
       hwb_rows r = {op->kernels, &conv->ends, n->copied ? no_offset : conv->offsets, n->sums, n->taps, n->steps, n->flush,
-                    g * outputs, outputs, n->out_channels, (const char *)conv->panels + g * size};
+                    g * outputs, outputs, n->out_channels, (const char *)conv->panels + g * size, n->single};
       if (conv->placement.starts) placed_positions(conv, prepared, first, count, g * inputs, rows);
       else positions(n, prepared, first, count, g * inputs, rows);
       if (n->copied) copy_taps(conv, count, (int16_t *)(void *)(rows + MOST_ROWS + HWB_TILE_ROWS), rows);
@@ -156,10 +171,27 @@ static void groups_out(const hwb_op *op, const char *prepared, int64_t total, ch
   }
 }
 
+/* One output position of one sample, without what many need. */
+static void one_position(const hwb_op *op, const void *x, void *y, char *scratch, hwb_stats *stats) {
+  const hwb_conv *conv = op->parameters;
+  const hwb_conv_numbers *n = &conv->n;
+  hwb_rows r = {op->kernels, &conv->ends, conv->offsets, n->sums, n->taps, n->steps, n->flush,
+                0, n->out_channels, n->out_channels, conv->panels, n->single};
+  const void *rows[HWB_TILE_ROWS] = {scratch};
+  prepare_samples(n, op->kernels, x, 1, scratch);
+  memset(scratch + padded_elements(n) * input_bytes(n), 0, (size_t)(2 * HWB_SLACK * input_bytes(n)));
+  hwb_rows_out(&r, rows, 1, y, stats);
+}
+
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *c = &conv->n;
-  int64_t together = samples_together(c), plane = c->out_height * c->out_width, sample = padded_elements(c) * input_bytes(c);
+  int64_t plane = c->out_height * c->out_width;
+  if (n * plane == 1 && c->groups == 1 && !c->copied) {
+    one_position(op, in[0], y, scratch, stats);
+    return HWB_OK;
+  }
+  int64_t together = samples_together(c), sample = padded_elements(c) * input_bytes(c);
   int64_t x_bytes = c->height * c->width * c->channels * (int64_t)hwb_size_of(c->x_dtype);
   int64_t y_bytes = plane * c->out_channels * (int64_t)hwb_size_of(conv->ends.cast.n.out_dtype);
   char *prepared = scratch;

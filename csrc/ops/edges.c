@@ -1,9 +1,6 @@
 /* Edges between float32 and codes: a table from codes to floats, and the roundings from floats to codes. */
+#include <hwblocks/edge_codes.h>
 #include <hwblocks/ops.h>
-
-enum { TOGETHER = 64 }; /* elements at a time: their codes stay in the first-level cache */
-
-static const float HALF_EVEN_MAGIC = 12582912.0f; /* 1.5 · 2^23: adding it leaves no bits for a fraction below 2^22 */
 
 int hwb_dequantize_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_dequantize *p = op->parameters;
@@ -41,70 +38,53 @@ static int64_t code_of(const hwb_quantize *p, const hwb_edge_rule *rule, float x
   return (int64_t)fmin(fmax(whole, (double)low), (double)high) + zero;
 }
 
-/* Floats by the common rules: limited to one step beyond the codes, where floats are exact, then rounded. */
-#define ROUND_ALL(QUOTIENT, ROUNDED)                                                                                   \
-  for (int64_t i = 0; i < width; i++) {                                                                                \
-    float v = QUOTIENT;                                                                                                \
-    v = v > below ? v : below; /* NaN too becomes the lowest */                                                        \
-    v = v < above ? v : above;                                                                                         \
-    int32_t whole = (int32_t)(ROUNDED);                                                                                \
-    outside += (whole < low) | (whole > high);                                                                         \
-    whole = whole < low ? low : whole > high ? high : whole;                                                           \
-    codes[i] = whole + zero;                                                                                           \
-  }
-
-#define HALF_EVEN(v) ((v + HALF_EVEN_MAGIC) - HALF_EVEN_MAGIC)
-#define HALF_AWAY(v) ((int32_t)v + (v - (float)(int32_t)v >= 0.5f) - (v - (float)(int32_t)v <= -0.5f))
-
-static void quick(const hwb_quantize *p, const hwb_edge_rule *rule, const float *x, int64_t width, int32_t *codes,
-                  hwb_stats *stats) {
-  int32_t zero = (int32_t)p->n.zero_point, low = (int32_t)p->n.lo - zero, high = (int32_t)p->n.hi - zero, outside = 0;
-  float below = (float)(low - 1), above = (float)(high + 1), scale = p->scale32[0], inverse = p->scale32[1];
-  if (rule->rounding == HWB_HALF_EVEN && rule->scaling == HWB_DIVIDE) {
-    ROUND_ALL(x[i] / scale, HALF_EVEN(v))
-  } else if (rule->rounding == HWB_HALF_EVEN) {
-    ROUND_ALL(x[i] * inverse, HALF_EVEN(v))
-  } else if (rule->scaling == HWB_DIVIDE) {
-    ROUND_ALL(x[i] / scale, HALF_AWAY(v))
-  } else {
-    ROUND_ALL(x[i] * inverse, HALF_AWAY(v))
-  }
-  stats->saturated += outside;
+static hwb_quick_edge quick_edge(const hwb_quantize *p, const hwb_edge_rule *rule) {
+  int reciprocal = rule->scaling == HWB_RECIPROCAL;
+  return (hwb_quick_edge){reciprocal,
+                          rule->rounding == HWB_HALF_EVEN,
+                          (int64_t)hwb_size_of(p->n.out_dtype),
+                          (int32_t)p->n.zero_point,
+                          (int32_t)p->n.lo,
+                          (int32_t)p->n.hi,
+                          (int32_t)p->n.clamp_lo,
+                          (int32_t)p->n.clamp_hi,
+                          p->scale32[reciprocal]};
 }
 
-/* `width` neighbours by one rule. Returns 0 where the rule has no code for a NaN. */
-static int codes_of(const hwb_quantize *p, const hwb_edge_rule *rule, const float *x, int64_t width, int32_t *codes,
-                    hwb_stats *stats) {
-  int missing = 0;
-  for (int64_t i = 0; i < width; i++) missing |= x[i] != x[i];
-  if (missing && !rule->lowest_nan) return 0;
-  if (rule->quick) {
-    quick(p, rule, x, width, codes, stats);
-    return 1;
+/* `width` neighbours one by one. Returns 0 where the rule has no code for a NaN. */
+static int one_by_one(const hwb_quantize *p, const hwb_edge_rule *rule, const float *x, int64_t width, char *y,
+                      hwb_stats *stats) {
+  for (int64_t i = 0; i < width; i++) {
+    if (x[i] != x[i] && !rule->lowest_nan) return 0;
+    int64_t code = code_of(p, rule, x[i], stats);
+    hwb_store(y, p->n.out_dtype, i, hwb_min(hwb_max(code, p->n.clamp_lo), p->n.clamp_hi));
   }
-  for (int64_t i = 0; i < width; i++) codes[i] = (int32_t)code_of(p, rule, x[i], stats);
   return 1;
 }
 
-static void stored(const hwb_quantize *p, const int32_t *codes, int64_t width, void *y, int64_t at) {
-  int32_t low = (int32_t)p->n.clamp_lo, high = (int32_t)p->n.clamp_hi;
-  for (int64_t i = 0; i < width; i++) {
-    int32_t code = codes[i] < low ? low : codes[i] > high ? high : codes[i];
-    hwb_store(y, p->n.out_dtype, at + i, code);
+/* Neighbours by one rule: by vectors where it suits them, up to what does not. Returns 0 as one_by_one does. */
+static int codes_of(const hwb_op *op, const hwb_edge_rule *rule, const float *x, int64_t width, char *y,
+                    hwb_stats *stats) {
+  const hwb_quantize *p = op->parameters;
+  hwb_quick_edge quick = quick_edge(p, rule);
+  int64_t size = (int64_t)hwb_size_of(p->n.out_dtype);
+  for (int64_t i = 0; i < width; i = hwb_min(width, i + HWB_EDGE_TOGETHER)) {
+    if (rule->quick) i += op->kernels->edge_codes(&quick, x + i, width - i, y + i * size, &stats->saturated);
+    if (!one_by_one(p, rule, x + i, hwb_min(HWB_EDGE_TOGETHER, width - i), y + i * size, stats)) return 0;
   }
+  return 1;
 }
 
 int hwb_quantize_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_quantize *p = op->parameters;
   const float *x = in[0];
-  int32_t codes[TOGETHER];
+  char *out = y;
+  int64_t count = p->n.count, size = (int64_t)hwb_size_of(p->n.out_dtype), head = hwb_min(p->n.head, count);
   (void)scratch;
-  for (int64_t s = 0; s < n; s++)
-    for (int64_t i = 0, width = 0; i < p->n.count; i += width) {
-      int64_t end = i < p->n.head ? p->n.head : p->n.count, at = s * p->n.count + i;
-      width = hwb_min(TOGETHER, end - i);
-      if (!codes_of(p, i < p->n.head ? &p->n.rule : &p->n.tail, x + at, width, codes, stats)) return HWB_NAN;
-      stored(p, codes, width, y, at);
-    }
+  if (head == count) return codes_of(op, &p->n.rule, x, n * count, out, stats) ? HWB_OK : HWB_NAN;
+  for (int64_t s = 0; s < n; s++, x += count, out += count * size) {
+    if (!codes_of(op, &p->n.rule, x, head, out, stats)) return HWB_NAN;
+    if (!codes_of(op, &p->n.tail, x + head, count - head, out + head * size, stats)) return HWB_NAN;
+  }
   return HWB_OK;
 }

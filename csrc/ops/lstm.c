@@ -70,8 +70,8 @@ static void samples_out(const hwb_op *op, const char *x, int64_t count, int8_t *
   int16_t *fed = (int16_t *)(void *)(scratch + at.fed);
   int32_t *back = (int32_t *)(void *)(scratch + at.back);
   const void **rows = (const void **)(void *)(scratch + at.rows);
-  hwb_rows from_x = {op->kernels, &p->fed, no_offset, HWB_SUMS_S32, 1, n->x_pairs, 0, 0, gates, gates, p->x_panels};
-  hwb_rows from_h = {op->kernels, &p->back, no_offset, HWB_SUMS_S32, 1, n->h_pairs, 0, 0, gates, gates, p->h_panels};
+  hwb_rows from_x = {op->kernels, &p->fed, no_offset, HWB_SUMS_S32, 1, n->x_pairs, 0, 0, gates, gates, p->x_panels, 0};
+  hwb_rows from_h = {op->kernels, &p->back, no_offset, HWB_SUMS_S32, 1, n->h_pairs, 0, 0, gates, gates, p->h_panels, 0};
   hwb_stats uncounted = {0, 0, 0, 0, 0, NULL};
   for (int64_t i = 0; i < count * n->steps; i++) {
     rows[i] = wide + i * x_row;

@@ -39,7 +39,7 @@ int hwb_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, 
   const void **rows = (const void **)(void *)((char *)panels + aligned(panel_elements(c) * 2));
   memset(a, 0, a_elements(c) * 2);
   for (int64_t i = 0; i < c->m; i++) rows[i] = a + i * even(c->k);
-  hwb_rows r = {op->kernels, &matmul->ends, no_offset, c->sums, 1, even(c->k) / 2, c->flush, 0, c->n, c->n, panels};
+  hwb_rows r = {op->kernels, &matmul->ends, no_offset, c->sums, 1, even(c->k) / 2, c->flush, 0, c->n, c->n, panels, 0};
   for (int64_t s = 0; s < n * c->batch; s++) {
     int64_t which = c->b_batch == 1 ? s / c->batch : s;
     if (c->b_batch != 1 || s % c->batch == 0) pack(c, (const char *)in[1] + (size_t)(which * c->k * c->n) * b_size, panels);

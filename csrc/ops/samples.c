@@ -28,7 +28,7 @@ static int run_part(const hwb_samples *s, const hwb_room *room, int64_t first, i
   int status = hwb_program_run(s->steps, s->count, room->address, n, room->scratch, room->stats);
   for (int64_t i = 0; status == HWB_OK && i < s->carried; i++) {
     const hwb_carry *carry = &s->carries[i];
-    memcpy(room->address[carry->to], room->address[carry->from], (size_t)(n * carry->bytes));
+    memmove(room->address[carry->to], room->address[carry->from], (size_t)(n * carry->bytes));
   }
   return status;
 }

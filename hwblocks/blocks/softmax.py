@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,15 +17,43 @@ from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, limits, scalar_scale
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
-from hwblocks.numerics.kernels.softmax import SoftmaxCall
+from hwblocks.numerics.exponential import natural_log, power_of_e, sum_in_order
+from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, SoftmaxCall
 
 FRACTION_BITS = 30
 TABLE_BITS = 16
 
 
+def below_largest(x: Array, dim: int) -> Array:
+    """x − max along `dim` in float64; NaN all along where the largest is not finite."""
+    wide = np.asarray(x, np.float64)
+    with np.errstate(invalid="ignore"):
+        top = wide.max(axis=dim, keepdims=True)
+        return np.asarray(np.where(np.isfinite(top), wide - top, np.nan))
+
+
+def as_floats_of(x: Array, y: Array) -> Array:
+    """y in the float type of x, float64 where that is none."""
+    return np.asarray(y, x.dtype if x.dtype.kind == "f" else np.float64)
+
+
+def float_call(site: Site, dim: int, beta: float, logarithm: bool) -> Call | str:
+    """The call of a softmax of float32 over the last axis."""
+    x, y = site.input(0), site.output
+    if x.is_constant or x.format.name != "float32" or y.format.name != "float32":
+        return f"a softmax from {x.format.name} to {y.format.name}"
+    if dim % len(x.shape) != len(x.shape) - 1:
+        return "softmax along an inner axis"
+    if site.node.clamp is not None:
+        return "a clamp of floats"
+    return FloatSoftmaxCall(rows=x.elements // x.shape[-1], length=x.shape[-1], beta=beta, logarithm=logarithm)
+
+
 @dataclass(frozen=True)
 class Softmax(Algorithm):
     """y = e^(beta · (x − max)) / Σ e^(beta · (x − max)) along `dim`.
+
+    In float64 by numerics/exponential.py, Σ in index order; a row is NaN where its largest is not finite.
 
     In integers (algorithm "table"): T[d] = half_even(e^(−beta · scale · d) · 2**30) for d = max − code, S = Σ T
     exactly, y = T / S cast once, exactly, to the output format. Source: ONNX Softmax from opset 13, TFLite SOFTMAX.
@@ -33,6 +62,7 @@ class Softmax(Algorithm):
     array([[0.5, 0.5]])
     """
 
+    serves_floats: ClassVar[bool] = True
     dim: int = -1
     beta: float = 1.0
 
@@ -42,8 +72,8 @@ class Softmax(Algorithm):
         return (shapes[0],)
 
     def compute(self, x: Array) -> Array:
-        powers = np.exp(self.beta * (x - x.max(axis=self.dim, keepdims=True)))
-        return np.asarray(powers / powers.sum(axis=self.dim, keepdims=True))
+        powers = power_of_e(self.beta * below_largest(x, self.dim))
+        return as_floats_of(x, powers / sum_in_order(powers, self.dim))
 
     def keeps_samples(self, *shapes: Shape) -> bool:
         return self.dim % len(shapes[0]) != 0
@@ -73,6 +103,10 @@ class Softmax(Algorithm):
 
     def kernel(self, site: Site) -> Call | str:
         x, y = site.input(0), site.output.format
+        if x.format.is_float:
+            return float_call(site, self.dim, self.beta, logarithm=False)
+        if not site.is_integer:
+            return "float"
         if x.is_constant or x.format.bits > TABLE_BITS:
             return "softmax kernels serve quantized run-time inputs of at most 16 bits"
         if self.dim % len(x.shape) != len(x.shape) - 1:
@@ -97,10 +131,13 @@ class Softmax(Algorithm):
 class LogSoftmax(Algorithm):
     """y = x − max − ln Σ e^(x − max) along `dim`. Source: ONNX LogSoftmax from opset 13.
 
+    In float64 by numerics/exponential.py, Σ in index order; a row is NaN where its largest is not finite.
+
     >>> LogSoftmax()(np.array([[0.0, 0.0]])).round(4)
     array([[-0.6931, -0.6931]])
     """
 
+    serves_floats: ClassVar[bool] = True
     dim: int = -1
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
@@ -112,8 +149,13 @@ class LogSoftmax(Algorithm):
         return self.dim % len(shapes[0]) != 0
 
     def compute(self, x: Array) -> Array:
-        below = x - x.max(axis=self.dim, keepdims=True)
-        return np.asarray(below - np.log(np.exp(below).sum(axis=self.dim, keepdims=True)))
+        below = below_largest(x, self.dim)
+        return as_floats_of(x, below - natural_log(sum_in_order(power_of_e(below), self.dim)))
+
+    def kernel(self, site: Site) -> Call | str:
+        if site.is_integer:
+            return super().kernel(site)
+        return float_call(site, self.dim, 1.0, logarithm=True)
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")

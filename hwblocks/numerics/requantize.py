@@ -194,7 +194,7 @@ class Requantize:
             left, right = np.maximum(np.negative(shift), 0), np.maximum(shift, 0)
             high = high_product(wrap(np.asarray(values, np.int64) << left), m)
             return shift_away(high, right) if self.rounding is Rounding.HALF_AWAY else shift_up(high, right)
-        made = np.asarray(round_shift(values * m, np.asarray(shift), self.rounding), dtype=np.int64)
+        made = np.asarray(round_shift(_products(values, m), np.asarray(shift), self.rounding), dtype=np.int64)
         return wrap(made) if self.scheme == "q16" else made
 
     def _constants(self, x: float, w: float, y: float) -> tuple[int, int, float, int, int]:
@@ -326,6 +326,12 @@ def counted_outside(values: Array, lo: int, hi: int, counts: tuple[bool, bool]) 
     below = (values < lo) if counts[0] else np.zeros(values.shape, bool)
     above = (values > hi) if counts[1] else np.zeros(values.shape, bool)
     return np.asarray(below | above, dtype=bool)
+
+
+def _products(values: Any, m: Any) -> Any:
+    """values · m, in Python's integers where 64 bits may not hold them."""
+    largest = [int(np.abs(np.asarray(v)).max(initial=0)) for v in (values, m)]
+    return values * m if largest[0] * largest[1] < 1 << 63 else np.asarray(values, dtype=object) * m
 
 
 def _wrap32(v: Array) -> Array:

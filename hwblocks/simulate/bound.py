@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwblocks.simulate.direct import Direct, Job, run_samples
+from hwblocks.errors import InputError
+from hwblocks.simulate.direct import Direct, Job
 from hwblocks.simulate.stages import program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -36,6 +37,7 @@ class Bound:
             self.outputs = {n: _zeros(graph.tensors[n], count) for n in graph.outputs}
             return
         job = Job(self.inputs, count, statistics, self._initial, bool(graph.states), simulator.threads)
+        self._direct = direct = direct.serving(job.sequence)
         self._slots = direct.slots(job)
         self._call = direct.prepared(job, self._slots)
         self.outputs = direct.outputs(self._slots, job)
@@ -43,7 +45,10 @@ class Bound:
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
         if self._direct is not None:
-            run_samples(self._call, 0, self.count)
+            try:
+                self._call.run(0, self.count)
+            except FloatingPointError as error:
+                raise InputError(str(error)) from None
             return
         made = self.simulator.run(self.inputs, state=self._state or "reset")
         self._state = made.state
@@ -65,7 +70,8 @@ class Bound:
         if self._direct is not None:
             self._call.reset()
             for state in self._direct.states:
-                self._slots[state.slot][...] = self._initial[state.name]
+                array = self._slots[state.slot]
+                array[...] = self._initial[state.name].reshape(array.shape)
 
 
 def _zeros(tensor: Any, count: int) -> Array:

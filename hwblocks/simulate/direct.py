@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics import kernels
+from hwblocks.simulate.in_place import Place, in_place
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -81,6 +82,18 @@ class State:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Shared:
+    """A tensor that lies in the memory of another one: its slot; that memory, its bytes, and the first byte there."""
+
+    slot: int
+    memory: int
+    bytes: int
+    offset: int
+    elements: int
+    dtype: Any
+
+
 @dataclass(eq=False, slots=True)
 class Job:
     """The arrays of one run. inputs and state by name; a sequence hands its state from sample to sample; short: wanted
@@ -104,6 +117,7 @@ class Direct:
     chunk: samples that the program takes at once. part: those that it takes at least when threads share them.
     call: samples of one call into C on one thread. split: products of the smallest band of a step's output rows when
     threads share one sample.
+    shared: tensors that share memory. in_place: the same for a sequence, with what is saved one sample at a time.
     """
 
     stage: ProgramStage
@@ -115,9 +129,17 @@ class Direct:
     part: int
     call: int
     split: int = BAND_MACS
+    shared: tuple[Shared, ...] = ()
+    in_place: Direct | None = None
+
+    def serving(self, sequence: bool) -> Direct:
+        """The one for a sequence, or for samples on their own."""
+        return self.in_place if sequence and self.in_place is not None else self
 
     def run(self, job: Job) -> tuple[dict[str, Array], dict[str, Array], Callable[[], dict[str, NodeEvents]]]:
         """The wanted tensors [count, *shape], the states after the last sample, and a maker of events."""
+        if job.sequence and self.in_place is not None:
+            return self.in_place.run(job)
         slots = self.slots(job)
         call = self.prepared(job, slots)
         if job.progress is None:
@@ -131,10 +153,14 @@ class Direct:
 
     def slots(self, job: Job) -> dict[int, Array]:
         """The array of every slot outside the arena: inputs and states, and room for what is made."""
-        slots, count, kept = {}, job.count, min(self._chunk(job), job.count)
+        count, kept = job.count, min(self._chunk(job), job.count)
+        slots = self._places() if self.shared else {}
         for state in self.states:
             given = job.state[state.name]
-            slots[state.slot] = given.copy() if job.sequence else np.stack([given] * kept)
+            if state.slot in slots:
+                slots[state.slot][...] = given.reshape(1, -1)
+            else:
+                slots[state.slot] = given.copy() if job.sequence else np.stack([given] * kept)
         for m in self.made:
             first = kept if m.slot in self.fixed else count
             slots[m.slot] = np.empty((first, *(m.short if job.short else m.shape)), m.dtype)
@@ -142,11 +168,20 @@ class Direct:
             slots[slot] = np.ascontiguousarray(job.inputs[name])
         return slots
 
+    def _places(self) -> dict[int, Array]:
+        """New memory for the tensors that share some, [1, elements] each."""
+        memories = {s.memory: np.zeros(s.bytes, np.uint8) for s in self.shared}
+        return {
+            s.slot: memories[s.memory][s.offset : s.offset + s.elements * s.dtype.itemsize].view(s.dtype)[None]
+            for s in self.shared
+        }
+
     @cached_property
     def fixed(self) -> frozenset[int]:
         """Slots whose arrays hold one chunk: states, and what they become where nobody else wants it."""
         wanted = {result.slot for result in self.results}
-        return frozenset(s for state in self.states for s in (state.slot, state.next) if s not in wanted)
+        states = {s for state in self.states for s in (state.slot, state.next) if s not in wanted}
+        return frozenset(states | {s.slot for s in self.shared})
 
     def _chunk(self, job: Job) -> int:
         return 1 if job.sequence else self.chunk
@@ -182,7 +217,7 @@ class Direct:
         made = {}
         for s in self.states:
             if job.sequence:
-                made[s.name] = slots[s.slot]
+                made[s.name] = slots[s.slot].reshape(s.shape)
             else:
                 made[s.name] = slots[s.next][last if s.next in self.fixed else -1].reshape(s.shape)
         return made
@@ -191,6 +226,11 @@ class Direct:
 def without_one(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a sample without a leading axis of 1."""
     return shape[1:] if shape[:1] == (1,) else shape
+
+
+def made(tensor: Tensor, slot: int) -> Made:
+    """A tensor that the program makes in a slot."""
+    return Made(slot, tensor.shape, without_one(tensor.shape), tensor.format.dtype)
 
 
 def result(tensor: Tensor, slot: int, owner: str) -> Result:
@@ -205,23 +245,41 @@ def direct_of(graph: Graph, compiled: Compiled, wanted: Sequence[str], statistic
     stage = compiled.stages[0]
     if not isinstance(stage, ProgramStage) or any(kernels.channel_counts(s.kernel) is not None for s in stage.steps):
         return None
-    owners = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
+    owner = {name: compiled.owners.get(name, name) for name in (*wanted, *(s.next for s in graph.states))}
     read = {name: slot for name, slot in stage.slots.items() if name not in stage.made}
     states = {s.tensor for s in graph.states}
-    if any(owner not in stage.made for owner in owners.values()):
+    if any(name not in stage.made for name in owner.values()):
         return None
     if not states <= set(read) or not set(read) <= {*graph.inputs, *states}:
         return None
-    tensors = {name: graph.tensors[name] for name in stage.made}
-    size = compiled.bytes_per_sample
-    chunk = chunk_size(size, macs) if graph.batched else 1
+    chunk = chunk_size(compiled.bytes_per_sample, macs) if graph.batched else 1
+    call = max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk)
+    part = smallest_part(compiled.bytes_per_sample, macs, stage.program.tile, chunk)
+    direct = _direct(graph, stage, owner, wanted, {}, (chunk, part, call))
+    placed = in_place(graph, stage, compiled.owners, {owner[name] for name in wanted}) if graph.states else None
+    if placed is None:
+        return direct
+    return replace(direct, in_place=_direct(graph, placed[0], owner, wanted, placed[1], (1, 1, call)))
+
+
+def _direct(
+    graph: Graph, stage: ProgramStage, owner: Mapping[str, str], wanted: Sequence[str], places: Mapping[str, Place],
+    sizes: tuple[int, int, int],
+) -> Direct:  # fmt: skip
+    """The direct run of a stage; owner: of every wanted tensor and of what states become; sizes: chunk, part, call."""
+    tensors, slots = graph.tensors, stage.slots
+    memories = {place.root: number for number, place in enumerate(places.values())}
+    shared = [
+        Shared(slots[n], memories[p.root], tensors[p.root].stored_bytes, p.offset, tensors[n].elements,
+               tensors[n].format.dtype)
+        for n, p in places.items() if n in slots
+    ]  # fmt: skip
     return Direct(
         stage,
-        tuple((name, slot) for name, slot in read.items() if name not in states),
-        tuple(Made(stage.slots[n], t.shape, without_one(t.shape), t.format.dtype) for n, t in tensors.items()),
-        tuple(result(graph.tensors[n], stage.slots[owner], owner) for n, owner in owners.items() if n in wanted),
-        tuple(State(s.name, read[s.tensor], stage.slots[owners[s.next]], s.initial.shape) for s in graph.states),
-        chunk,
-        smallest_part(size, macs, stage.program.tile, chunk),
-        max(chunk, CALL_MACS // max(macs, 1) // chunk * chunk),
+        tuple((name, slots[name]) for name in graph.inputs if name in slots),
+        tuple(made(tensors[n], slots[n]) for n in stage.made if n not in places),
+        tuple(result(tensors[n], slots[owner[n]], owner[n]) for n in wanted),
+        tuple(State(s.name, slots[s.tensor], slots[owner[s.next]], s.initial.shape) for s in graph.states),
+        *sizes,
+        shared=tuple(shared),
     )

@@ -32,7 +32,11 @@ class Reader:
         self.graph = graph
         tensors = [graph.tensors[name] for name in graph.inputs]
         self.names = set(graph.inputs)
-        self.forms = [(t.name, t.format.dtype, t.shape, _short(t.shape)) for t in tensors if _holds_every_code(t)]
+        self.forms = [
+            (t, t.format.is_float, t.format.dtype, t.shape, _short(t.shape))
+            for t in tensors
+            if t.format.is_float or _holds_every_code(t)
+        ]
         self.plain = len(self.forms) == len(tensors) > 0
 
     def read(self, x: Any, real: bool = False) -> Samples:
@@ -41,19 +45,21 @@ class Reader:
         return read_samples(self.graph, x, real) if read is None else read
 
     def _stored(self, x: Any) -> Samples | None:
-        """Arrays of the inputs' own types, every value of which is a code; None for all that needs a closer look."""
+        """Arrays of the inputs' own types, where every value is a code, or a float; None for all that needs more."""
         given = self._in_order(x)
         if given is None:
             return None
         arrays, read = {}, None
-        for (name, dtype, whole, short), array in zip(self.forms, given):  # noqa: B905 - as long as each other
+        for (tensor, is_float, dtype, whole, short), array in zip(self.forms, given):  # noqa: B905 - as long as each other
             if type(array) is not ndarray or array.dtype != dtype:
                 return None
             shape = array.shape
             rest = shape[1:]
             if not shape or (rest != whole and rest != short):
                 return None
-            arrays[name], form = array, (shape[0], rest != whole)
+            if is_float:
+                _check_finite(tensor, array)
+            arrays[tensor.name], form = array, (shape[0], rest != whole)
             if read not in (None, form):
                 return None
             read = form
@@ -64,7 +70,7 @@ class Reader:
         if type(x) is ndarray:
             x = [x]
         elif type(x) is dict and x.keys() == self.names:
-            x = [x[name] for name, *_ in self.forms]
+            x = [x[tensor.name] for tensor, *_ in self.forms]
         return x if type(x) is list and len(x) == len(self.forms) else None
 
 

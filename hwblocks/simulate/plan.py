@@ -72,8 +72,11 @@ def make_plan(graph: Graph, isa: str | None = None, definition: bool = False, fo
 
 
 def kernel_call(site: Site) -> Any:
-    """The kernel call of a site, or the reason why there is none: the named algorithm's, else the block's."""
-    named = chosen(site)
+    """The kernel call of a site, or the reason why there is none: the named algorithm's, else the block's.
+
+    Algorithms are named for stored codes: floats are the block's own.
+    """
+    named = chosen(site) if site.is_integer else None
     if named is None or isinstance(site.node.block, Pointwise):
         return site.node.block.kernel(site)
     return named.kernel(site) if named.kernel else f"algorithm {named.name} has no kernel"

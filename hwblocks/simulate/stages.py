@@ -53,6 +53,7 @@ class ProgramStage:
     program: Any
     slots: Mapping[str, int]  # the tensors that live outside the program
     made: tuple[str, ...]  # those of them that the program makes
+    moved: tuple[Step, ...] = ()  # what need not run because tensors share memory
 
     def run(self, store: Store, count: int, events: Events, statistics: int) -> None:
         """Make room for the outputs and call the program once."""
@@ -77,7 +78,12 @@ class ProgramStage:
 def program_events(stage: ProgramStage, words: bytes, count: int, statistics: int) -> dict[str, NodeEvents]:
     """What a run of `count` samples counted, by node; words: a call's packed counts."""
     rows = np.frombuffer(words, np.int64).reshape(len(stage.steps), -1).tolist()
-    return {s.site.node.name: _events(s.site, row, count, statistics) for s, row in zip(stage.steps, rows, strict=True)}
+    events = {
+        s.site.node.name: _events(s.site, row, count, statistics) for s, row in zip(stage.steps, rows, strict=True)
+    }
+    for step in stage.moved:
+        events[step.site.node.name] = NodeEvents(outputs=sum(t.elements for t in step.site.outputs) * count)
+    return events
 
 
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
@@ -166,25 +172,28 @@ def _read_by_others(graph: Graph, steps: Sequence[Step], run: tuple[Step, ...], 
     return {owners.get(t.name, t.name) for s in others for t in s.site.present}
 
 
-def _operands(step: Step, owners: Mapping[str, str]) -> list[str]:
+def operands(step: Step, owners: Mapping[str, str]) -> list[str]:
     """Owners of the run-time inputs of a step, in order."""
     return [owners.get(t.name, t.name) for t in step.site.present if not t.is_constant]
 
 
 def program_stage(
-    graph: Graph, run: tuple[Step, ...], owners: Mapping[str, str], outside: set[str]
+    graph: Graph, run: tuple[Step, ...], owners: Mapping[str, str], outside: set[str], more: Sequence[str] = ()
 ) -> tuple[ProgramStage, int]:
-    """The program of a run of kernels, and the bytes of one sample that it touches."""
+    """The program of a run of kernels, and the bytes of one sample that it touches.
+
+    more: tensors outside it that have a slot though no step reads or makes them.
+    """
     outputs = [t.name for s in run for t in s.site.outputs]
     made = tuple(name for name in outputs if name in outside)
-    read = dict.fromkeys(name for s in run for name in _operands(s, owners) if name not in outputs)
-    external = {name: slot for slot, name in enumerate((*read, *made))}
+    read = dict.fromkeys(name for s in run for name in operands(s, owners) if name not in outputs)
+    external = {name: slot for slot, name in enumerate(dict.fromkeys((*read, *made, *more)))}
     inner = [name for name in outputs if name not in outside]
     slots = {**external, **{name: slot for slot, name in enumerate(inner, len(external))}}
     memory = plan_memory(_lifetimes(run, owners, inner), align=ALIGN)
     program = kernels.Program(
         [
-            (s.kernel, tuple(slots[n] for n in _operands(s, owners)), tuple(slots[t.name] for t in s.site.outputs))
+            (s.kernel, tuple(slots[n] for n in operands(s, owners)), tuple(slots[t.name] for t in s.site.outputs))
             for s in run
         ],
         [graph.tensors[name].stored_bytes for name in slots],
@@ -199,7 +208,7 @@ def _lifetimes(run: tuple[Step, ...], owners: Mapping[str, str], names: Sequence
     first = {t.name: position for position, s in enumerate(run) for t in s.site.outputs}
     last = {name: position + 1 for name, position in first.items()}
     for position, step in enumerate(run):
-        for name in _operands(step, owners):
+        for name in operands(step, owners):
             last[name] = position + 1
     sizes = {t.name: t.stored_bytes for s in run for t in s.site.outputs}
     return [Buffer(name, first[name], last[name], sizes[name]) for name in names]

@@ -119,10 +119,10 @@ class Trace(Mapping[str, Array]):
 
 def traced_names(graph: Graph, trace: Any) -> tuple[str, ...]:
     """The tensors that a trace request keeps: all run-time tensors for "full", the named ones for a list."""
-    from hwblocks.errors import SimulationError
-
     if trace is None or trace in ("ranges", "steps"):
         return ()
+    from hwblocks.errors import SimulationError
+
     names = [t.name for t in graph.runtime_tensors]
     if trace == "full":
         return tuple(names)

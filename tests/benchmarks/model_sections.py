@@ -109,7 +109,7 @@ def check(model: Model, setting: Setting) -> None:
 def single(model: Model, kind: str, setting: Setting) -> Iterator[Comparison]:
     """A sample at a time on one thread: arrays in place against `invoke`, and runs that take and give arrays."""
     simulator, x = model.simulator(setting), model.samples(1)
-    bound = filled(model, setting, 1)
+    bound = filled(simulator, x, 1)
     candidates = [Candidate("bound", bound.run), Candidate("run", lambda: simulator.run(x))]
     candidates += single_peers(model, x)
     times = interleaved(candidates, setting.pace)
@@ -138,16 +138,28 @@ def single_peers(model: Model, x: list[np.ndarray]) -> list[Candidate]:
 
 
 def batched(model: Model, kind: str, setting: Setting, threads: int) -> Iterator[Comparison]:
-    """Many samples: our run, from arrays to arrays, against `invoke` alone."""
+    """Many samples: our run, from arrays to arrays, against `invoke` alone; on one thread also with arrays in place."""
     simulator, x = model.simulator(setting, threads), model.samples(BATCH)
     call, note = litert_batch(model, x, threads)
-    times = interleaved(
-        [Candidate("run", lambda: simulator.run(x)), Candidate(LITERT, call, spins=threads > 1)], setting.pace
-    )
+    candidates = [Candidate("run", lambda: simulator.run(x)), Candidate(LITERT, call, spins=threads > 1)]
+    ours = {"run": ""}
+    if threads == 1:
+        candidates.append(Candidate("bound", filled(simulator, x, BATCH).run))
+        ours = {"bound": ", arrays in place", "run": ""}
+    times = interleaved(candidates, setting.pace)
     section = f"models: {'recurrent, ' if kind == 'recurrent' else ''}batch {BATCH}"
     goals = {LITERT: BATCH_GOALS.get(kind, Goal())}
     macs = simulator.macs * BATCH
-    yield from compared(section, model.name, times, "run", goals, threads, macs, samples=BATCH, note=note)
+    for name, how in ours.items():
+        yield from compared(section + how, model.name, times, name, goals, threads, macs, samples=BATCH, note=note)
+
+
+def filled(simulator: hb.Simulator, x: list[np.ndarray], count: int) -> Bound:
+    """Ours bound to `count` samples that lie in place."""
+    bound = simulator.bind(count)
+    for array, given in zip(bound.inputs.values(), x):
+        array[...] = given.reshape(array.shape)
+    return bound
 
 
 def litert_batch(model: Model, x: list[np.ndarray], threads: int) -> tuple[Callable[[], object], str]:
@@ -199,15 +211,8 @@ def sharing(setting: Setting) -> Iterator[Comparison]:
         model = Model(name)
         if not model.path.is_file():
             continue
-        two, one = (filled(model, setting, threads) for threads in (2, 1))
+        simulators = [model.simulator(setting, threads) for threads in (2, 1)]
+        two, one = (filled(simulator, model.samples(1), 1) for simulator in simulators)
         times = interleaved([Candidate("ours", two.run), Candidate("one thread", one.run)], setting.pace)
         macs = two.simulator.macs
         yield from compared("threads: one sample", name, times, "ours", {"one thread": Goal()}, 2, macs)
-
-
-def filled(model: Model, setting: Setting, threads: int) -> Bound:
-    """Ours bound to one sample."""
-    bound = model.simulator(setting, threads).bind(1)
-    for array, given in zip(bound.inputs.values(), model.samples(1)):
-        array[...] = given.reshape(array.shape)
-    return bound

@@ -7,7 +7,7 @@ static const int64_t lowest[] = {INT8_MIN, 0, INT16_MIN, 0, INT32_MIN}, highest[
 
 static hwb_edge_rule drawn_rule(int64_t dtype) {
   hwb_edge_rule rule = {draw(0, 2), draw(0, 9), draw(0, 1), 0, draw(0, 1), 0};
-  if (draw(0, 1)) rule = (hwb_edge_rule){draw(0, 1), draw(0, 1) ? HWB_HALF_EVEN : HWB_HALF_AWAY, 0, 0, 0, dtype != HWB_S32};
+  if (draw(0, 1)) rule = (hwb_edge_rule){draw(0, 1), draw(0, 1) ? HWB_HALF_EVEN : HWB_HALF_AWAY, 0, 0, draw(0, 1), dtype != HWB_S32};
   rule.lowest_nan = draw(0, 1);
   return rule;
 }
@@ -25,8 +25,9 @@ static int64_t wanted_code(const hwb_quantize *p, const hwb_edge_rule *rule, flo
   return code < p->n.clamp_lo ? p->n.clamp_lo : code > p->n.clamp_hi ? p->n.clamp_hi : code;
 }
 
-static float drawn_float(const hwb_quantize_numbers *n, double scale) {
-  if (!draw(0, 19)) return draw(0, 1) ? INFINITY : -3e38f;
+/* far: one of that many floats lies far off; 0: none. */
+static float drawn_float(const hwb_quantize_numbers *n, double scale, int64_t far) {
+  if (far && !draw(0, far)) return draw(0, 1) ? INFINITY : -3e38f;
   int64_t span = hwb_min(n->hi - n->lo, 70000);
   return (float)((double)draw(-2 * span, 2 * span) / 2 * scale);
 }
@@ -40,7 +41,8 @@ static void check_to_codes(const hwb_kernels *k, int64_t dtype, int64_t count) {
   void *y = exact((size_t)(n * count) * hwb_size_of(dtype));
   hwb_quantize p = {{dtype, count, head, zero, lowest[dtype], highest[dtype], lowest[dtype] + draw(0, 1), highest[dtype],
                      drawn_rule(dtype), drawn_rule(dtype)}, scale32, scale64};
-  for (int64_t i = 0; i < n * count; i++) x[i] = drawn_float(&p.n, scale64[0]);
+  int64_t far = draw(0, 2) * 99;
+  for (int64_t i = 0; i < n * count; i++) x[i] = drawn_float(&p.n, scale64[0], far);
   hwb_op op = {hwb_quantize_run, k, &p, 0};
   hwb_stats stats = fresh(0);
   const void *in[1] = {x};

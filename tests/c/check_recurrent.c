@@ -45,14 +45,18 @@ static int64_t dot(const int8_t *x, int64_t zero, const int8_t *w, int64_t inner
 }
 
 static void check_svdf(const hwb_kernels *k) {
-  int64_t inputs = draw(1, 20), rank = draw(1, 3), units = draw(1, 40), filters = rank * units, taps = draw(1, 6);
-  int64_t n = draw(1, 60), memory_dtype = draw(0, 1) ? HWB_S16 : HWB_S8, zero = draw(-9, 9), held = filters * taps;
+  int64_t inputs = draw(1, 20), rank = draw(1, 3), units = draw(1, 40), filters = rank * units, taps = draw(1, 19);
+  int64_t n = draw(1, 60), memory_dtype = draw(0, 1) ? HWB_S16 : HWB_S8, held = filters * taps;
+  int64_t reach = draw(HWB_FITTING, HWB_NEAR_TOTALS), steepest = reach && draw(0, 1) ? INT16_MAX : 90;
+  int64_t zero = memory_dtype == HWB_S16 ? 0 : draw(-9, 9); /* less it, codes fit 16 bits */
   int8_t *weights = random_bytes(filters * inputs), *x = random_bytes(n * inputs);
   int16_t *panels = packed(weights, filters, inputs);
-  int64_t *time = exact((size_t)held * 8), low = memory_dtype == HWB_S8 ? INT8_MIN : INT16_MIN, high = -1 - low;
-  for (int64_t i = 0; i < held; i++) time[i] = draw(-90, 90);
-  hwb_svdf_numbers numbers = {HWB_S8, 3, inputs, (inputs + 1) / 2, filters, taps, rank, memory_dtype, zero, draw(0, 1)};
-  hwb_svdf p = {numbers, shifted_ends(memory_dtype, low, high), shifted_ends(HWB_S8, INT8_MIN, INT8_MAX), panels, time};
+  int16_t *time = exact((size_t)held * 2);
+  int64_t low = memory_dtype == HWB_S8 ? INT8_MIN : INT16_MIN, high = -1 - low;
+  for (int64_t i = 0; i < held; i++) time[i] = (int16_t)draw(-steepest, steepest);
+  hwb_svdf_numbers numbers = {HWB_S8, 3, inputs, (inputs + 1) / 2, filters, taps, rank, memory_dtype, zero, reach};
+  hwb_ends ends = shifted_ends(HWB_S8, INT8_MIN, INT8_MAX);
+  hwb_svdf p = {numbers, shifted_ends(memory_dtype, low, high), ends, ends, panels, time};
   void *memory = exact((size_t)(n * held) * hwb_size_of(memory_dtype)), *kept = exact((size_t)(n * held) * hwb_size_of(memory_dtype));
   int8_t *y = exact((size_t)(n * units));
   for (int64_t i = 0; i < n * held; i++) hwb_store(memory, memory_dtype, i, draw(low, high));

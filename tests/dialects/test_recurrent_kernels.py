@@ -28,17 +28,14 @@ def assert_equal(compiled_isa):
     def check(graph, inputs):
         fast = hb.Simulator(graph, isa=compiled_isa)
         assert not fast.plan.unserved
-        made, exact = (
-            fast.run(inputs, trace="ranges"),
-            hb.Simulator(graph, engine="definition").run(inputs, trace="ranges"),
-        )
-        for name, wanted in exact.outputs.items():
-            np.testing.assert_array_equal(made.outputs[name], wanted)
-        for name, events in exact.trace.events.items():
-            assert (made.trace.events[name].saturated, made.trace.events[name].outputs) == (
-                events.saturated,
-                events.outputs,
-            )
+        exact = hb.Simulator(graph, engine="definition").run(inputs, trace="ranges")
+        for trace in (None, "ranges"):
+            made = fast.run(inputs, trace=trace)
+            for name, wanted in exact.outputs.items():
+                np.testing.assert_array_equal(made.outputs[name], wanted)
+            for name, events in exact.trace.events.items():
+                got = made.trace.events[name]
+                assert (got.saturated, got.outputs) == (events.saturated, events.outputs)
         return exact
 
     return check
@@ -80,17 +77,14 @@ def test_lstm(assert_equal, algorithm, inputs, units, steps, power, clip):
     assert len({a.tobytes() for a in run.outputs.values()}) > 1  # outputs are not one and the same
 
 
-@pytest.mark.parametrize("rank", [1, 2])
-@pytest.mark.parametrize(("inputs", "units"), WIDTHS)
-@pytest.mark.parametrize(("algorithm", "state"), [("int16_state", INT16), ("any_state", INT16), ("any_state", INT8)])
-def test_svdf(assert_equal, algorithm, state, inputs, units, rank):
-    rng = np.random.default_rng([inputs, units, rank, state.bits])
+def svdf_graph(rng, algorithm, state, inputs, units, rank, reach, rounding="double_round", y_scale=0.25):
+    """An SVDF whose weights over time lie within ±reach, and the elements of its memory."""
     build, taps = GraphBuilder("g"), int(rng.choice([1, 2, 7, 16]))
     x = INT8.replace(scale=0.02, zero_point=int(rng.integers(-128, 128)))
     state = state.replace(scale=2.0**-10 if state.bits == 16 else 0.06, zero_point=0 if state.bits == 16 else 7)
-    weight, y = INT8.replace(scale=0.01), INT8.replace(scale=0.25, zero_point=-3)
+    weight, y = INT8.replace(scale=0.01), INT8.replace(scale=y_scale, zero_point=-3)
     time = (INT16 if state.bits == 16 else INT8).replace(scale=2.0**-9)
-    shape, reach = (units * rank, taps), 3000 if state.bits == 16 else 127
+    shape = (units * rank, taps)
     names = [
         build.input("x", (1, inputs), x),
         build.constant("f", codes(rng, (units * rank, inputs), -128, 127), weight),
@@ -98,14 +92,37 @@ def test_svdf(assert_equal, algorithm, state, inputs, units, rank):
         build.constant("b", rng.integers(-4000, 4000, units), INT32),
         build.input("m", (1, units * rank * taps), state),
     ]
-    arithmetic = Arithmetic(requantize=hb.Requantize.parse("double_round scale_precision=float32"), algorithm=algorithm)
+    record = hb.Requantize.parse(f"{rounding} scale_precision=float32")
+    arithmetic = Arithmetic(requantize=record, algorithm=algorithm)
     build.add(hb.SVDF(rank), *names, name="n", formats=[y, state], arithmetic=arithmetic)
-    graph = build.build(*build.nodes[-1].outputs)
-    given = {
-        "x": codes(rng, (SAMPLES, inputs), -128, 127).astype(np.int8),
-        "m": codes(rng, (SAMPLES, units * rank * taps), state.lo, state.hi).astype(state.dtype),
+    return build.build(*build.nodes[-1].outputs)
+
+
+def svdf_inputs(rng, graph):
+    """Codes of x, and a memory."""
+    return {
+        name: codes(rng, (SAMPLES, *t.shape[1:]), t.format.lo, t.format.hi).astype(t.format.dtype)
+        for name, t in ((name, graph.tensors[name]) for name in graph.inputs)
     }
-    assert_equal(graph, given)
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize(("inputs", "units"), WIDTHS)
+@pytest.mark.parametrize(("algorithm", "state"), [("int16_state", INT16), ("any_state", INT16), ("any_state", INT8)])
+def test_svdf(assert_equal, algorithm, state, inputs, units, rank):
+    rng = np.random.default_rng([inputs, units, rank, state.bits])
+    graph = svdf_graph(rng, algorithm, state, inputs, units, rank, 3000 if state.bits == 16 else 127)
+    assert_equal(graph, svdf_inputs(rng, graph))
+
+
+@pytest.mark.parametrize("rounding", ["double_round", "double_round_up", "single_round"])
+@pytest.mark.parametrize("y_scale", [30.0, 2.0**-20])
+@pytest.mark.parametrize("units", [1, 15, 17])
+def test_svdf_with_sums_beyond_32_bits(assert_equal, rounding, y_scale, units):
+    """Two roundings read the lowest 32 bits of a sum; one rounding reads all."""
+    rng = np.random.default_rng([units, len(rounding)])
+    graph = svdf_graph(rng, "int16_state", INT16, 9, units, 3, 32767, rounding, y_scale)
+    assert_equal(graph, svdf_inputs(rng, graph))
 
 
 def test_what_the_lstm_kernel_leaves_to_the_definition(compiled_isa):

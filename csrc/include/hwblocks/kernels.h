@@ -53,6 +53,22 @@ typedef struct {
   int64_t lo, hi, clamp_lo, clamp_hi, counts_low, counts_high, out_dtype; /* as in hwb_cast_numbers; s8 or u8 */
 } hwb_pairs_numbers;
 
+/* float32 to codes of one or two bytes: round(x / factor, or x · factor) + zero, half_even or half_away, in lo … hi,
+   then in clamp_lo … clamp_hi. */
+typedef struct {
+  int64_t reciprocal, half_even, bytes;
+  int32_t zero, lo, hi, clamp_lo, clamp_hi;
+  float factor;
+} hwb_quick_edge;
+
+/* Rows of codes as stored, [terms, channels], and a weight for each: [blocks of 16 channels][pairs of rows][16][2],
+   filled up with zeros, 64-byte aligned. dtype: s8, u8 or s16. */
+typedef struct {
+  const void *x;
+  int64_t dtype, terms, channels;
+  const int16_t *weights;
+} hwb_weighted_rows;
+
 /* When products of bytes are faster than of 16-bit words: never, always, or where 16 bits hold several of them. */
 enum hwb_bytes { HWB_BYTES_NEVER = 0, HWB_BYTES_ALWAYS, HWB_BYTES_NARROW };
 
@@ -99,6 +115,16 @@ typedef struct {
 
   /* n pairs of 8-bit codes by the affine form. */
   void (*pairs)(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats);
+
+  /* Codes of n floats, adding to `outside` how many left lo … hi. Returns n, or the first of 256 floats among which one
+     is a NaN or lies at 2^30 steps or beyond; nothing is stored or counted from there on. */
+  int64_t (*edge_codes)(const hwb_quick_edge *p, const float *x, int64_t n, void *y, int64_t *outside);
+
+  /* sums[i] = Σ over j of a[i · length + j] · b[i · length + j] for `count` rows; b above -32768. Exact. */
+  void (*dots_s16s16_s64)(const int16_t *a, const int16_t *b, int64_t length, int64_t count, int64_t *sums);
+
+  /* sums[c] = Σ over rows of x · weight, modulo 2^32. Whole blocks of 16 sums may be written. */
+  void (*weighted_s32)(const hwb_weighted_rows *r, int32_t *sums);
 
   hwb_ordered_kernels ordered; /* see accumulator.h */
 } hwb_kernels;
@@ -147,6 +173,9 @@ const char *hwb_isa_name(int i);
   void hwb_columns_u8__##isa(const hwb_side_by_side *from, uint8_t *columns, int64_t step);                            \
   void hwb_depthwise_s16s16_s32__##isa(const hwb_columns *c, int32_t *sums);                                           \
   void hwb_depthwise_u8s8_s32__##isa(const hwb_columns *c, int32_t *sums);                                             \
+  void hwb_weighted_s32__##isa(const hwb_weighted_rows *r, int32_t *sums);                                              \
+  void hwb_dots_s16s16_s64__##isa(const int16_t *a, const int16_t *b, int64_t length, int64_t count, int64_t *sums);    \
+  int64_t hwb_edge_codes__##isa(const hwb_quick_edge *p, const float *x, int64_t n, void *y, int64_t *outside);         \
   void hwb_pairs__##isa(const hwb_pairs_numbers *p, const void *a, const void *b, int64_t n, void *y, hwb_stats *stats)
 
 HWB_DECLARE(ref);

@@ -41,6 +41,7 @@ typedef struct {
   int64_t pad_value;          /* what padding holds, as the kernels see inputs */
   int64_t copied, copied_run; /* taps of `copied_run` inputs each to copy side by side, so that pairs cross them; or 0 */
   int64_t places;             /* runs of the placement; 0 where two plain axes say where a sample lies */
+  int64_t single;             /* 1: one output channel, and constants of 16 equal ones */
 } hwb_conv_numbers;
 
 typedef struct {
@@ -76,6 +77,21 @@ typedef struct {
 
 int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_depthwise_scratch_bytes(const hwb_depthwise *depthwise);
+
+/* y[c] = cast(Σ over rows of x[t, c] · w[t, c]) for x [terms, channels] of s8, u8 or s16; the bias takes off what the
+   zero point adds. Totals must fit 32 bits. */
+typedef struct {
+  int64_t x_dtype, terms, channels;
+} hwb_weighted_numbers;
+
+typedef struct {
+  hwb_weighted_numbers n;
+  hwb_ends ends;
+  const int16_t *weights; /* as in hwb_weighted_rows */
+} hwb_weighted;
+
+int hwb_weighted_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+size_t hwb_weighted_scratch_bytes(const hwb_weighted *weighted);
 
 /* Matrix product of two run-time operands. */
 typedef struct {
@@ -139,7 +155,7 @@ int hwb_dequantize_run(const hwb_op *op, const void *const *in, void *y, int64_t
 enum hwb_scaling { HWB_DIVIDE = 0, HWB_RECIPROCAL, HWB_DIVIDE64 };
 
 /* How a float becomes a code; see numerics/edge.py. quick: 1 where the vector loop serves the rule: codes of at most 16
-   bits, divide or reciprocal, half_even or half_away, the zero point after, nothing wrapped. */
+   bits, divide or reciprocal, half_even or half_away, the zero point after. */
 typedef struct {
   int64_t scaling, rounding, inside, lowest_nan, wrap_far, quick;
 } hwb_edge_rule;
@@ -286,6 +302,20 @@ int hwb_softmax_float32_run(const hwb_op *op, const void *const *in, void *y, in
 int hwb_softmax_float64_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
                             hwb_stats *stats);
 
+/* y = e^(beta · (x − max)) / Σ, or x − max − ln Σ e^(x − max), along rows of float32 in exponential.h's arithmetic, Σ in
+   index order. A row whose largest is not finite, or that holds a NaN, becomes NaN. length >= 1; no scratch. */
+typedef struct {
+  int64_t rows, length, logarithm;
+} hwb_float_softmax_numbers;
+
+typedef struct {
+  hwb_float_softmax_numbers n;
+  const double *beta; /* finite, above 0 */
+} hwb_float_softmax;
+
+int hwb_float_softmax_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
+                          hwb_stats *stats);
+
 /* One operand of an element-wise op: run-time codes (table entry, or code minus zero), or a constant per element. */
 typedef struct {
   int64_t dtype, zero, lowest, count; /* lowest code of the storage type; elements of a sample */
@@ -374,22 +404,27 @@ typedef struct {
 
 int hwb_float_pool_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* Which sums of an SVDF's units are cast as 32-bit ones: all, as they fit; those with totals from -2^30 on, below 2^30;
+   all, as the cast reads the lowest 32 bits alone. */
+enum hwb_reach { HWB_FITTING = 0, HWB_NEAR_TOTALS, HWB_LOWEST_BITS };
+
 /* Recurrent ops: a filter memory (SVDF) and gates (LSTM), weights packed as panels of 16 outputs, one tap, pairs of k. */
 typedef struct {
   int64_t x_dtype, x_zero, inputs, pairs, filters, taps, rank; /* taps of memory per filter, filters per unit */
-  int64_t memory_dtype, memory_zero, wide;
+  int64_t memory_dtype, memory_zero, reach;
 } hwb_svdf_numbers;
 
 typedef struct {
   hwb_svdf_numbers n;
   hwb_ends newest, units; /* to the newest memory codes; to output codes, bias included */
+  hwb_ends near;          /* as units for the sums of enum hwb_reach, in 32 bits */
   const int16_t *panels;  /* of w_feature [F, I] */
-  const int64_t *time;    /* [F, taps] */
+  const int16_t *time;    /* [F, taps], above -32768 */
 } hwb_svdf;
 
 /* in: x [n, I], memory [n, F · taps]; outputs: y [n, F / rank], memory moved on by one step.
    newest[f] = cast(Σ x · w_feature) + zero, wrapping, y[u] = cast(Σ over rank and taps of (memory − zero) · time). Sums of features must
-   fit 32 bits, of time too unless wide. Saturation counts are those of y. */
+   fit 32 bits. Saturation counts are those of y. */
 int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf);
 

@@ -26,8 +26,14 @@ from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
 from hwblocks.numerics.kernels.recurrent_binding import bind_lstm, bind_svdf
 from hwblocks.numerics.kernels.reduce import ReduceCall
-from hwblocks.numerics.kernels.runtime_binding import bind_elements, bind_float_sum, bind_reduce, bind_runtime_softmax
-from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall, SoftmaxCall
+from hwblocks.numerics.kernels.runtime_binding import (
+    bind_elements,
+    bind_float_softmax,
+    bind_float_sum,
+    bind_reduce,
+    bind_runtime_softmax,
+)
+from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, RuntimeSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 from hwblocks.numerics.kernels.table import TableCall
 from hwblocks.numerics.kernels.threshold import ThresholdCall
@@ -238,6 +244,7 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     RationalCall: bind_rational,
     SoftmaxCall: bind_softmax,
     RuntimeSoftmaxCall: bind_runtime_softmax,
+    FloatSoftmaxCall: bind_float_softmax,
     ElementsCall: bind_elements,
     FloatSumCall: bind_float_sum,
     ReduceCall: bind_reduce,

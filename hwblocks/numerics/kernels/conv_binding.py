@@ -13,6 +13,7 @@ from hwblocks.numerics.kernels.cast import Ends, ends_of
 from hwblocks.numerics.kernels.conv import ConvCall
 from hwblocks.numerics.kernels.ordered_binding import bind_ordered
 from hwblocks.numerics.kernels.packing import (
+    COLUMNS,
     Layout,
     depthwise_layout,
     fits_int16,
@@ -27,6 +28,7 @@ from hwblocks.numerics.kernels.packing import (
     side_by_side,
 )
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
+from hwblocks.numerics.kernels.weighted_binding import bind_weighted, is_weighted
 
 Array = np.ndarray[Any, Any]
 
@@ -45,15 +47,18 @@ def bind_conv(call: ConvCall, isa: str) -> Any:
         return "centred operands beyond 16 bits"
     if call.bound >= INT64_SPAN:
         return f"sums of up to {call.bound} leave 64 bits"
-    depthwise = is_depthwise(call) and serves_depthwise(call)
+    if is_weighted(call):
+        return bind_weighted(call, isa)
     sums = kind_of_sums(call, isa)
     if call.saturate and (sums == "s64" or np.dtype(call.x_dtype).itemsize > 1):
         return "saturated pairs of products that are not of 8 bits"
-    ends = ends_of(call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound,
-                   bias_of(call, sums), call.tail, call.tail_start)  # fmt: skip
+    ends = ends_alike(call, sums) if is_single(call) else ends_of(
+        call.epilogue, call.out_dtype, call.out_channels, call.accumulator_bits, call.bound,
+        bias_of(call, sums), call.tail, call.tail_start,
+    )  # fmt: skip
     if isinstance(ends, str):
         return ends
-    return _depthwise_op(call, isa, sums, ends) if depthwise else _conv_op(call, isa, sums, ends)
+    return _depthwise_op(call, isa, sums, ends) if by_columns(call) else _conv_op(call, isa, sums, ends)
 
 
 def kind_of_sums(call: ConvCall, isa: str) -> str:
@@ -77,16 +82,38 @@ def is_depthwise(call: ConvCall) -> bool:
     return call.groups > 1 and call.channels == call.groups
 
 
-def serves_depthwise(call: ConvCall) -> bool:
+def by_columns(call: ConvCall) -> bool:
     """True where the depthwise kernel serves: plain sums, two plain axes, padding with a code that inputs have."""
     low, high = dtype_range(call.x_dtype)
-    return call.placement is None and not call.saturate and low <= call.pad_value + call.x_zero <= high
+    plain = call.placement is None and not call.saturate
+    return is_depthwise(call) and plain and low <= call.pad_value + call.x_zero <= high
 
 
 def operand_range(call: ConvCall) -> tuple[int, int]:
     """(lowest, highest) centred input, padding included."""
     low, high = (limit - call.x_zero for limit in dtype_range(call.x_dtype))
     return min(low, call.pad_value), max(high, call.pad_value)
+
+
+def is_single(call: ConvCall) -> bool:
+    """True for one output channel, whose positions are then cast as if they were channels."""
+    return call.out_channels == 1 and call.tail is None
+
+
+def ends_alike(call: ConvCall, sums: str) -> Ends | str:
+    """How the sums of one channel end, its constants once for each column of a panel."""
+    e, bias = call.epilogue, bias_of(call, sums)
+    repeated = e and replace(
+        e,
+        multiplier=np.repeat(e.multiplier, COLUMNS),
+        shift=np.repeat(e.shift, COLUMNS),
+        scale32=np.repeat(e.scale32, COLUMNS),
+        scale64=np.repeat(e.scale64, COLUMNS),
+        numerator=np.repeat(e.numerator, COLUMNS),
+        denominator=np.repeat(e.denominator, COLUMNS),
+    )
+    biases = None if bias is None else np.repeat(bias, COLUMNS)
+    return ends_of(repeated, call.out_dtype, COLUMNS, call.accumulator_bits, call.bound, biases)
 
 
 def byte_depth(call: ConvCall) -> int:
@@ -102,7 +129,7 @@ def byte_zero(call: ConvCall) -> int:
 
 def bias_of(call: ConvCall, sums: str) -> Array | None:
     """The bias less what the zero point of uncentred inputs adds, Σ (x + z)·w − z·Σ w."""
-    zero = byte_zero(call) if sums == "bytes" else call.x_zero if is_depthwise(call) else 0
+    zero = byte_zero(call) if sums == "bytes" else call.x_zero if by_columns(call) else 0
     if zero == 0:
         return call.bias
     per_channel = call.weights.astype(np.int64).reshape(call.out_channels, -1).sum(axis=1)
@@ -119,7 +146,7 @@ def _conv_op(call: ConvCall, isa: str, sums: str, ends: Ends) -> Any:
     if sums in ("bytes", "s32") and not narrow:
         made = flattened(made)
     flush = byte_depth(call) if narrow else flush_of(call)
-    numbers = [*geometry(call), call.groups, SUMS[sums], flush, *tap_numbers(call, made, sums)]
+    numbers = [*geometry(call), call.groups, SUMS[sums], flush, *tap_numbers(call, made, sums), int(is_single(call))]
     constants = (*ends.arrays, panels, made.offsets, *placement_arrays(call))
     return op(isa, "conv", numbers, ends.numbers, constants, *sizes(call))
 

@@ -52,7 +52,6 @@ def _rule_numbers(rule: EdgeRule, format: Format) -> list[int]:
         and rule.scaling != "divide64"
         and rule.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY)
         and rule.zero_point == "after"
-        and rule.far == "limit_far"
     )
     return [
         SCALINGS.index(rule.scaling),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from hwblocks.numerics.kernels.packing import fits_int16, pack_rows
 from hwblocks.numerics.kernels.recurrent import GateStep, LstmCall, SumPart, SvdfCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 
+INT16_SPAN = 1 << 15
+NEAR = 1 << 30  # totals of 64-bit sums that are cast as 32-bit ones
+FITTING, NEAR_TOTALS, LOWEST_BITS = 0, 1, 2  # enum hwb_reach
 EXACT = 64  # bits of a register that is never reduced
 
 
@@ -29,6 +33,17 @@ def unsuited(dtype: str, zero: int, part: SumPart) -> str:
     return f"sums of up to {part.bound} leave 32 bits" if part.bound >= INT32_SPAN else ""
 
 
+def near_part(part: SumPart) -> tuple[SumPart, int]:
+    """Sums of 64 bits as 32-bit ones, and which of them such a cast serves.
+
+    Two roundings begin with the lowest 32 bits of a sum; shifted by one at least, what they give stays far within 32.
+    """
+    e = part.epilogue
+    if e.scheme.startswith("double_round") and e.shift.min(initial=1) > 0:
+        return replace(part, bound=INT32_SPAN - 1 - abs(e.zero_point)), LOWEST_BITS
+    return replace(part, bound=NEAR), NEAR_TOTALS
+
+
 def bind_svdf(call: SvdfCall, isa: str) -> Any:
     """A filter memory."""
     filters, inputs = call.newest.weights.shape
@@ -36,9 +51,15 @@ def bind_svdf(call: SvdfCall, isa: str) -> Any:
     reason = unsuited(call.x_dtype, call.x_zero, call.newest)
     if reason or call.units.bound >= INT64_SPAN:
         return reason or "sums over time beyond 64 bits"
-    newest, units = part_ends(call.newest, filters), part_ends(call.units, filters // call.rank)
-    if isinstance(newest, str) or isinstance(units, str):
-        return newest if isinstance(newest, str) else units
+    if not fits_int16(*(limit - call.memory_zero for limit in dtype_range(memory))):
+        return "a centred memory beyond 16 bits"
+    if np.abs(call.units.weights).max(initial=0) >= INT16_SPAN:
+        return "weights over time beyond 16 bits"
+    wide, outputs = call.units.bound >= INT32_SPAN, filters // call.rank
+    near, reach = near_part(call.units) if wide else (call.units, FITTING)
+    newest, units, close = part_ends(call.newest, filters), part_ends(call.units, outputs), part_ends(near, outputs)
+    if isinstance(newest, str) or isinstance(units, str) or isinstance(close, str):
+        return next(e for e in (newest, units, close) if isinstance(e, str))
     numbers = [
         code_of_dtype(call.x_dtype),
         call.x_zero,
@@ -49,11 +70,12 @@ def bind_svdf(call: SvdfCall, isa: str) -> Any:
         call.rank,
         code_of_dtype(memory),
         call.memory_zero,
-        int(call.units.bound >= INT32_SPAN),
+        reach,
     ]
-    constants = (*newest.arrays, *units.arrays, pack_rows(call.newest.weights), call.units.weights.astype(np.int64))
+    weights = (pack_rows(call.newest.weights), call.units.weights.astype(np.int16))
+    constants = (*newest.arrays, *units.arrays, *close.arrays, *weights)
     held, y = (filters * taps, memory), (filters // call.rank, call.units.out_dtype)
-    casts = [*newest.numbers, *units.numbers]
+    casts = [*newest.numbers, *units.numbers, *close.numbers]
     return op(isa, "svdf", numbers, casts, constants, [(inputs, call.x_dtype), held], y, held)
 
 

@@ -12,13 +12,21 @@ from hwblocks.numerics.kernels.cast import end_of, ends_of
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall, Operand
 from hwblocks.numerics.kernels.packing import COLUMNS
 from hwblocks.numerics.kernels.reduce import ReduceCall
-from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall
+from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, RuntimeSoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 
 Array = np.ndarray[Any, Any]
 COMBINATIONS = ("alone", "sum", "product", "square", "slopes")  # the order of enum hwb_combination
 EXACT = 64  # bits of a register that is never reduced
 LONGEST = {"fixed": 1 << 12, "midpoint": 1 << 16}  # elements whose sum fits 32 bits
+
+
+def bind_float_softmax(call: FloatSoftmaxCall, isa: str) -> Any:
+    """Softmax of floats."""
+    if not 0 < call.beta < np.inf or call.length < 1:
+        return f"a softmax of rows of {call.length} with a factor of {call.beta}"
+    numbers, xy = [call.rows, call.length, int(call.logarithm)], (call.rows * call.length, "float32")
+    return op(isa, "float_softmax", numbers, [], (np.array([call.beta]),), [xy], xy)
 
 
 def bind_elements(call: ElementsCall, isa: str) -> Any:

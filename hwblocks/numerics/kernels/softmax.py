@@ -29,6 +29,16 @@ class SoftmaxCall(Limited):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class FloatSoftmaxCall:
+    """Rows of float32: y = e^(beta · (x − max)) / Σ, or its logarithm (beta 1); see numerics/exponential.py."""
+
+    rows: int
+    length: int
+    beta: float
+    logarithm: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RuntimeSoftmaxCall(Limited):
     """For each of `rows` rows of `length`: y = t + zero_point, limited, with d = max − x and t by `method`.
 
