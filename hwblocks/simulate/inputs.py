@@ -46,7 +46,7 @@ class Reader:
             if x.shape[1:] == self.shape:
                 return Samples({self.only: x}, x.shape[0], False)
             if self.shape[:1] == (1,) and x.shape[1:] == self.shape[1:]:
-                return Samples({self.only: x}, x.shape[0], True)
+                return Samples({self.only: x.reshape(x.shape[0], *self.shape)}, x.shape[0], True)
         return read_samples(self.graph, x, real)
 
 
