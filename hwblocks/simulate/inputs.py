@@ -59,7 +59,8 @@ class Reader:
                 return None
             if is_float:
                 _check_finite(tensor, array)
-            arrays[tensor.name], form = array, (shape[0], rest != whole)
+            form = (shape[0], rest != whole)
+            arrays[tensor.name] = array.reshape(shape[0], *whole) if form[1] else array
             if read not in (None, form):
                 return None
             read = form
