@@ -5,7 +5,7 @@ No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 """
 
 cimport cython
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
@@ -14,9 +14,6 @@ from libc.string cimport memcpy
 
 ALIGN = 64
 cdef size_t HUGE_PAGE = 1 << 21
-cdef enum:
-    CAST_ARRAYS = 17  # of hwb_cast, in order
-    END_ARRAYS = 34  # of both casts of hwb_ends
 COUNT_WORDS = sizeof(hwb_channel_counts) // sizeof(int64_t)
 
 
@@ -60,33 +57,21 @@ cdef void *address_of(Constant constant) noexcept:
     return NULL if constant is None else constant.address
 
 
-cdef int fill_numbers(void *target, size_t size, const int64_t[::1] numbers) except -1:
-    if <size_t>numbers.shape[0] * sizeof(int64_t) != size:
-        raise ValueError(f"{numbers.shape[0]} numbers given, {size // sizeof(int64_t)} needed")
-    memcpy(target, &numbers[0], size)
-    return 0
+cdef class Addresses:
+    """The addresses of constants, NULL for None."""
 
+    cdef const void **first
 
-cdef int fill_cast(hwb_cast *target, const int64_t[::1] numbers, tuple constants) except -1:
-    fill_numbers(&target.n, sizeof(hwb_cast_numbers), numbers)
-    target.bias = <const int64_t *>address_of(constants[0])
-    target.bias32 = <const int32_t *>address_of(constants[1])
-    target.multiplier = <const int32_t *>address_of(constants[2])
-    target.shift = <const int32_t *>address_of(constants[3])
-    target.scale32 = <const float *>address_of(constants[4])
-    target.scale64 = <const double *>address_of(constants[5])
-    target.numerator = <const int64_t *>address_of(constants[6])
-    target.denominator = <const int64_t *>address_of(constants[7])
-    target.left = <const int32_t *>address_of(constants[8])
-    target.factor = <const int32_t *>address_of(constants[9])
-    target.right = <const int32_t *>address_of(constants[10])
-    target.addend = <const int64_t *>address_of(constants[11])
-    target.addend_below = <const int64_t *>address_of(constants[12])
-    target.line_shift = <const int32_t *>address_of(constants[13])
-    target.line_slope = <const float *>address_of(constants[14])
-    target.line_offset = <const float *>address_of(constants[15])
-    target.line_below = <const float *>address_of(constants[16])
-    return 0
+    def __cinit__(self, tuple constants):
+        self.first = <const void **>calloc(len(constants) + 1, sizeof(void *))
+        if self.first == NULL:
+            raise MemoryError("addresses of constants")
+        cdef Py_ssize_t i
+        for i in range(len(constants)):
+            self.first[i] = address_of(constants[i])
+
+    def __dealloc__(self):
+        free(self.first)
 
 
 def find_lines(const int64_t[::1] numbers, tuple constants, int64_t bound, const double[::1] slopes,
@@ -97,7 +82,9 @@ def find_lines(const int64_t[::1] numbers, tuple constants, int64_t bound, const
     cdef int64_t channels = slopes.shape[0], found
     if not shift.shape[0] == slope.shape[0] == offset.shape[0] == below.shape[0] == channels > 0:
         raise ValueError("arrays of lines: one entry per channel")
-    fill_cast(&cast, numbers, constants)
+    if len(constants) != HWB_CAST_ARRAYS or <size_t>numbers.shape[0] * sizeof(int64_t) != sizeof(hwb_cast_numbers):
+        raise ValueError(f"a cast of {numbers.shape[0]} numbers and {len(constants)} arrays")
+    hwb_cast_fill(&cast, &numbers[0], Addresses(constants).first)
     lines.shift, lines.slope, lines.offset, lines.below = &shift[0], &slope[0], &offset[0], &below[0]
     with nogil:
         found = hwb_find_lines(&cast, channels, bound, &slopes[0], &lines)
@@ -120,367 +107,34 @@ cdef class Op:
         self.op.kernels = hwb_kernels_of(name)
         if self.op.kernels == NULL:
             raise ValueError(f"instruction set {isa!r} is not available")
-        self.keep, self.in_bytes, self.out_bytes = constants, in_bytes, out_bytes
-        if family == "conv":
-            self._conv(numbers, cast, constants)
-        elif family == "depthwise":
-            self._depthwise(numbers, cast, constants)
-        elif family == "weighted":
-            self._weighted(numbers, cast, constants)
-        elif family == "matmul":
-            self._matmul(numbers, cast, constants)
-        elif family == "ordered":
-            self._ordered(numbers, cast, constants)
-        elif family == "ordered_matmul":
-            self._ordered_matmul(numbers, cast, constants)
-        elif family == "table":
-            self._table(numbers, constants)
-        elif family == "extreme":
-            self._extreme(numbers)
-        elif family == "choice":
-            self._choice(numbers, constants)
-        elif family == "dequantize":
-            self._dequantize(numbers, constants)
-        elif family == "quantize":
-            self._quantize(numbers, constants)
-        elif family == "threshold":
-            self._threshold(numbers, constants)
-        elif family == "gather":
-            self._gather(numbers, constants)
-        elif family == "split":
-            self._split(numbers, constants)
-        elif family == "maxpool":
-            self._maxpool(numbers)
-        elif family == "avgpool":
-            self._avgpool(numbers, constants)
-        elif family == "rational":
-            self._rational(numbers, constants)
-        elif family == "softmax":
-            self._softmax(numbers, constants)
-        elif family.startswith("softmax_"):
-            self._runtime_softmax(family, numbers, constants)
-        elif family == "float_softmax":
-            self._float_softmax(numbers, constants)
-        elif family == "elements":
-            self._elements(numbers, cast, constants)
-        elif family == "pairs":
-            self._pairs(numbers, constants)
-        elif family == "float_sum":
-            self._float_sum(numbers, constants)
-        elif family == "reduce":
-            self._reduce(numbers, cast, constants)
-        elif family == "float_pool":
-            self._float_pool(numbers, constants)
-        elif family == "svdf":
-            self._svdf(numbers, cast, constants)
-        elif family == "lstm":
-            self._lstm(numbers, cast, constants)
-        else:
+        cdef bytes which = family.encode()
+        cdef const hwb_family *kind = hwb_family_of(which)
+        if kind == NULL:
             raise ValueError(f"no family {family!r}")
+        self.keep, self.in_bytes, self.out_bytes = constants, in_bytes, out_bytes
+        self._fill(kind, numbers, cast, constants)
+        self.op.run = kind.run
+        self.op.scratch_bytes = kind.scratch_bytes(self.parameters) if kind.scratch_bytes != NULL else 0
+        self.counted = (<const int64_t *>(<const char *>self.parameters + kind.counted))[0] if kind.counted else 0
 
     def __dealloc__(self):
         free(self.parameters)
 
-    cdef void *_new(self, size_t size) except NULL:
-        self.parameters = calloc(1, size)
+    cdef int _fill(self, const hwb_family *kind, const int64_t[::1] numbers, const int64_t[::1] cast,
+                   tuple constants) except -1:
+        """Parameters of the family's size, filled."""
+        cdef hwb_needs needs = hwb_family_needs(kind)
+        if (numbers.shape[0], cast.shape[0], len(constants)) != (needs.numbers, needs.end_numbers, needs.constants):
+            raise ValueError(
+                f"{kind.name.decode()}: {numbers.shape[0]} numbers, {cast.shape[0]} numbers of ends and {len(constants)} "
+                f"constants given; {needs.numbers}, {needs.end_numbers} and {needs.constants} needed"
+            )
+        self.parameters = calloc(1, kind.bytes)
         if self.parameters == NULL:
             raise MemoryError("parameters of an op")
         self.op.parameters = self.parameters
-        return self.parameters
-
-    cdef int _ends(self, hwb_ends *target, const int64_t[::1] numbers, tuple constants) except -1:
-        """numbers: tail_start, then the fields of both casts; constants: those of both casts."""
-        cdef Py_ssize_t fields = sizeof(hwb_cast_numbers) // sizeof(int64_t)
-        target.tail_start = numbers[0]
-        fill_cast(&target.cast, numbers[1 : 1 + fields], constants[:CAST_ARRAYS])
-        fill_cast(&target.tail, numbers[1 + fields :], constants[CAST_ARRAYS:END_ARRAYS])
-        return 0
-
-    cdef int _two_ends(self, hwb_ends *first, hwb_ends *second, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef Py_ssize_t half = numbers.shape[0] // 2
-        self._ends(first, numbers[:half], constants[:END_ARRAYS])
-        self._ends(second, numbers[half:], constants[END_ARRAYS : 2 * END_ARRAYS])
-        return 0
-
-    cdef int _placement(self, hwb_placement *target, tuple constants) except -1:
-        target.runs = <const int64_t *>address_of(constants[0])
-        target.starts = <const int64_t *>address_of(constants[1])
-        return 0
-
-    cdef int _conv(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_conv *p = <hwb_conv *>self._new(sizeof(hwb_conv))
-        fill_numbers(&p.n, sizeof(hwb_conv_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        p.panels = address_of(constants[END_ARRAYS])
-        p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
-        self._placement(&p.placement, constants[END_ARRAYS + 2 :])
-        self.op.run = hwb_conv_run
-        self.op.scratch_bytes = hwb_conv_scratch_bytes(p)
-        return 0
-
-    cdef int _depthwise(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_depthwise *p = <hwb_depthwise *>self._new(sizeof(hwb_depthwise))
-        fill_numbers(&p.n, sizeof(hwb_depthwise_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        p.weights = address_of(constants[END_ARRAYS])
-        p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 1])
-        self.op.run = hwb_depthwise_run
-        self.op.scratch_bytes = hwb_depthwise_scratch_bytes(p)
-        return 0
-
-    cdef int _ordered(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_ordered *p = <hwb_ordered *>self._new(sizeof(hwb_ordered))
-        fill_numbers(&p.n, sizeof(hwb_ordered_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        p.weights = <const int16_t *>address_of(constants[END_ARRAYS])
-        p.panels = <const int16_t *>address_of(constants[END_ARRAYS + 1])
-        p.skewed = <const int16_t *>address_of(constants[END_ARRAYS + 2])
-        p.offsets = <const int64_t *>address_of(constants[END_ARRAYS + 3])
-        p.source = <const int32_t *>address_of(constants[END_ARRAYS + 4])
-        p.bias = <const int64_t *>address_of(constants[END_ARRAYS + 5])
-        p.correction = <const int64_t *>address_of(constants[END_ARRAYS + 6])
-        p.bias32 = <const int32_t *>address_of(constants[END_ARRAYS + 7])
-        p.correction32 = <const int32_t *>address_of(constants[END_ARRAYS + 8])
-        p.addend32 = <const int32_t *>address_of(constants[END_ARRAYS + 9])
-        p.bounds = <const hwb_block_bound *>address_of(constants[END_ARRAYS + 10])
-        p.unsafe = <const int64_t *>address_of(constants[END_ARRAYS + 11])
-        p.channel = <const int32_t *>address_of(constants[END_ARRAYS + 12])
-        p.together = <const uint8_t *>address_of(constants[END_ARRAYS + 13])
-        p.by_tap = <const int32_t *>address_of(constants[END_ARRAYS + 14])
-        self._placement(&p.placement, constants[END_ARRAYS + 15 :])
-        self.op.run = hwb_ordered_run
-        self.op.scratch_bytes = hwb_ordered_scratch_bytes(p)
-        self.counted = p.n.out_channels
-        return 0
-
-    cdef int _ordered_matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_ordered_matmul *p = <hwb_ordered_matmul *>self._new(sizeof(hwb_ordered_matmul))
-        fill_numbers(&p.n, sizeof(hwb_ordered_matmul_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        self.op.run = hwb_ordered_matmul_run
-        self.op.scratch_bytes = hwb_ordered_matmul_scratch_bytes(p)
-        self.counted = p.n.sums.out_channels
-        return 0
-
-    cdef int _weighted(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_weighted *p = <hwb_weighted *>self._new(sizeof(hwb_weighted))
-        fill_numbers(&p.n, sizeof(hwb_weighted_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        p.weights = <const int16_t *>address_of(constants[END_ARRAYS])
-        self.op.run = hwb_weighted_run
-        self.op.scratch_bytes = hwb_weighted_scratch_bytes(p)
-        return 0
-
-    cdef int _matmul(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_matmul *p = <hwb_matmul *>self._new(sizeof(hwb_matmul))
-        fill_numbers(&p.n, sizeof(hwb_matmul_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        self.op.run = hwb_matmul_run
-        self.op.scratch_bytes = hwb_matmul_scratch_bytes(p)
-        return 0
-
-    cdef int _table(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_table *p = <hwb_table *>self._new(sizeof(hwb_table))
-        fill_numbers(&p.n, sizeof(hwb_table_numbers), numbers)
-        p.table = address_of(constants[0])
-        self.op.run = hwb_table_run
-        return 0
-
-    cdef int _extreme(self, const int64_t[::1] numbers) except -1:
-        cdef hwb_extreme_numbers *p = <hwb_extreme_numbers *>self._new(sizeof(hwb_extreme_numbers))
-        fill_numbers(p, sizeof(hwb_extreme_numbers), numbers)
-        self.op.run = hwb_extreme_run
-        return 0
-
-    cdef int _choice(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_choice *p = <hwb_choice *>self._new(sizeof(hwb_choice))
-        fill_numbers(&p.n, sizeof(hwb_choice_numbers), numbers)
-        p.a_index = <const int64_t *>address_of(constants[0])
-        p.b_index = <const int64_t *>address_of(constants[1])
-        p.constant = <const int64_t *>address_of(constants[2])
-        self.op.run = hwb_choice_run
-        return 0
-
-    cdef int _dequantize(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_dequantize *p = <hwb_dequantize *>self._new(sizeof(hwb_dequantize))
-        fill_numbers(&p.n, sizeof(hwb_dequantize_numbers), numbers)
-        p.reals = <const float *>address_of(constants[0])
-        p.tail_reals = <const float *>address_of(constants[1])
-        self.op.run = hwb_dequantize_run
-        return 0
-
-    cdef int _quantize(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_quantize *p = <hwb_quantize *>self._new(sizeof(hwb_quantize))
-        fill_numbers(&p.n, sizeof(hwb_quantize_numbers), numbers)
-        p.scale32 = <const float *>address_of(constants[0])
-        p.scale64 = <const double *>address_of(constants[1])
-        self.op.run = hwb_quantize_run
-        return 0
-
-    cdef int _threshold(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_threshold *p = <hwb_threshold *>self._new(sizeof(hwb_threshold))
-        fill_numbers(&p.n, sizeof(hwb_threshold_numbers), numbers)
-        p.thresholds = <const int32_t *>address_of(constants[0])
-        p.by_level = <const int32_t *>address_of(constants[1])
-        p.flipped = <const int32_t *>address_of(constants[2])
-        p.codes = <const int64_t *>address_of(constants[3])
-        self.op.run = hwb_threshold_run
-        return 0
-
-    cdef int _gather(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_gather *p = <hwb_gather *>self._new(sizeof(hwb_gather))
-        fill_numbers(&p.n, sizeof(hwb_gather_numbers), numbers)
-        p.counts = <const int64_t *>address_of(constants[0])
-        p.which = <const int32_t *>address_of(constants[1])
-        p.element = <const int32_t *>address_of(constants[2])
-        p.lengths = <const int32_t *>address_of(constants[3])
-        self.op.run = hwb_gather_run
-        return 0
-
-    cdef int _split(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_split *p = <hwb_split *>self._new(sizeof(hwb_split))
-        fill_numbers(&p.n, sizeof(hwb_split_numbers), numbers)
-        p.counts = <const int64_t *>address_of(constants[0])
-        p.out_counts = <const int64_t *>address_of(constants[1])
-        p.which = <const int32_t *>address_of(constants[2])
-        p.element = <const int32_t *>address_of(constants[3])
-        self.op.run = hwb_split_run
-        return 0
-
-    cdef int _maxpool(self, const int64_t[::1] numbers) except -1:
-        cdef hwb_maxpool *p = <hwb_maxpool *>self._new(sizeof(hwb_maxpool))
-        fill_numbers(p, sizeof(hwb_maxpool), numbers)
-        self.op.run = hwb_maxpool_run
-        return 0
-
-    cdef int _avgpool(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_avgpool *p = <hwb_avgpool *>self._new(sizeof(hwb_avgpool))
-        fill_numbers(&p.n, sizeof(hwb_avgpool_numbers), numbers)
-        p.counts = <const int64_t *>address_of(constants[0])
-        p.ratio = <const int64_t *>address_of(constants[1])
-        self.op.run = hwb_avgpool_run
-        return 0
-
-    cdef int _rational(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_rational *p = <hwb_rational *>self._new(sizeof(hwb_rational))
-        fill_numbers(&p.n, sizeof(hwb_rational_numbers), numbers)
-        p.factors = <const int64_t *>address_of(constants[0])
-        p.a_index = <const int64_t *>address_of(constants[1])
-        p.b_index = <const int64_t *>address_of(constants[2])
-        self.op.run = hwb_rational_run
-        return 0
-
-    cdef int _softmax(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_softmax *p = <hwb_softmax *>self._new(sizeof(hwb_softmax))
-        fill_numbers(&p.n, sizeof(hwb_softmax_numbers), numbers)
-        p.table = <const int64_t *>address_of(constants[0])
-        p.ratio = <const int64_t *>address_of(constants[1])
-        self.op.run = hwb_softmax_run
-        return 0
-
-    cdef int _runtime_softmax(self, str family, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_runtime_softmax *p = <hwb_runtime_softmax *>self._new(sizeof(hwb_runtime_softmax))
-        fill_numbers(&p.n, sizeof(hwb_runtime_softmax_numbers), numbers)
-        p.table = <const int32_t *>address_of(constants[0])
-        p.second = <const int32_t *>address_of(constants[1])
-        p.powers = <const float *>address_of(constants[2])
-        p.constant = <const double *>address_of(constants[3])
-        if family == "softmax_fixed":
-            self.op.run = hwb_softmax_fixed_run
-        elif family == "softmax_midpoint":
-            self.op.run = hwb_softmax_midpoint_run
-        elif family == "softmax_float32":
-            self.op.run = hwb_softmax_float32_run
-        else:
-            self.op.run = hwb_softmax_float64_run
-        return 0
-
-    cdef int _float_softmax(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_float_softmax *p = <hwb_float_softmax *>self._new(sizeof(hwb_float_softmax))
-        fill_numbers(&p.n, sizeof(hwb_float_softmax_numbers), numbers)
-        p.beta = <const double *>address_of(constants[0])
-        self.op.run = hwb_float_softmax_run
-        return 0
-
-    cdef int _operand(self, hwb_operand *target, const int64_t[::1] numbers, tuple constants) except -1:
-        fill_numbers(&target.n, sizeof(hwb_operand_numbers), numbers)
-        target.table = <const int32_t *>address_of(constants[0])
-        target.reals = <const double *>address_of(constants[1])
-        target.constant = <const int32_t *>address_of(constants[2])
-        target.real_constant = <const double *>address_of(constants[3])
-        target.index = <const int64_t *>address_of(constants[4])
-        return 0
-
-    cdef int _operands(self, hwb_operand *a, hwb_operand *b, const int64_t[::1] numbers, tuple constants) except -1:
-        """The last numbers and constants of an op: those of its two operands."""
-        cdef Py_ssize_t fields = sizeof(hwb_operand_numbers) // sizeof(int64_t), at = numbers.shape[0] - 2 * fields
-        self._operand(a, numbers[at : at + fields], constants[-10:-5])
-        self._operand(b, numbers[at + fields :], constants[-5:])
-        return 0
-
-    cdef int _elements(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_elements *p = <hwb_elements *>self._new(sizeof(hwb_elements))
-        cdef Py_ssize_t fields = sizeof(hwb_elements_numbers) // sizeof(int64_t)
-        fill_numbers(&p.n, sizeof(hwb_elements_numbers), numbers[:fields])
-        self._ends(&p.ends, cast, constants)
-        self._operands(&p.a, &p.b, numbers[fields:], constants)
-        self.op.run = hwb_elements_run
-        return 0
-
-    cdef int _pairs(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_pairs_op *p = <hwb_pairs_op *>self._new(sizeof(hwb_pairs_op))
-        fill_numbers(&p.n, sizeof(hwb_pairs_op_numbers), numbers)
-        p.table = <const int16_t *>address_of(constants[0])
-        self.op.run = hwb_pairs_run
-        return 0
-
-    cdef int _float_sum(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_float_sum *p = <hwb_float_sum *>self._new(sizeof(hwb_float_sum))
-        cdef Py_ssize_t fields = sizeof(hwb_float_sum_numbers) // sizeof(int64_t)
-        fill_numbers(&p.n, sizeof(hwb_float_sum_numbers), numbers[:fields])
-        self._operands(&p.a, &p.b, numbers[fields:], constants)
-        self.op.run = hwb_float_sum_run
-        return 0
-
-    cdef int _reduce(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_reduce *p = <hwb_reduce *>self._new(sizeof(hwb_reduce))
-        fill_numbers(&p.n, sizeof(hwb_reduce_numbers), numbers)
-        self._ends(&p.ends, cast, constants)
-        self.op.run = hwb_reduce_run
-        return 0
-
-    cdef int _float_pool(self, const int64_t[::1] numbers, tuple constants) except -1:
-        cdef hwb_float_pool *p = <hwb_float_pool *>self._new(sizeof(hwb_float_pool))
-        fill_numbers(&p.n, sizeof(hwb_float_pool_numbers), numbers)
-        p.divisors = <const float *>address_of(constants[0])
-        p.reals = <const float *>address_of(constants[1])
-        p.constant = <const float *>address_of(constants[2])
-        self.op.run = hwb_float_pool_run
-        return 0
-
-    cdef int _svdf(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_svdf *p = <hwb_svdf *>self._new(sizeof(hwb_svdf))
-        fill_numbers(&p.n, sizeof(hwb_svdf_numbers), numbers)
-        cdef Py_ssize_t third = cast.shape[0] // 3
-        self._two_ends(&p.newest, &p.units, cast[: 2 * third], constants)
-        self._ends(&p.near, cast[2 * third :], constants[2 * END_ARRAYS : 3 * END_ARRAYS])
-        p.panels = <const int16_t *>address_of(constants[3 * END_ARRAYS])
-        p.time = <const int16_t *>address_of(constants[3 * END_ARRAYS + 1])
-        self.op.run = hwb_svdf_run
-        self.op.scratch_bytes = hwb_svdf_scratch_bytes(p)
-        return 0
-
-    cdef int _lstm(self, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants) except -1:
-        cdef hwb_lstm *p = <hwb_lstm *>self._new(sizeof(hwb_lstm))
-        fill_numbers(&p.n, sizeof(hwb_lstm_numbers), numbers)
-        self._two_ends(&p.fed, &p.back, cast, constants)
-        p.x_panels = <const int16_t *>address_of(constants[2 * END_ARRAYS])
-        p.h_panels = <const int16_t *>address_of(constants[2 * END_ARRAYS + 1])
-        p.sigmoid = <const int16_t *>address_of(constants[2 * END_ARRAYS + 2])
-        p.tanh = <const int16_t *>address_of(constants[2 * END_ARRAYS + 3])
-        p.cell_tanh = <const int16_t *>address_of(constants[2 * END_ARRAYS + 4])
-        self.op.run = hwb_lstm_run
-        self.op.scratch_bytes = hwb_lstm_scratch_bytes(p)
+        cdef const int64_t *ends = &cast[0] if cast.shape[0] else NULL
+        hwb_family_fill(kind, self.parameters, &numbers[0], ends, Addresses(constants).first)
         return 0
 
 

@@ -23,7 +23,8 @@ static size_t inputs_size(const hwb_conv_numbers *n) {
   return ((size_t)(elements * input_bytes(n)) + 63) / 64 * 64;
 }
 
-size_t hwb_conv_scratch_bytes(const hwb_conv *conv) {
+size_t hwb_conv_scratch_bytes(const void *parameters) {
+  const hwb_conv *conv = parameters;
   size_t rows = sizeof(void *) * (MOST_ROWS + HWB_TILE_ROWS);
   size_t copies = conv->n.copied ? (size_t)(MOST_ROWS * 2 * conv->n.steps) * sizeof(int16_t) : 0;
   return inputs_size(&conv->n) + rows + copies + 64;

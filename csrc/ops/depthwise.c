@@ -34,7 +34,10 @@ static layout layout_of(const hwb_depthwise_numbers *n) {
   return at;
 }
 
-size_t hwb_depthwise_scratch_bytes(const hwb_depthwise *depthwise) { return layout_of(&depthwise->n).end; }
+size_t hwb_depthwise_scratch_bytes(const void *parameters) {
+  const hwb_depthwise *depthwise = parameters;
+  return layout_of(&depthwise->n).end;
+}
 
 /* Each channel once for every output that reads it. */
 static void repeat_channels(const hwb_depthwise_numbers *n, const void *x, void *y) {

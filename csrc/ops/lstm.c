@@ -26,7 +26,10 @@ static layout layout_of(const hwb_lstm_numbers *n) {
   return at;
 }
 
-size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm) { return layout_of(&lstm->n).end; }
+size_t hwb_lstm_scratch_bytes(const void *parameters) {
+  const hwb_lstm *lstm = parameters;
+  return layout_of(&lstm->n).end;
+}
 
 static int64_t sixteen(int64_t v) { return v < INT16_MIN ? INT16_MIN : v > INT16_MAX ? INT16_MAX : v; }
 

@@ -15,7 +15,8 @@ static size_t panel_elements(const hwb_matmul_numbers *n) {
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul) {
+size_t hwb_matmul_scratch_bytes(const void *parameters) {
+  const hwb_matmul *matmul = parameters;
   const hwb_matmul_numbers *n = &matmul->n;
   return aligned(a_elements(n) * 2) + aligned(panel_elements(n) * 2) + sizeof(void *) * (size_t)(n->m + HWB_TILE_ROWS);
 }

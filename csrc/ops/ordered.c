@@ -29,7 +29,10 @@ static parts parts_of(const hwb_ordered_numbers *n) {
   return p;
 }
 
-size_t hwb_ordered_scratch_bytes(const hwb_ordered *ordered) { return parts_of(&ordered->n).end; }
+size_t hwb_ordered_scratch_bytes(const void *parameters) {
+  const hwb_ordered *ordered = parameters;
+  return parts_of(&ordered->n).end;
+}
 
 /* One sample into the runs of its placement, padding everywhere else. */
 static void place_sample(const hwb_ordered *o, const hwb_kernels *k, const char *x, int16_t *plane) {

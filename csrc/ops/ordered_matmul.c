@@ -32,7 +32,10 @@ static parts parts_of(const hwb_ordered_numbers *n) {
   return p;
 }
 
-size_t hwb_ordered_matmul_scratch_bytes(const hwb_ordered_matmul *matmul) { return parts_of(&matmul->n.sums).end; }
+size_t hwb_ordered_matmul_scratch_bytes(const void *parameters) {
+  const hwb_ordered_matmul *matmul = parameters;
+  return parts_of(&matmul->n.sums).end;
+}
 
 /* The arrays of packed weights in the scratch memory; constants are zero until corrections are known. */
 typedef struct {

@@ -22,7 +22,10 @@ static layout layout_of(const hwb_svdf_numbers *n) {
   return at;
 }
 
-size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf) { return layout_of(&svdf->n).end; }
+size_t hwb_svdf_scratch_bytes(const void *parameters) {
+  const hwb_svdf *svdf = parameters;
+  return layout_of(&svdf->n).end;
+}
 
 /* The memory of one sample moved on by one step, the newest codes last: the zero point is added to a code that was
    limited before, and wraps. All rows move at once; the last place of each is then the newest code's. */

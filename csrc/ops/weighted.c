@@ -6,7 +6,10 @@ static size_t sums_bytes(const hwb_weighted_numbers *n) {
   return (size_t)(columns + HWB_TILE_COLUMNS) * sizeof(int32_t); /* casts may read beyond */
 }
 
-size_t hwb_weighted_scratch_bytes(const hwb_weighted *weighted) { return (sums_bytes(&weighted->n) + 63) / 64 * 64; }
+size_t hwb_weighted_scratch_bytes(const void *parameters) {
+  const hwb_weighted *weighted = parameters;
+  return (sums_bytes(&weighted->n) + 63) / 64 * 64;
+}
 
 int hwb_weighted_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
   const hwb_weighted *p = op->parameters;

@@ -53,7 +53,7 @@ typedef struct {
 } hwb_conv;
 
 int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_conv_scratch_bytes(const hwb_conv *conv);
+size_t hwb_conv_scratch_bytes(const void *parameters);
 
 /* Depthwise convolution: one input channel per group, `multiplier` outputs each. Input rows are taken two (int16) or
    four (uint8) at a time as columns of 16 channels; a term is one kernel column of one such set of rows. With `shared`
@@ -76,7 +76,7 @@ typedef struct {
 } hwb_depthwise;
 
 int hwb_depthwise_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_depthwise_scratch_bytes(const hwb_depthwise *depthwise);
+size_t hwb_depthwise_scratch_bytes(const void *parameters);
 
 /* y[c] = cast(Σ over rows of x[t, c] · w[t, c]) for x [terms, channels] of s8, u8 or s16; the bias takes off what the
    zero point adds. Totals must fit 32 bits. */
@@ -91,7 +91,7 @@ typedef struct {
 } hwb_weighted;
 
 int hwb_weighted_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_weighted_scratch_bytes(const hwb_weighted *weighted);
+size_t hwb_weighted_scratch_bytes(const void *parameters);
 
 /* Matrix product of two run-time operands. */
 typedef struct {
@@ -106,7 +106,7 @@ typedef struct {
 } hwb_matmul;
 
 int hwb_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_matmul_scratch_bytes(const hwb_matmul *matmul);
+size_t hwb_matmul_scratch_bytes(const void *parameters);
 
 /* y = table[x − lowest of x_dtype]; table entries are stored in out_dtype. */
 typedef struct {
@@ -426,7 +426,7 @@ typedef struct {
    newest[f] = cast(Σ x · w_feature) + zero, wrapping, y[u] = cast(Σ over rank and taps of (memory − zero) · time). Sums of features must
    fit 32 bits. Saturation counts are those of y. */
 int hwb_svdf_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_svdf_scratch_bytes(const hwb_svdf *svdf);
+size_t hwb_svdf_scratch_bytes(const void *parameters);
 
 /* One requantization by gemmlowp's two roundings (double), or a shift with ties away from zero to 16 bits, wrapping. */
 typedef struct {
@@ -450,7 +450,7 @@ typedef struct {
    parts limited to 16 bits; c = clip(s16(kept(f · c) + added(i · u))), h = s8(hidden(o · tanh(c)) + h_zero).
    Sums must fit 32 bits. Counts nothing: every step limits. */
 int hwb_lstm_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_lstm_scratch_bytes(const hwb_lstm *lstm);
+size_t hwb_lstm_scratch_bytes(const void *parameters);
 
 /* One op of a program with the slots it reads and writes: out, and `others` more outputs. */
 enum { HWB_MOST_INPUTS = 16, HWB_MOST_OUTPUTS = 16 };

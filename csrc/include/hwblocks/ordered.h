@@ -34,20 +34,20 @@ typedef struct {
   const int32_t *source;  /* elements to each of the K inputs, where the register's order is not that of taps; or NULL */
   const int64_t *bias, *correction;
   const int32_t *bias32, *correction32, *addend32; /* addend: bias + correction */
+  const hwb_block_bound *bounds; /* [groups][panels of 16][blocks of 32 products] of the weights */
   const int64_t *unsafe;  /* [groups] channels that may leave their register */
-  hwb_placement placement;
   const int32_t *channel; /* output channel of each packed one, or NULL: the same */
   const uint8_t *together; /* [groups][panels of 32][parts of 256 steps]: 1 where sums of neighbouring products fit 16
                               bits; NULL where totals are not found beside the 16-bit sums */
   const int32_t *by_tap;   /* depthwise: [blocks of 16 channels][K][16] weights in the lower 16 of 32 bits; NULL where sums
                               of 32 bits do not serve */
-  const hwb_block_bound *bounds; /* [groups][panels of 16][blocks of 32 products] of the weights */
+  hwb_placement placement;
 } hwb_ordered;
 
 /* x as of hwb_conv, any K. stats->channels, where not NULL: counts of out_channels channels, set to nothing first; from
    level 3 on every addition is followed, below it only those of sums that may have left their register. */
 int hwb_ordered_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_ordered_scratch_bytes(const hwb_ordered *ordered);
+size_t hwb_ordered_scratch_bytes(const void *parameters);
 
 /* A matrix product of two run-time operands whose products meet any accumulator in order: a [batch][m][k] as rows, each b
    [k][n] packed as it comes. sums: as of an hwb_ordered over batch · m positions of k inputs and n channels, no bias. */
@@ -62,6 +62,6 @@ typedef struct {
 } hwb_ordered_matmul;
 
 int hwb_ordered_matmul_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
-size_t hwb_ordered_matmul_scratch_bytes(const hwb_ordered_matmul *matmul);
+size_t hwb_ordered_matmul_scratch_bytes(const void *parameters);
 
 #endif

@@ -30,12 +30,11 @@ def op(
 ) -> Any:
     """An op of the compiled core; inputs and outputs are (elements of one sample, storage type)."""
     sizes = tuple(count * np.dtype(dtype).itemsize for count, dtype in (*inputs, *outputs))
-    none = np.zeros(1, np.int64)
     return _core.Op(
         isa,
         family,
         np.array(numbers, dtype=np.int64),
-        np.array(cast, dtype=np.int64) if cast else none,
+        np.array(cast, dtype=np.int64),
         tuple(constant(c) for c in constants),
         sizes[: len(inputs)],
         sizes[len(inputs) :],
