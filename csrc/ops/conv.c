@@ -179,7 +179,7 @@ static void one_position(const hwb_op *op, const void *x, void *y, char *scratch
   hwb_rows r = {op->kernels, &conv->ends, conv->offsets, n->sums, n->taps, n->steps, n->flush,
                 0, n->out_channels, n->out_channels, conv->panels, n->single};
   const void *rows[HWB_TILE_ROWS] = {scratch};
-  prepare_samples(n, op->kernels, x, 1, scratch);
+  prepare_samples(conv, op->kernels, x, 1, scratch);
   memset(scratch + padded_elements(n) * input_bytes(n), 0, (size_t)(2 * HWB_SLACK * input_bytes(n)));
   hwb_rows_out(&r, rows, 1, y, stats);
 }
@@ -188,7 +188,7 @@ int hwb_conv_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
   const hwb_conv *conv = op->parameters;
   const hwb_conv_numbers *c = &conv->n;
   int64_t plane = c->out_height * c->out_width;
-  if (n * plane == 1 && c->groups == 1 && !c->copied) {
+  if (n * plane == 1 && c->groups == 1 && !c->copied && !conv->placement.starts) {
     one_position(op, in[0], y, scratch, stats);
     return HWB_OK;
   }

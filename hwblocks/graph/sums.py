@@ -28,24 +28,16 @@ def sum_constants(site: Site, centred: Array, grouped: Array, pad_code: int | No
     centred, grouped: weights less their zero points, output channel first and as [G, K, N]. pad_code: what padding
     stores, the zero point of x where None.
     """
-    x, w = site.input(0).format, site.input(1).format
-    reason = unsupported(site)
+    reason = unsupported(site) or _refusal(site, centred)
     if reason:
         return reason
-    bias = None
-    if site.has(2):
-        bias = site.constant(2)
-        if bias is None:
-            return "the bias is not constant"
-    if peak(centred) > LARGEST_WEIGHT:
-        return "weights of more than 16 bits"
+    x, w = site.input(0).format, site.input(1).format
+    bias = stated = _bias(site)
     x_zero, saturate = scalar_zero_point(x), site.accumulator == PAIRS
     stored_pad = x_zero if pad_code is None else pad_code
-    own_bias = None if bias is None else bias.astype(np.int64)
-    ordered = OrderedSum(site.accumulator, x_zero, x.lo, x.hi, own_bias, stored_pad)
+    ordered = OrderedSum(site.accumulator, x_zero, x.lo, x.hi, stated, stored_pad)
     if saturate:  # stored codes are multiplied, the zero point's part joins the bias
-        per_channel = grouped.sum(axis=-2).ravel()
-        bias = (0 if bias is None else bias.astype(np.int64)) - x_zero * per_channel
+        bias = (0 if stated is None else stated) - x_zero * grouped.sum(axis=-2).ravel()
         x_zero = 0
     lowest, highest = min(x.lo, stored_pad), max(x.hi, stored_pad)
     bound = largest_partial(grouped, lowest - x_zero, highest - x_zero, bias)
@@ -70,6 +62,19 @@ def sum_constants(site: Site, centred: Array, grouped: Array, pad_code: int | No
         "ordered": ordered,
         "in_order": isinstance(bits, str),
     }
+
+
+def _refusal(site: Site, centred: Array) -> str:
+    """Why no kernel serves the constants of a sum, or an empty text."""
+    if site.has(2) and site.constant(2) is None:
+        return "the bias is not constant"
+    return "weights of more than 16 bits" if peak(centred) > LARGEST_WEIGHT else ""
+
+
+def _bias(site: Site) -> Array | None:
+    """The constant bias in int64, where there is one."""
+    value = site.constant(2) if site.has(2) else None
+    return None if value is None else np.asarray(value, dtype=np.int64)
 
 
 def met_bound(site: Site, columns: Array, made: OrderedSum, centred: int) -> int:

@@ -22,7 +22,7 @@ from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCa
 from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import GateStep, LstmCall, SumPart, SvdfCall
 from hwblocks.numerics.kernels.reduce import ReduceCall
-from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall, SoftmaxCall
+from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, RuntimeSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.kernels.table import TableCall
 from hwblocks.numerics.kernels.threshold import ThresholdCall
 from hwblocks.numerics.requantize import Epilogue, Requantize
@@ -206,6 +206,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "average pooling exact": average,
     "average pooling float": float_average,
     "softmax exact": softmax,
+    "softmax of floats": partial(FloatSoftmaxCall, rows=64, length=100, beta=1.0, logarithm=False),
     **{f"softmax {m}": partial(runtime_softmax, m) for m in ("fixed", "midpoint", "float32", "float64")},
     "table int8": lambda: TableCall("int8", "int8", np.arange(-128, 128), COUNT),
     "table int16": lambda: TableCall("int16", "int16", np.arange(-32768, 32768), COUNT),
@@ -249,6 +250,8 @@ def sizes(call: Any) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
         return [(call.outer * call.reduced * call.inner, call.dtype)], [(call.outer * call.inner, call.dtype)]
     if isinstance(call, ChoiceCall):
         return [(call.a_count, call.dtype), (call.b_count, call.dtype)], [(call.count, call.dtype)]
+    if isinstance(call, FloatSoftmaxCall):
+        return ([(call.rows * call.length, "float32")],) * 2
     return _given(call), [_made(call)]
 
 

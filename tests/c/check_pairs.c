@@ -21,10 +21,11 @@ static void draw_limits(hwb_pairs_numbers *p) {
 
 /* Factors from a fraction of a code to some hundred codes, of either sign, and an addend of about the output's range. */
 static void draw_affine(hwb_pairs_numbers *p) {
-  int64_t size = (int64_t)1 << draw(20, 31);
-  p->left = draw(0, 1) ? 0 : draw(1, 8);
+  int64_t size = hwb_min((int64_t)1 << draw(20, 31), INT32_MAX - 32767);
+  p->left = draw(0, 1) ? 0 : draw(1, 15);
   p->a_factor = draw(-size + 1, size - 1), p->b_factor = draw(-size + 1, size - 1);
-  p->addend = draw(-((int64_t)1 << 40), (int64_t)1 << 40);
+  int64_t most = (int64_t)1 << (draw(0, 3) ? 40 : 45 + p->left);
+  p->addend = draw(-most, most);
 }
 
 static int64_t limited(const hwb_pairs_numbers *p, int64_t v, int64_t *counted) {

@@ -27,6 +27,8 @@ BLOCKS = {  # block, x, w
     "two axes turned, in groups": (hb.ConvTranspose2d(stride=2, groups=3, padding=1), (1, 3, 4, 6), (6, 3, 4, 2)),
     "two axes turned, far apart": (hb.ConvTranspose2d(stride=4, output_padding=1), (1, 3, 2, 3), (18, 2, 3, 3)),
     "three axes turned": (hb.ConvTranspose3d(stride=(2, 1, 2), padding=1), (1, 2, 3, 3, 2), (5, 3, 3, 2, 2)),
+    "three axes, one position": (hb.Conv3d(), (1, 2, 2, 2, 6), (5, 2, 2, 2, 6)),
+    "one axis turned, one position": (hb.ConvTranspose1d(padding=2), (1, 3, 4), (9, 3, 4)),
     "a pad code": (hb.Conv2d(padding=2, pad_code=0), (1, 4, 5, 3), (18, 3, 3, 3)),
     "a pad code, depthwise": (hb.Conv2d(padding=1, groups=18, pad_code=7), (1, 4, 5, 18), (1, 3, 3, 18)),
     "a pad code that no input has": (hb.Conv2d(padding=1, groups=4, pad_code=300), (1, 4, 5, 4), (1, 3, 3, 4)),
@@ -69,6 +71,13 @@ def test_blocks_in_every_kind_of_register(compiled_isa, name, record):
     graph = graph_of(rng, name, record, 131)
     x = rng.integers(0, 256, (3, *BLOCKS[name][1][1:])).astype(np.uint8)
     assert_equal_runs(graph, x, compiled_isa)
+
+
+@pytest.mark.parametrize("name", [name for name in BLOCKS if name.endswith("one position")])
+def test_one_position_of_one_sample(compiled_isa, name):
+    rng = np.random.default_rng(7)
+    graph = graph_of(rng, name, None, 131)
+    assert_equal_runs(graph, rng.integers(0, 256, (1, *BLOCKS[name][1][1:])).astype(np.uint8), compiled_isa)
 
 
 @pytest.mark.parametrize("record", RECORDS)

@@ -47,7 +47,8 @@ typedef struct {
   int64_t y_step; /* bytes */
 } hwb_block;
 
-/* y = limited((a · a_factor · 2^left + b · b_factor · 2^left + addend) >> 32) of two streams of 8-bit codes as stored. */
+/* y = limited((a · a_factor · 2^left + b · b_factor · 2^left + addend) >> 32) of two streams of 8-bit codes as stored;
+   factors within ±(2^31 − 2^15 − 1), left < 16, the addend within ±2^(45 + left). */
 typedef struct {
   int64_t a_dtype, b_dtype, left, a_factor, b_factor, addend;
   int64_t lo, hi, clamp_lo, clamp_hi, counts_low, counts_high, out_dtype; /* as in hwb_cast_numbers; s8 or u8 */

@@ -25,7 +25,9 @@ Binder = Callable[[Any, str], Any]
 
 CODES = 256
 PAIRS = CODES * CODES
-WORD = 32
+WORD, HALF_WORD = 32, 16
+LARGEST_FACTOR = 2**31 - 2**15  # whose upper half, rounded, is 16 bits
+LARGEST_ADDEND = 45  # bits, before the left shift: vectors add its upper part in 32 bits
 LOWEST, HIGHEST = -(1 << 15), (1 << 15) - 1  # of unlimited results
 
 
@@ -87,7 +89,7 @@ def affine_form(
     Results at an end may lie beyond it. All addends that meet every result form an interval; its middle is taken.
     """
     left = 0
-    while max(map(abs, slopes)) * 2.0 ** (WORD - left) >= 2**31 - 1:
+    while max(map(abs, slopes)) * 2.0 ** (WORD - left) >= LARGEST_FACTOR:
         left += 1
     a, b = (round(s * 2.0 ** (WORD - left)) for s in slopes)
     x, z = (np.arange(dtype_range(d)[0], dtype_range(d)[1] + 1, dtype=np.int64) for d in dtypes)
@@ -96,9 +98,10 @@ def affine_form(
     wanted = np.clip(results.astype(np.int64), low, high) << WORD
     least = int(np.where(wanted > low << WORD, wanted - sums, np.iinfo(np.int64).min).max())
     most = int(np.where(wanted < high << WORD, wanted + (1 << WORD) - 1 - sums, np.iinfo(np.int64).max).min())
-    if least > most or abs(least) >> 60 or abs(most) >> 60:
+    addend = (least + most) // 2
+    if least > most or left >= HALF_WORD or abs(addend) >> (LARGEST_ADDEND + left):
         return None
-    return left, a, b, (least + most) // 2
+    return left, a, b, addend
 
 
 Parts = tuple[tuple[str, ...], tuple[float, float] | None, Any, Limits]
