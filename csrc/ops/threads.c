@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
   _Alignas(64) bell call; /* a line of its own: workers look at it all the time */
   int64_t number;
+  int64_t served; /* the last job that it joined: one that comes late may hear the next job's ring after joining it */
 } worker;
 
 /* share, job and the numbers belong to the thread that made the pool busy; workers inside may read them. */
@@ -40,6 +41,7 @@ static struct {
   hwb_share share;
   void *job;
   int64_t wanted, started, processors;
+  int64_t jobs; /* so far */
 } pool;
 static worker workers[HWB_MOST_THREADS]; /* 1 to pool.started */
 
@@ -137,7 +139,10 @@ static void *work(void *given) {
     heard = heed(&own->call, heard);
     part_from_caller();
     if (!enter()) continue;
-    if (own->number < pool.wanted) pool.share(pool.job, own->number);
+    if (own->number < pool.wanted && own->served != pool.jobs) {
+      own->served = pool.jobs;
+      pool.share(pool.job, own->number);
+    }
     leave();
   }
   return NULL;
@@ -181,6 +186,7 @@ static int64_t enlisted(int64_t threads) {
   while (pool.started + 1 < wanted) {
     worker *next = &workers[pool.started + 1];
     next->number = pool.started + 1;
+    next->served = 0;
     if (!start(next)) return pool.started + 1;
     pool.started++;
   }
@@ -221,6 +227,7 @@ void hwb_threads_run(int64_t threads, hwb_share share, void *job) {
   atomic_store(&pool.caller, processor());
   pool.share = share;
   pool.job = job;
+  pool.jobs++;
   atomic_store(&pool.gate, OPEN);
   for (int64_t i = 1; i < pool.wanted; i++) ring(&workers[i].call);
   share(job, 0);

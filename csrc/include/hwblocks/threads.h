@@ -11,8 +11,8 @@ enum { HWB_MOST_THREADS = 256 };
    of threads; no two threads of a job have the same. */
 typedef void (*hwb_share)(void *job, int64_t worker);
 
-/* Call share(job, worker) in the calling thread, and meanwhile in at most threads − 1 workers; returns when all calls
-   have returned. A worker that comes after the caller's share is done is not waited for, so a share must never count on
+/* Call share(job, worker) in the calling thread, and meanwhile once in each of at most threads − 1 workers; returns when all
+   calls have returned. A worker that comes after the caller's share is done is not waited for, so a share must never count on
    another. While another thread's job is running the caller works alone. Jobs must not start jobs. After fork() the
    child has workers of its own. */
 void hwb_threads_run(int64_t threads, hwb_share share, void *job);
