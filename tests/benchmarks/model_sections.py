@@ -138,20 +138,15 @@ def single_peers(model: Model, x: list[np.ndarray]) -> list[Candidate]:
 
 
 def batched(model: Model, kind: str, setting: Setting, threads: int) -> Iterator[Comparison]:
-    """Many samples: our run, from arrays to arrays, against `invoke` alone; on one thread also with arrays in place."""
+    """Many samples: arrays in place against `invoke`, and our run, from arrays to arrays, against `invoke` alone."""
     simulator, x = model.simulator(setting, threads), model.samples(BATCH)
     call, note = litert_batch(model, x, threads)
-    candidates = [Candidate("run", lambda: simulator.run(x)), Candidate(LITERT, call, spins=threads > 1)]
-    ours = {"run": ""}
-    if threads == 1:
-        candidates.append(Candidate("bound", filled(simulator, x, BATCH).run))
-        ours = {"bound": ", arrays in place", "run": ""}
-    times = interleaved(candidates, setting.pace)
+    candidates = [Candidate("bound", filled(simulator, x, BATCH).run), Candidate("run", lambda: simulator.run(x))]
+    times = interleaved([*candidates, Candidate(LITERT, call, spins=threads > 1)], setting.pace)
     section = f"models: {'recurrent, ' if kind == 'recurrent' else ''}batch {BATCH}"
-    goals = {LITERT: BATCH_GOALS.get(kind, Goal())}
-    macs = simulator.macs * BATCH
-    for name, how in ours.items():
-        yield from compared(section + how, model.name, times, name, goals, threads, macs, samples=BATCH, note=note)
+    goals, macs = {LITERT: BATCH_GOALS.get(kind, Goal())}, simulator.macs * BATCH
+    for how, name, wanted in ((", arrays in place", "bound", goals), (", arrays given", "run", {LITERT: Goal()})):
+        yield from compared(section + how, model.name, times, name, wanted, threads, macs, samples=BATCH, note=note)
 
 
 def filled(simulator: hb.Simulator, x: list[np.ndarray], count: int) -> Bound:

@@ -106,12 +106,12 @@ def ends_of(
     tail_start: int = 0,
 ) -> Ends | str:
     """How sums of `channels` channels end: by `epilogue`, those from tail_start on by `tail` where there is one."""
-    casts = [cast_of(e, out_dtype, channels, bits, bound) for e in (epilogue, tail or epilogue)]
+    casts = [cast_of(e, out_dtype, channels, bits, bound) for e in ((epilogue, tail) if tail else (epilogue,))]
     for cast in casts:
         if isinstance(cast, str):
             return cast
     constants = bias_constants(bias, channels)
-    first, second = (c for c in casts if isinstance(c, BoundCast))
+    first, second = (c for c in (casts[0], casts[-1]) if isinstance(c, BoundCast))
     start = NO_TAIL if tail is None else tail_start
     return Ends([start, *first.numbers, *second.numbers], (*constants, *first.arrays, *constants, *second.arrays))
 
