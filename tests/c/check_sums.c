@@ -39,7 +39,7 @@ static void draw_sums(conv_case *c, int64_t sums) {
   int64_t lowest = n->x_dtype == HWB_S8 ? INT8_MIN : 0;
   if (n->x_dtype == HWB_S16 && sums != HWB_SUMS_S64 && sums != HWB_SUMS_MIXED) sums = HWB_SUMS_S32;
   n->sums = sums;
-  c->peak = sums == HWB_SUMS_BYTES && draw(0, 1) ? draw(1, 40) : sums == HWB_SUMS_MIXED ? 127 : 128;
+  c->peak = sums == HWB_SUMS_BYTES && draw(0, 1) ? draw(1, 40) : 128;
   n->flush = sums == HWB_SUMS_BYTES ? INT16_MAX / (2 * 255 * c->peak) : INT32_MAX / (2 * 32768 * 128);
   if (sums == HWB_SUMS_BYTES) {
     n->pad_value = draw(0, 1) ? draw(0, 255) : n->x_zero - lowest;
@@ -85,6 +85,7 @@ static void pack(conv_case *c) {
   size_t bytes = (size_t)(n->groups * panels * block) * hwb_size_of(dtype);
   c->panels = exact(bytes);
   memset(c->panels, 0, bytes);
+  for (size_t i = 0; n->sums == HWB_SUMS_MIXED && i < bytes / 2; i++) ((int16_t *)c->panels)[i] = 128;
   for (int64_t o = 0; o < n->out_channels; o++)
     for (int64_t t = 0; t < n->taps; t++)
       for (int64_t k = 0; k < n->run; k++) {

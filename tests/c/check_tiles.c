@@ -34,12 +34,12 @@ static void *operands(int kind, int is_weight, int64_t dtype, int64_t count, int
   return made;
 }
 
-/* 256 · column j + column j + 8, step by step. */
+/* 256 · column j + column j + 8 + 128, step by step. */
 static int16_t *paired_words(const int8_t *panel, int64_t steps) {
   int16_t *made = exact((size_t)steps * COLUMNS * 2);
   for (int64_t i = 0; i < steps * COLUMNS; i++) {
     const int8_t *first = panel + i / COLUMNS * 2 * COLUMNS + i % COLUMNS;
-    made[i] = (int16_t)(256 * first[0] + first[COLUMNS]);
+    made[i] = (int16_t)(256 * first[0] + first[COLUMNS] + 128);
   }
   return made;
 }
@@ -117,7 +117,7 @@ static void check_s64(const hwb_kernels *k, const int64_t *size, int kind, int64
 }
 
 static const family words = {"gemm_s16s16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0, 0};
-static const family mixed = {"gemm_s16s8_s32", HWB_S16, HWB_S8, 2, -256, 255, -127, 127, 0, 1};
+static const family mixed = {"gemm_s16s8_s32", HWB_S16, HWB_S8, 2, -256, 255, -128, 127, 0, 1};
 static const family saturated = {"gemm_s16s16_sat16_s32", HWB_S16, HWB_S16, 2, -256, 255, -128, 127, 0, 0};
 static const family bytes = {"gemm_u8s8_s32", HWB_U8, HWB_S8, 4, 0, UINT8_MAX, INT8_MIN, INT8_MAX, 0, 0};
 static const family narrow[] = {

@@ -82,8 +82,8 @@ typedef struct {
      32 bits. Reads up to one int16 beyond a run. */
   void (*gemm_s16s16_s32)(const hwb_tile *tile, int32_t *sums);
 
-  /* As gemm_s16s16_s32 with weights of −127 … 127 in bytes: a word holds those of two columns, 256 · w[j] + w[j + 8]; a
-     step of a panel is [8][2] int16. */
+  /* As gemm_s16s16_s32 with weights in bytes, modulo 2^32: a word holds those of two columns, 256 · w[j] + w[j + 8] + 128;
+     a step of a panel is [8][2] int16. */
   void (*gemm_s16s8_s32)(const hwb_tile *tile, int32_t *sums);
 
   /* As gemm_s16s16_s32, with the sum of each pair of products saturated to 16 bits before it is added (vpmaddubsw's sums). */

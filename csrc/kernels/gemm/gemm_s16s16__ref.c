@@ -41,10 +41,10 @@ void hwb_gemm_s16s16_sat16_s32__ref(const hwb_tile *tile, int32_t *sums) {
     for (int64_t j = 0; j < HWB_TILE_COLUMNS; j++) sums[i * HWB_TILE_COLUMNS + j] = saturated_sum(tile, i, j);
 }
 
-/* Weight q of a step of one column: words hold 256 · column + (column + 8). */
+/* Weight q of a step of one column: words hold 256 · w[column] + w[column + 8] + 128. */
 static int64_t weight_of(const int16_t *words, int64_t column, int64_t q) {
-  int64_t word = words[2 * (column % 8) + q], first = (word + 128) >> 8;
-  return column < 8 ? first : word - 256 * first;
+  int64_t word = words[2 * (column % 8) + q], first = word >> 8;
+  return column < 8 ? first : word - 256 * first - 128;
 }
 
 void hwb_gemm_s16s8_s32__ref(const hwb_tile *tile, int32_t *sums) {

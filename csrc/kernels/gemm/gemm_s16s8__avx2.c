@@ -1,6 +1,6 @@
 /* AVX2 tiles of 16-bit rows and weights kept as bytes, for few rows, which memory bounds. A word holds the weights of two
-   channels, 256 · first + second: its product less 256 times that of `first` alone is the second's, modulo 2^32. So weights
-   are taken apart by one multiplication, where widening bytes would shuffle every one of them. */
+   columns, 256 · first + second + 128: its product less 256 times that of `first` and 128 times the input is the second's,
+   modulo 2^32. So weights are taken apart by one shift, where widening bytes would shuffle every one of them. */
 #include <hwblocks/kernels.h>
 #include <immintrin.h>
 #include <string.h>
@@ -18,12 +18,29 @@ INLINE __m256i broadcast_pair(const int16_t *x) {
 
 INLINE __m256i words_at(const int16_t *w) { return _mm256_load_si256((const __m256i *)(const void *)w); }
 
-/* The first weight of each word: word / 256, rounded to the nearest. */
-INLINE __m256i first_of(__m256i words) { return _mm256_mulhrs_epi16(words, _mm256_set1_epi16(128)); }
+/* The first weight of each word. */
+INLINE __m256i first_of(__m256i words) { return _mm256_srai_epi16(words, 8); }
 
-INLINE void store_sums(__m256i both, __m256i first, int32_t *out) {
+/* The sum of a row's inputs, as far as steps reach, modulo 2^32. */
+INLINE uint32_t sum_of(const hwb_tile *tile, int64_t row) {
+  __m256i sums = _mm256_setzero_si256(), ones = _mm256_set1_epi16(1);
+  uint32_t rest = 0;
+  for (int64_t t = 0; t < tile->taps; t++) {
+    const int16_t *x = (const int16_t *)tile->rows[row] + tile->offsets[t], *end = x + 2 * tile->steps;
+    for (; x + 16 <= end; x += 16)
+      sums = _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)(const void *)x), ones));
+    for (; x < end; x++) rest += (uint32_t)*x;
+  }
+  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+  return rest + (uint32_t)_mm_cvtsi128_si32(half) + (uint32_t)_mm_extract_epi32(half, 1);
+}
+
+INLINE void store_sums(const hwb_tile *tile, int64_t row, __m256i both, __m256i first, int32_t *out) {
+  __m256i added = _mm256_set1_epi32((int32_t)(128 * sum_of(tile, row)));
   _mm256_storeu_si256((__m256i *)(void *)out, first);
-  _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_sub_epi32(both, _mm256_slli_epi32(first, 8)));
+  both = _mm256_sub_epi32(_mm256_sub_epi32(both, _mm256_slli_epi32(first, 8)), added);
+  _mm256_storeu_si256((__m256i *)(void *)(out + 8), both);
 }
 
 /* n is a constant at every call, so that the loops unroll. */
@@ -42,7 +59,7 @@ INLINE void tile_s32(const int n, const hwb_tile *tile, int32_t *out) {
         first[i] = _mm256_add_epi32(first[i], _mm256_madd_epi16(a, firsts));
       }
     }
-  EACH(i, n) store_sums(both[i], first[i], out + 16 * i);
+  EACH(i, n) store_sums(tile, i, both[i], first[i], out + 16 * i);
 }
 
 /* One row: four steps a turn, so that loading the weights is all that it waits for. */
@@ -66,7 +83,7 @@ static void row_s32(const hwb_tile *tile, int32_t *out) {
       first = _mm256_add_epi32(first, _mm256_madd_epi16(a, first_of(words)));
     }
   }
-  store_sums(both, first, out);
+  store_sums(tile, 0, both, first, out);
 }
 
 void hwb_gemm_s16s8_s32__avx2(const hwb_tile *tile, int32_t *sums) {

@@ -73,7 +73,7 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
     when = _core.byte_products(isa)
     if fits and (when == ALWAYS or (when == NARROW and not is_depthwise(call) and byte_depth(call) >= LEAST_DEPTH)):
         return "bytes"
-    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1 and call.weights.min() >= -127
+    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1
     return "mixed" if few and when == NARROW else "s32"
 
 

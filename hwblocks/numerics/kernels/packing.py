@@ -96,9 +96,9 @@ def pack_panels(call: ConvCall, layout: Layout, kind: Any = np.int16) -> Array:
 
 
 def paired_columns(panels: Array) -> Array:
-    """Panels [..., 16, width] of −127 … 127 as words [..., 8, width] of two columns: 256 · w[j] + w[j + 8]."""
+    """Panels [..., 16, width] of bytes as words [..., 8, width] of two columns: 256 · w[j] + w[j + 8] + 128."""
     half = COLUMNS // 2
-    return np.ascontiguousarray(256 * panels[..., :half, :] + panels[..., half:, :], dtype=np.int16)
+    return np.ascontiguousarray(256 * panels[..., :half, :] + (panels[..., half:, :] + 128), dtype=np.int16)
 
 
 def pack_rows(weights: Array) -> Array:
