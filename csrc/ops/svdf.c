@@ -52,15 +52,29 @@ static const int16_t *centred(const hwb_op *op, const char *kept, char *room) {
   return (const int16_t *)(const void *)room;
 }
 
-/* 1 where the 32-bit cast serves the sums of a block; extremes are recorded of whole ones. */
-static int all_near(const hwb_svdf *svdf, const hwb_block *block, int64_t level) {
-  if (svdf->n.reach == HWB_FITTING) return 1;
-  if (level >= 2) return 0;
-  if (svdf->n.reach == HWB_LOWEST_BITS) return 1;
+/* 1 where the 32-bit cast serves the sums of a block. */
+static int all_near(const hwb_svdf *svdf, const hwb_block *block) {
+  if (svdf->n.reach != HWB_NEAR_TOTALS) return 1;
   const int64_t *sums = block->sums, *bias = svdf->units.cast.bias + block->channel;
   int64_t far = 0;
   for (int64_t i = 0; i < block->width; i++) far |= (sums[i] + bias[i] + NEAR) & ~(int64_t)(2 * (int64_t)NEAR - 1);
   return !far;
+}
+
+/* The extremes of whole totals, as their register holds them; the cast of their lower 32 bits counts the rest. */
+static void near_out(const hwb_op *op, const hwb_block *block, const int64_t *sums, hwb_stats *stats) {
+  const hwb_svdf *svdf = op->parameters;
+  const hwb_cast *whole = &svdf->units.cast;
+  hwb_stats counted = *stats;
+  counted.level = hwb_min(stats->level, 1);
+  for (int64_t i = 0; stats->level >= 2 && i < block->width; i++) {
+    int64_t total = hwb_wrap(sums[i] + whole->bias[block->channel + i], whole->n.accumulator_bits);
+    stats->lowest = hwb_min(stats->lowest, total);
+    stats->highest = hwb_max(stats->highest, total);
+  }
+  hwb_end_s32(op->kernels, &svdf->near, block, &counted);
+  stats->saturated = counted.saturated;
+  stats->outside = counted.outside;
 }
 
 /* y[u] = cast of the sum over the filters of unit u and their taps. */
@@ -72,13 +86,13 @@ static void units_out(const hwb_op *op, const int16_t *memory, char *y, hwb_stat
   for (int64_t u = 0; u < units; u += HWB_TILE_COLUMNS) {
     hwb_block block = {.sums = sums, .rows = 1, .channel = u, .width = hwb_min(HWB_TILE_COLUMNS, units - u), .y = y + u * element};
     op->kernels->dots_s16s16_s64(memory + u * length, svdf->time + u * length, length, block.width, sums);
-    if (!all_near(svdf, &block, stats->level)) {
+    if (!all_near(svdf, &block)) {
       hwb_end_s64(op->kernels, &svdf->units, &block, stats);
       continue;
     }
     for (int64_t i = 0; i < block.width; i++) narrow[i] = (int32_t)(uint32_t)(uint64_t)sums[i];
     block.sums = narrow;
-    hwb_end_s32(op->kernels, &svdf->near, &block, stats);
+    near_out(op, &block, sums, stats);
   }
 }
 
