@@ -8,7 +8,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++) /* unrolled, or sums leave their registers */
 
-enum { ROWS = 6, AHEAD = 512 }; /* bytes of weights fetched ahead: processors see the stream themselves */
+enum { ROWS = 6, AHEAD = 256 }; /* bytes of weights fetched ahead: more would hinder the processor's own fetching */
 
 INLINE __m256i broadcast_pair(const int16_t *x) {
   int32_t pair;

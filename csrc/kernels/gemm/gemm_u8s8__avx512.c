@@ -30,7 +30,7 @@ INLINE void tile_s32(const int n, const hwb_tile *tile, int32_t *out) {
   EACH(i, n) _mm512_storeu_si512(out + 16 * i, sums[i]);
 }
 
-enum { AHEAD = 2048 }; /* bytes of weights fetched ahead of a single row, which memory bounds */
+enum { AHEAD = 256 }; /* bytes of weights fetched ahead of a single row: more would hinder the processor's own fetching */
 
 /* One row: four sums side by side hide the latency of vpdpbusd. */
 static void row_s32(const hwb_tile *tile, int32_t *out) {
