@@ -13,7 +13,7 @@ const int16_t *hwb_ordered_panel(const hwb_ordered_tile *t) {
 /* The plain tile over pairs first .. first + pairs of K. */
 static hwb_tile plain_tile(const hwb_ordered_tile *t, const void **rows, int64_t first, int64_t pairs) {
   for (int64_t i = 0; i < HWB_ORDERED_ROWS; i++) rows[i] = t->rows[i] + 2 * first;
-  hwb_tile tile = {rows, no_offset, t->count, 1, pairs, hwb_ordered_panel(t) + first * 2 * HWB_TILE_COLUMNS, t->b->o->n.flush};
+  hwb_tile tile = {rows, no_offset, t->count, 1, pairs, hwb_ordered_panel(t) + first * 2 * HWB_TILE_COLUMNS, t->b->o->n.flush, NULL};
   return tile;
 }
 

@@ -27,11 +27,13 @@ static inline int64_t hwb_step_bytes(int64_t sums) { return sums == HWB_SUMS_MIX
 
 enum { HWB_ROWS_CAST = 4 * HWB_TILE_ROWS }; /* output positions summed before they are cast together */
 
-/* Sums of `count` rows against one panel, tile by tile. */
-static inline void hwb_tiles(const hwb_rows *r, const void *const *rows, int64_t count, const char *panel, void *sums) {
+/* Sums of `count` rows against one panel, tile by tile; totals of hwb_tile. */
+static inline void hwb_tiles(const hwb_rows *r, const void *const *rows, int64_t count, const char *panel,
+                             const uint32_t *totals, void *sums) {
   int64_t together = hwb_tile_rows(r->kernels, r->sums);
   for (int64_t m = 0; m < count; m += together) {
-    hwb_tile tile = {rows + m, r->offsets, hwb_min(together, count - m), r->taps, r->steps, panel, r->flush};
+    hwb_tile tile = {rows + m, r->offsets, hwb_min(together, count - m), r->taps, r->steps, panel, r->flush,
+                     totals ? totals + m : NULL};
     int32_t *narrow = (int32_t *)sums + m * HWB_TILE_COLUMNS;
     if (r->sums == HWB_SUMS_BYTES) r->kernels->gemm_u8s8_s32(&tile, narrow);
     else if (r->sums == HWB_SUMS_S32) r->kernels->gemm_s16s16_s32(&tile, narrow);
@@ -66,10 +68,12 @@ static inline void hwb_one_row_out(const hwb_rows *r, const void *const *rows, c
   int64_t panel_bytes = r->taps * r->steps * hwb_step_bytes(r->sums), most = HWB_ROWS_CAST * HWB_TILE_COLUMNS;
   int64_t sums[HWB_ROWS_CAST * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS];
   const char *panel = r->panels;
+  uint32_t total = 0;
+  if (r->sums == HWB_SUMS_MIXED) total = hwb_row_total(rows[0], r->offsets, r->taps, r->steps);
   for (int64_t c = 0; c < r->channels; c += most) {
     int64_t width = hwb_min(most, r->channels - c);
     for (int64_t i = 0; i < width; i += HWB_TILE_COLUMNS, panel += panel_bytes)
-      hwb_tiles(r, rows, 1, panel, (char *)sums + i * size);
+      hwb_tiles(r, rows, 1, panel, &total, (char *)sums + i * size);
     hwb_block block = {sums, 0, 1, r->channel + c, width, y + (r->channel + c) * element, 0};
     hwb_cast_sums(r, &block, stats);
   }
@@ -91,7 +95,7 @@ static inline void hwb_rows_out(const hwb_rows *r, const void *const *rows, int6
     for (int64_t m = 0; m < count; m += some) {
       hwb_block block = {sums, HWB_TILE_COLUMNS, hwb_min(some, count - m), r->channel + c, width,
                          y + (m * r->out_channels + r->channel + c) * element, r->out_channels * element};
-      hwb_tiles(r, rows + m, block.rows, panel, sums);
+      hwb_tiles(r, rows + m, block.rows, panel, NULL, sums);
       if (r->single) hwb_cast_single(r, sums, block.rows, block.y, stats);
       else hwb_cast_sums(r, &block, stats);
     }

@@ -59,7 +59,7 @@ static void make_case(tile_case *c, const family *f, int64_t count, int64_t taps
   }
   for (int64_t i = 0; i < count; i++) c->rows[i] = (const char *)c->x + (size_t)(i * step) * hwb_size_of(f->x_dtype);
   if (f->paired) c->words = paired_words(c->panel, taps * steps);
-  hwb_tile tile = {c->rows, c->offsets, count, taps, steps, f->paired ? c->words : c->panel, f->flush};
+  hwb_tile tile = {c->rows, c->offsets, count, taps, steps, f->paired ? c->words : c->panel, f->flush, NULL};
   c->tile = tile;
 }
 

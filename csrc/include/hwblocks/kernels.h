@@ -18,7 +18,16 @@ typedef struct {
   int64_t taps, steps;     /* taps, and steps in the run of each tap */
   const void *panel;       /* 64-byte aligned */
   int64_t flush;           /* steps that a narrower sum can hold: 32 bits of s64, 16 bits of u8s8; 0: not even one */
+  const uint32_t *totals;  /* s16s8: the sum of each row's inputs modulo 2^32, or NULL where the kernel is to find them */
 } hwb_tile;
+
+/* The sum of a row's inputs as far as steps of pairs reach, modulo 2^32. */
+static inline uint32_t hwb_row_total(const int16_t *row, const int64_t *offsets, int64_t taps, int64_t steps) {
+  uint32_t sum = 0;
+  for (int64_t t = 0; t < taps; t++)
+    for (int64_t k = 0; k < 2 * steps; k++) sum += (uint32_t)row[offsets[t] + k];
+  return sum;
+}
 
 /* Depthwise: a column holds 16 channels of several input rows side by side, 64 bytes: [16][2] int16 or [16][4] uint8. */
 typedef struct {

@@ -21,23 +21,9 @@ INLINE __m256i words_at(const int16_t *w) { return _mm256_load_si256((const __m2
 /* The first weight of each word. */
 INLINE __m256i first_of(__m256i words) { return _mm256_srai_epi16(words, 8); }
 
-/* The sum of a row's inputs, as far as steps reach, modulo 2^32. */
-INLINE uint32_t sum_of(const hwb_tile *tile, int64_t row) {
-  __m256i sums = _mm256_setzero_si256(), ones = _mm256_set1_epi16(1);
-  uint32_t rest = 0;
-  for (int64_t t = 0; t < tile->taps; t++) {
-    const int16_t *x = (const int16_t *)tile->rows[row] + tile->offsets[t], *end = x + 2 * tile->steps;
-    for (; x + 16 <= end; x += 16)
-      sums = _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)(const void *)x), ones));
-    for (; x < end; x++) rest += (uint32_t)*x;
-  }
-  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
-  return rest + (uint32_t)_mm_cvtsi128_si32(half) + (uint32_t)_mm_extract_epi32(half, 1);
-}
-
 INLINE void store_sums(const hwb_tile *tile, int64_t row, __m256i both, __m256i first, int32_t *out) {
-  __m256i added = _mm256_set1_epi32((int32_t)(128 * sum_of(tile, row)));
+  uint32_t total = tile->totals ? tile->totals[row] : hwb_row_total(tile->rows[row], tile->offsets, tile->taps, tile->steps);
+  __m256i added = _mm256_set1_epi32((int32_t)(128 * total));
   _mm256_storeu_si256((__m256i *)(void *)out, first);
   both = _mm256_sub_epi32(_mm256_sub_epi32(both, _mm256_slli_epi32(first, 8)), added);
   _mm256_storeu_si256((__m256i *)(void *)(out + 8), both);
