@@ -11,7 +11,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from results import Comparison, by_section
+from results import Comparison, Goal, by_section
 
 BAR, BETWEEN, HEAD, WIDTH = 0.11, 0.06, 0.72, 8.0  # inches: a bar, the gap between groups, a panel's rest, the figure
 COLOURS = ("#3b6ea5", "#d98b2b", "#5a9c5a", "#a05195", "#7f7f7f")
@@ -22,8 +22,10 @@ Groups = dict[tuple[str, int], list[Comparison]]
 
 
 def plot(comparisons: Sequence[Comparison], path: Path, title: str) -> None:
-    """Write an SVG of all sections, in the order of the tables."""
+    """Write an SVG of the sections that have a goal (all where none has), in the order of the tables."""
     sections = by_section(comparisons)
+    judged = {name for name, members in sections.items() if any(one.goal != Goal() for one in members)}
+    sections = {name: members for name, members in sections.items() if name in judged or not judged}
     heights = [height(grouped(members)) + HEAD for members in sections.values()]
     with pyplot.rc_context(SETTINGS):
         figure, panels = pyplot.subplots(

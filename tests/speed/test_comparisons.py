@@ -143,7 +143,10 @@ if find_spec("matplotlib"):  # of the bench extra
 
         files = [tmp_path / f"{i}.svg" for i in range(2)]
         for file in files:
-            plot([made(0.5, goal=Goal(each=1.1)), made(3.0), made(7.25, "models: all")], file, "a machine")
+            goal = Goal(each=1.1)
+            shown = [made(0.5, goal=goal), made(3.0), made(7.25, "models: all", goal=goal)]
+            plot([*shown, made(9.75, "no goal")], file, "a machine")
         text = files[0].read_text(encoding="utf-8")
         assert all(f">{word}<" in text for word in ("0.50", "3.00", "7.25", "models: all", "a machine"))
+        assert ">no goal<" not in text
         assert text == files[1].read_text(encoding="utf-8")
