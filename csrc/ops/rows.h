@@ -26,6 +26,7 @@ static inline int64_t hwb_tile_rows(const hwb_kernels *k, int64_t sums) {
 static inline int64_t hwb_step_bytes(int64_t sums) { return sums == HWB_SUMS_MIXED ? 32 : 64; }
 
 enum { HWB_ROWS_CAST = 4 * HWB_TILE_ROWS }; /* output positions summed before they are cast together */
+enum { HWB_ROWS_TOTALS = 256 };             /* rows whose inputs are summed once for all panels */
 
 /* Sums of `count` rows against one panel, tile by tile; totals of hwb_tile. */
 static inline void hwb_tiles(const hwb_rows *r, const void *const *rows, int64_t count, const char *panel,
@@ -62,18 +63,25 @@ static inline void hwb_cast_single(const hwb_rows *r, void *sums, int64_t count,
   if (rest) hwb_cast_sums(r, &last, stats);
 }
 
+/* The totals of rows that their kernel needs, else NULL. */
+static inline const uint32_t *hwb_totals(const hwb_rows *r, const void *const *rows, int64_t count, uint32_t *totals) {
+  if (r->sums != HWB_SUMS_MIXED || count > HWB_ROWS_TOTALS) return NULL;
+  for (int64_t i = 0; i < count; i++) totals[i] = hwb_row_total(rows[i], r->offsets, r->taps, r->steps);
+  return totals;
+}
+
 /* The sums of one row for many channels, cast at once. */
 static inline void hwb_one_row_out(const hwb_rows *r, const void *const *rows, char *y, hwb_stats *stats) {
   int64_t element = (int64_t)hwb_size_of(r->ends->cast.n.out_dtype), size = r->sums == HWB_SUMS_S64 ? 8 : 4;
   int64_t panel_bytes = r->taps * r->steps * hwb_step_bytes(r->sums), most = HWB_ROWS_CAST * HWB_TILE_COLUMNS;
   int64_t sums[HWB_ROWS_CAST * HWB_TILE_COLUMNS + HWB_TILE_COLUMNS];
   const char *panel = r->panels;
-  uint32_t total = 0;
-  if (r->sums == HWB_SUMS_MIXED) total = hwb_row_total(rows[0], r->offsets, r->taps, r->steps);
+  uint32_t room[1];
+  const uint32_t *total = hwb_totals(r, rows, 1, room);
   for (int64_t c = 0; c < r->channels; c += most) {
     int64_t width = hwb_min(most, r->channels - c);
     for (int64_t i = 0; i < width; i += HWB_TILE_COLUMNS, panel += panel_bytes)
-      hwb_tiles(r, rows, 1, panel, &total, (char *)sums + i * size);
+      hwb_tiles(r, rows, 1, panel, total, (char *)sums + i * size);
     hwb_block block = {sums, 0, 1, r->channel + c, width, y + (r->channel + c) * element, 0};
     hwb_cast_sums(r, &block, stats);
   }
@@ -90,12 +98,14 @@ static inline void hwb_rows_out(const hwb_rows *r, const void *const *rows, int6
     hwb_one_row_out(r, rows, y, stats);
     return;
   }
+  uint32_t room[HWB_ROWS_TOTALS];
+  const uint32_t *totals = hwb_totals(r, rows, count, room);
   for (int64_t c = 0; c < r->channels; c += HWB_TILE_COLUMNS, panel += panel_bytes) {
     int64_t width = hwb_min(HWB_TILE_COLUMNS, r->channels - c);
     for (int64_t m = 0; m < count; m += some) {
       hwb_block block = {sums, HWB_TILE_COLUMNS, hwb_min(some, count - m), r->channel + c, width,
                          y + (m * r->out_channels + r->channel + c) * element, r->out_channels * element};
-      hwb_tiles(r, rows + m, block.rows, panel, NULL, sums);
+      hwb_tiles(r, rows + m, block.rows, panel, totals ? totals + m : NULL, sums);
       if (r->single) hwb_cast_single(r, sums, block.rows, block.y, stats);
       else hwb_cast_sums(r, &block, stats);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define KEEP(v) __asm__("" : "+x"(v)) /* add now: gcc would collect all products first, and spill them */
 #define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++) /* unrolled, or sums leave their registers */
 
 enum { ROWS = 6, AHEAD = 256 }; /* bytes of weights fetched ahead: more would hinder the processor's own fetching */
@@ -37,12 +38,13 @@ INLINE void tile_s32(const int n, const hwb_tile *tile, int32_t *out) {
   EACH(i, n) both[i] = first[i] = _mm256_setzero_si256();
   for (int64_t t = 0; t < tile->taps; t++)
     for (int64_t k = tile->offsets[t], end = k + 2 * tile->steps; k < end; k += 2, w += 16) {
-      _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
       __m256i words = words_at(w), firsts = first_of(words);
       EACH(i, n) {
         __m256i a = broadcast_pair(x[i] + k);
         both[i] = _mm256_add_epi32(both[i], _mm256_madd_epi16(a, words));
         first[i] = _mm256_add_epi32(first[i], _mm256_madd_epi16(a, firsts));
+        KEEP(both[i]);
+        KEEP(first[i]);
       }
     }
   EACH(i, n) store_sums(tile, i, both[i], first[i], out + 16 * i);

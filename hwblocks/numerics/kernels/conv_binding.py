@@ -35,6 +35,7 @@ Array = np.ndarray[Any, Any]
 SUMS = {"s32": 0, "s64": 1, "sat16": 2, "bytes": 3, "mixed": 4}  # enum hwb_sums
 ALWAYS, NARROW = 1, 2  # enum hwb_bytes
 LEAST_DEPTH = 4  # pairs of products in 16 bits from which bytes are faster than words
+MANY_WEIGHTS = 1 << 15  # that leave the first-level cache: in bytes they take half the time to read
 FEW_ROWS = 4  # output positions of a sample up to which reading the weights takes longer than multiplying them
 
 
@@ -73,7 +74,7 @@ def kind_of_sums(call: ConvCall, isa: str) -> str:
     when = _core.byte_products(isa)
     if fits and (when == ALWAYS or (when == NARROW and not is_depthwise(call) and byte_depth(call) >= LEAST_DEPTH)):
         return "bytes"
-    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1
+    few = call.out_height * call.out_width <= FEW_ROWS and call.groups == 1 and call.weights.size >= MANY_WEIGHTS
     return "mixed" if few and when == NARROW else "s32"
 
 

@@ -104,11 +104,12 @@ def test_narrow_weights_where_16_bits_hold_their_products(assert_conv, isa, conv
         if isa == "avx2":
             assert kind_of_sums(call, isa) == narrow
         assert_conv(call, "bytes")
-        few = conv_call(rng, dtype, height=3, width=3, channels=21, outputs=19, pad=(0, 0), after=(0, 0), x_zero=zero,
-                        weights=weights, w_peak=peak)  # fmt: skip
-        if isa == "avx2":
-            assert kind_of_sums(few, isa) == ("bytes" if narrow == "bytes" else "mixed")
-        assert_conv(few, "bytes")
+        for outputs, kind_of_words in ((19, "s32"), (181, "mixed")):  # bytes of weights where there are many of them
+            few = conv_call(rng, dtype, height=3, width=3, channels=21, outputs=outputs, pad=(0, 0), after=(0, 0),
+                            x_zero=zero, weights=weights, w_peak=peak)  # fmt: skip
+            if isa == "avx2":
+                assert kind_of_sums(few, isa) == ("bytes" if narrow == "bytes" else kind_of_words)
+            assert_conv(few, "bytes")
 
 
 def test_other_kinds(conv_call, rng, isa):
