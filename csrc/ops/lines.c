@@ -163,9 +163,9 @@ static void copy_line(const hwb_lines *y, int64_t to, int64_t from) {
 static int64_t channel_out(finder *f, const hwb_lines *y) {
   int64_t i = f->channel, lines = 0;
   double shift = f->slope > 0 ? nearbyint((double)(f->cast->n.zero_point - f->centre) / f->slope) : INFINITY;
-  f->shift = fabs(shift) + (double)f->bound < 2147483647.0 ? (int64_t)shift : 0;
-  if (fabs(shift) + (double)f->bound < 2147483647.0 && gather_points(f))
-    lines = find_line(f, &y->slope[i], &y->offset[i], &y->below[i]);
+  int fits = fabs(shift) + (double)f->bound < 2147483647.0;
+  f->shift = fits ? (int64_t)shift : 0;
+  if (fits && gather_points(f)) lines = find_line(f, &y->slope[i], &y->offset[i], &y->below[i]);
   y->shift[i] = (int32_t)f->shift;
   if (!lines) y->slope[i] = y->offset[i] = y->below[i] = 0;
   return lines;

@@ -13,7 +13,7 @@ from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
-from hwblocks.graph.sums import centred_weights, sum_constants
+from hwblocks.graph.sums import sample_weights, sum_constants
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, window
 from hwblocks.graph.work import Work
@@ -137,11 +137,9 @@ class Convolution(Weighted, Accumulate, abstract=True):
 
     def kernel(self, site: Site) -> Call | str:
         x, w = site.input(0).shape, site.input(1).shape
-        if x[0] != 1:
-            return "the leading axis is not the sample axis"
-        codes = centred_weights(site)
-        if codes is None:
-            return "the weights are not constant"
+        codes = sample_weights(site)
+        if isinstance(codes, str):
+            return codes
         order = np.moveaxis(codes, (-1, 0), (0, -1)) if self.depthwise(x, w) else codes
         sums = sum_constants(site, order, self.columns(x, codes), self.pad_code)
         if isinstance(sums, str):

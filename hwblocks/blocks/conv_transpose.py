@@ -12,7 +12,7 @@ from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
-from hwblocks.graph.sums import centred_weights, sum_constants
+from hwblocks.graph.sums import sample_weights, sum_constants
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Pads, Window, pads_of, per_axis
 from hwblocks.graph.work import Work
@@ -111,11 +111,9 @@ class TransposedConvolution(Weighted, Accumulate, abstract=True):
 
     def kernel(self, site: Site) -> Call | str:
         x, w = site.input(0).shape, site.input(1).shape
-        if x[0] != 1:
-            return "the leading axis is not the sample axis"
-        codes = centred_weights(site)
-        if codes is None:
-            return "the weights are not constant"
+        codes = sample_weights(site)
+        if isinstance(codes, str):
+            return codes
         turned = np.ascontiguousarray(self.flipped(codes))
         sums = sum_constants(site, turned, self.columns(turned))
         if isinstance(sums, str):

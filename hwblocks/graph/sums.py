@@ -22,6 +22,14 @@ def centred_weights(site: Site) -> Array | None:
     return None if codes is None else codes.astype(np.int64) - site.input(1).format.zero_points(codes.ndim)
 
 
+def sample_weights(site: Site) -> Array | str:
+    """Centred constant weights of a window over samples, or why no kernel serves it."""
+    if site.input(0).shape[0] != 1:
+        return "the leading axis is not the sample axis"
+    codes = centred_weights(site)
+    return "the weights are not constant" if codes is None else codes
+
+
 def sum_constants(site: Site, centred: Array, grouped: Array, pad_code: int | None = None) -> dict[str, Any] | str:
     """x_dtype, x_zero, weights, bias, bound, accumulator_bits, out_dtype, epilogue and so on; or why no kernel serves.
 

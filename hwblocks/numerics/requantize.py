@@ -33,6 +33,7 @@ PRESETS: dict[str, dict[str, str]] = {
 }
 PRECISIONS = ("float32", "product32", "float64")
 INT32_MAX, INT32_SPAN = (1 << 31) - 1, 1 << 32
+HIGH_PRODUCT_SHIFT = 31  # of the first step of double roundings
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,17 @@ class Epilogue:
     overflow: Overflow
     counts: tuple[bool, bool] = (True, True)
 
+    @property
+    def slopes(self) -> Array:
+        """What one unit of a sum adds to the output of each channel, before rounding, in float64."""
+        if self.scheme == "exact":
+            ratios = zip(self.numerator, self.denominator, strict=True)
+            return np.array([n / d for n, d in ratios], dtype=np.float64)
+        if self.scheme in ("float32", "float64"):
+            return np.asarray(self.scale32 if self.scheme == "float32" else self.scale64, dtype=np.float64)
+        first = HIGH_PRODUCT_SHIFT if self.scheme.startswith("double_round") else 0
+        return np.asarray(np.ldexp(self.multiplier.astype(np.float64), -(self.shift + first)))
+
     def apply(self, accumulator: Array) -> tuple[Array, Array]:
         """(codes, mask of values that left the format) of accumulators [..., C].
 
@@ -303,7 +315,7 @@ class Epilogue:
         """High multiply with the left shift before it wrapping in 32 bits, then a rounding right shift."""
         left, right = np.maximum(-self.shift, 0), np.maximum(self.shift, 0)
         shifted = _wrap32(acc << left.astype(object))
-        high = round_shift(shifted * self.multiplier.astype(object), 31, self.first_rounding)
+        high = round_shift(shifted * self.multiplier.astype(object), HIGH_PRODUCT_SHIFT, self.first_rounding)
         high = np.minimum(high, INT32_MAX)
         if self.zero_inside:
             high = high + (self.zero_point << right.astype(object))

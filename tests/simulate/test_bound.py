@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 
 import hwblocks as hb
-import quantize as qz
-from hwblocks.cli.demo_data import demo_graph, demo_samples
+from hwblocks.cli.demo_data import demo_samples
 from hwblocks.errors import SimulationError
 
 STATEFUL = ("mww_v2_alexa", "tflm_keyword_scrambled_16x8_svdf")
-
-
-@pytest.fixture(scope="module")
-def model():
-    samples = demo_samples()
-    return qz.convert(demo_graph(), qz.calibrate(demo_graph(), samples["calibration"][:60]), recipe="int8")
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import hwblocks as hb
-import quantize as qz
-from hwblocks.cli.demo_data import demo_graph, demo_samples
+from hwblocks.cli.demo_data import demo_samples
 from hwblocks.errors import InputError
 from hwblocks.graph.builder import GraphBuilder
 from hwblocks.numerics.arithmetic import Arithmetic
@@ -24,12 +23,6 @@ from hwblocks.simulate.direct import Job, run_samples, smallest_part
 
 COUNTS = (1, 2, 3, 13, 130)
 THREADS = range(1, 9)
-
-
-@pytest.fixture(scope="module")
-def model():
-    samples = demo_samples()
-    return qz.convert(demo_graph(), qz.calibrate(demo_graph(), samples["calibration"][:60]), recipe="int8")
 
 
 @pytest.fixture(scope="module")

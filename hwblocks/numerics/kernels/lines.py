@@ -18,7 +18,6 @@ from hwblocks.numerics.requantize import Epilogue
 Array = np.ndarray[Any, Any]
 
 BIAS, NO_LINES = (None,) * 2, (None,) * 4  # of the arrays of hwb_cast, before and after those of the epilogue
-HIGH_PRODUCT_SHIFT = 31  # of the first step of double roundings
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class Lines:
 
 def lines_of(e: Epilogue, numbers: list[int], arrays: tuple[Array | None, ...], bits: int, bound: int) -> Lines | None:
     """The lines of an epilogue for sums within ±bound in a register of `bits`, or None where no channel has one."""
-    slopes = _slopes(e)
+    slopes = e.slopes
     register_holds = bits >= 64 or bound < 1 << (bits - 1)
     if not register_holds or bound >= INT32_SPAN >> 1 or e.overflow.mode != "saturate" or not _rises(e, slopes, bound):
         return None
@@ -46,16 +45,6 @@ def lines_of(e: Epilogue, numbers: list[int], arrays: tuple[Array | None, ...], 
     constants = (*BIAS, *(constant(a) for a in arrays), *NO_LINES)
     count = _core.find_lines(np.array([*numbers, 0], dtype=np.int64), constants, bound, slopes, shift, *floats)
     return Lines(count, shift, *floats) if count else None
-
-
-def _slopes(e: Epilogue) -> Array:
-    """What one unit of a sum adds to the output, before rounding."""
-    if e.scheme == "exact":
-        return np.array([n / d for n, d in zip(e.numerator, e.denominator, strict=True)], dtype=np.float64)
-    if e.scheme in ("float32", "float64"):
-        return np.asarray(e.scale32 if e.scheme == "float32" else e.scale64, dtype=np.float64)
-    first = HIGH_PRODUCT_SHIFT if e.scheme.startswith("double_round") else 0
-    return np.asarray(np.ldexp(e.multiplier.astype(np.float64), -(e.shift + first)))
 
 
 def _rises(e: Epilogue, slopes: Array, bound: int) -> bool:

@@ -18,7 +18,6 @@ from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall, Operand
 from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.storage import code_of_dtype, dtype_range
-from hwblocks.numerics.requantize import Epilogue
 
 Array = np.ndarray[Any, Any]
 Binder = Callable[[Any, str], Any]
@@ -142,20 +141,10 @@ def _elements_parts(call: ElementsCall) -> Parts | None:
     open_end = replace(e, bits=16, signed=True, lo=LOWEST, hi=HIGHEST, clamp_lo=LOWEST, clamp_hi=HIGHEST)
     unlimited = replace(call, operands=_on_pairs(call.operands), count=PAIRS, out_dtype="int16", epilogue=open_end,
                         tail=None, tail_start=0, row=0)  # fmt: skip
-    ratio = real_multiplier(e)
+    ratio = float(e.slopes[0])
     second = _slope(call.operands[1]) * ratio if wanted == 2 else 0.0
     limits = Limits(e.lo, e.hi, e.clamp_lo, e.clamp_hi, e.counts)
     return tuple(o.dtype for o in call.operands), (_slope(call.operands[0]) * ratio, second), unlimited, limits
-
-
-def real_multiplier(e: Epilogue) -> float:
-    """What the first channel's sums are multiplied by, without rounding."""
-    if e.scheme in ("float32", "float64"):
-        return float(e.scale64[0])
-    if e.scheme == "exact":
-        return float(e.numerator[0]) / float(e.denominator[0])
-    high = 31 if e.scheme.startswith("double_round") else 0
-    return float(e.multiplier[0]) * 2.0 ** -(int(e.shift[0]) + high)
 
 
 def _without_limits() -> dict[str, Any]:
