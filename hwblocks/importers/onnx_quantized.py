@@ -25,7 +25,8 @@ from hwblocks.graph.block import Block
 from hwblocks.graph.builder import Value
 from hwblocks.graph.tensor import FLOAT32
 from hwblocks.importers.onnx_graph import FILE, LAST, Derived, Importer, OnnxNode, axis_in_last
-from hwblocks.importers.onnx_operators import Rule, refuse_pool, spatial
+from hwblocks.importers.onnx_rule import Rule, spatial
+from hwblocks.importers.onnx_windows import refuse_pool
 from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
