@@ -25,8 +25,9 @@ def loaded(name):
     return module
 
 
-tables, more, picks = (loaded(name) for name in ("tables", "tables_of_moves_and_sums", "tables_of_logic_and_picks"))
-CASES = {**tables.CASES, **more.CASES, **picks.CASES}
+tables, *others = (loaded(path.stem) for path in sorted(Path(__file__).parent.glob("tables*.py")))
+CASES = {name: cases for module in (tables, *others) for name, cases in module.CASES.items()}
+BAD = [case for module in (tables, *others) for case in module.BAD]
 BLOCKS = {name: cls for name, cls in block_classes().items() if cls.__module__.startswith("hwblocks.")}
 ALL = [(name, i) for name, cases in CASES.items() for i in range(len(cases))]
 
@@ -81,7 +82,7 @@ def test_macs_are_the_products(name, i):
     assert contraction.macs == work.macs
 
 
-@pytest.mark.parametrize(("block", "shapes", "words"), [*tables.BAD, *more.BAD, *picks.BAD])
+@pytest.mark.parametrize(("block", "shapes", "words"), BAD)
 def test_promised_errors(block, shapes, words):
     with pytest.raises(ShapeError) as error:
         block.shape(*shapes)
