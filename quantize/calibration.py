@@ -47,7 +47,7 @@ def calibrate(model: Model, samples: Any, *, progress: Callable[[int], None] | N
     """
     graph, batches = _open(model, samples)
     simulator = Simulator(graph)
-    table = RangeTable(graph.name, {t.name: Sketch() for t in graph.runtime_tensors})
+    table = RangeTable(graph.name, {name: Sketch() for name in graph.traced})
     done = 0
     for chunk in _chunks(_checked(graph, batches), _chunk_size(graph)):
         count = len(next(iter(chunk.values())))
@@ -152,7 +152,7 @@ def _join(parts: list[Arrays]) -> Arrays:
 
 def _chunk_size(graph: Graph) -> int:
     """Samples that are run together: a number that depends on the graph alone."""
-    each = sum(tensor.stored_bytes for tensor in graph.runtime_tensors)
+    each = sum(tensor.stored_bytes for tensor in graph.traced.values())
     return max(1, min(LARGEST_CHUNK, CHUNK_BYTES // max(each, 1)))
 
 

@@ -92,7 +92,7 @@ class RangeTable(Mapping[str, Sketch]):
 
     def check(self, graph: Graph) -> None:
         """Refuse a graph that the table does not fit: a tensor without a row, or with other channels."""
-        for tensor in graph.runtime_tensors:
+        for tensor in graph.traced.values():
             if tensor.name not in self.sketches:
                 raise CalibrationError(
                     f"tensor {tensor.name!r} of graph {graph.name!r} has no row in the range table of "

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from hwblocks.errors import InputError
+from hwblocks.graph.control import makers
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.node import Node
 from hwblocks.graph.tensor import Tensor
 from hwblocks.simulate.inputs import read_samples
 from hwblocks.simulate.simulator import Run, Simulator
@@ -169,7 +171,8 @@ def compare_graphs(
         if progress is not None:
             progress(len(answers[-1][0]))
     first, second = (np.concatenate([a[i] for a in answers]) for i in (0, 1))
-    rows = tuple(_row(integer_graph, tensor, errors[tensor.name], events) for tensor, _ in pairs)
+    made = makers(integer_graph)
+    rows = tuple(_row(made.get(tensor.name), tensor, errors[tensor.name], events) for tensor, _ in pairs)
     truth = _labels(labels, len(first))
     return Comparison(
         integer_graph.title,
@@ -184,8 +187,8 @@ def compare_graphs(
 
 def paired_tensors(float_graph: Graph, integer_graph: Graph) -> list[tuple[Tensor, Tensor]]:
     """(integer tensor, float tensor) of one origin, in the order of the integer graph; equal shapes only."""
-    known = {t.name: t for t in float_graph.runtime_tensors}
-    pairs = [(t, known[t.origin_name]) for t in integer_graph.runtime_tensors if t.origin_name in known]
+    known = float_graph.traced
+    pairs = [(t, known[t.origin_name]) for t in integer_graph.traced.values() if t.origin_name in known]
     pairs = [(a, b) for a, b in pairs if a.shape == b.shape and a.format.is_quantized]
     if not pairs:
         raise InputError(
@@ -232,12 +235,13 @@ def _labels(labels: Any, count: int) -> Array | None:
     return truth
 
 
-def _row(graph: Graph, tensor: Tensor, errors: Errors, events: Mapping[str, NodeEvents]) -> dict[str, Any]:
-    node = graph.producer.get(tensor.name)
-    counted = events.get(node.name) if node else None
+def _row(
+    maker: tuple[str, Node] | None, tensor: Tensor, errors: Errors, events: Mapping[str, NodeEvents]
+) -> dict[str, Any]:
+    counted = events.get(maker[0]) if maker else None
     return {
         "tensor": tensor.name,
-        "block": node.type_name if node else "(input)",
+        "block": maker[1].type_name if maker else "(input)",
         "format": tensor.format.name,
         "sqnr_db": errors.sqnr_db,
         "max_abs_error": errors.largest,

@@ -68,7 +68,7 @@ class While(Control):
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         return checked_shapes(self, "body", self.body, shapes)
 
-    def carried(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
+    def copied(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
         inner = self.body.inputs
         return [*pairs(site.present, "body", self.body, inner), *pairs(site.outputs, "body", self.body, inner)]
 
@@ -124,7 +124,7 @@ class If(Control):
             raise self.fail("the condition needs one element", *shapes)
         return checked_shapes(self, "then_branch", self.then_branch, shapes[1:])
 
-    def carried(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
+    def copied(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
         then = self.then_branch
         return [
             *pairs(site.present[1:], "then_branch", then, then.inputs),

@@ -41,20 +41,22 @@ class Layer:
         return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants
 
 
-def layers(graph: Graph, inside: str = "") -> list[Layer]:
-    """All nodes in execution order. The nodes of bodies stand once after the block that holds them, "while0/body/add":
-    how often a loop runs depends on the data, and of two branches one runs.
+def layers(graph: Graph, inside: str = "", times: int = 1) -> list[Layer]:
+    """All nodes in execution order. The nodes of bodies stand after the block that holds them, "scan0/body/add": those
+    of a scan with the work of all its passes; else with that of one, since how often a loop runs depends on the data,
+    and of two branches one runs.
     """
     made = []
     for node in graph.nodes:
-        made.append(_layer(graph, node, inside))
+        made.append(_layer(graph, node, inside, times))
         if isinstance(node.block, Control):
+            repeats = times * node.block.repeats(*graph.site(node).shapes)
             for part, body in node.block.bodies.items():
-                made += layers(body, f"{inside}{node.name}/{part}/")
+                made += layers(body, f"{inside}{node.name}/{part}/", repeats)
     return made
 
 
-def _layer(graph: Graph, node: Node, inside: str) -> Layer:
+def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
     site = graph.site(node)
     if isinstance(node.block, Control):
         return Layer(node.replace(name=inside + node.name), site, Work(), 0, 0, 0, True)
@@ -62,7 +64,7 @@ def _layer(graph: Graph, node: Node, inside: str) -> Layer:
     w = site.present[1].format if len(site.present) > 1 else x
     accumulator = node.arithmetic.accumulator if node.arithmetic else None
     bits = accumulator.bits if accumulator else (FLOAT_BITS if x.is_float else 64)
-    work = node.block.work(*site.shapes)
+    work = node.block.work(*site.shapes) * times
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)

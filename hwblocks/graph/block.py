@@ -7,7 +7,7 @@ the formula, the work, the quantization rule and, where C can do it, a descripti
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +17,7 @@ from hwblocks.errors import GraphError, ShapeError
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.registry import register
-from hwblocks.graph.tensor import Shape
+from hwblocks.graph.tensor import Shape, Tensor
 from hwblocks.graph.work import Work
 from hwblocks.numerics.accumulator import exact_matmul
 
@@ -111,6 +111,14 @@ class Block:
     def computes_codes(self) -> bool:
         """True for a control block with integer nodes in its bodies."""
         return False
+
+    def repeats(self, *shapes: Shape) -> int:
+        """How often a sample runs the graphs that the block holds, where shapes alone say it (else counted once)."""
+        return 1
+
+    def inner_tensors(self, shapes: Sequence[Shape]) -> Mapping[str, Tensor]:
+        """Run-time tensors of the block's own graphs that a trace can keep, by their path below the node's name."""
+        return {}
 
     def check_site(self, site: Site) -> None:
         """What shapes alone do not show; raises GraphError where the formats do not fit the block."""

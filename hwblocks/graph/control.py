@@ -46,12 +46,12 @@ class Control(Block, abstract=True):
         """The block with one body changed."""
         return self.with_bodies(lambda part, graph: body if part == name else graph)
 
-    def carried(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
+    def copied(self, site: Site) -> Sequence[tuple[Tensor, str, Tensor]]:
         """Pairs that must be alike: a tensor outside, the body's name, and the tensor that stands for it inside."""
         raise GraphError(f"{type(self).__name__} states no pairs")
 
     def check_site(self, site: Site) -> None:
-        for outer, body, inner in self.carried(site):
+        for outer, body, inner in self.copied(site):
             if outer.format != inner.format:
                 raise GraphError(
                     f"{site.where}: {outer.name!r} is {outer.format!r} but {inner.name!r} of its {body} is "
@@ -104,6 +104,17 @@ def named_nodes(graph: Graph, inside: str = "") -> Iterator[tuple[str, Node]]:
         if isinstance(node.block, Control):
             for part, body in node.block.bodies.items():
                 yield from named_nodes(body, f"{inside}{node.name}/{part}/")
+
+
+def makers(graph: Graph, inside: str = "") -> dict[str, tuple[str, Node]]:
+    """For every tensor that a node makes, those of bodies by their path, the node's name in events and the node."""
+    made = {}
+    for node in graph.nodes:
+        made.update({inside + output: (inside + node.name, node) for output in node.outputs})
+        if isinstance(node.block, Control):
+            for part, body in node.block.bodies.items():
+                made |= makers(body, f"{inside}{node.name}/{part}/")
+    return made
 
 
 def with_changed_bodies(graph: Graph, change: Callable[[str, Graph], Graph]) -> Graph:

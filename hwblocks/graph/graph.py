@@ -214,6 +214,16 @@ class Graph:
         names = [*self.sources, *(name for node in self.nodes for name in node.outputs)]
         return tuple(self.tensors[name] for name in names)
 
+    @cached_property
+    def traced(self) -> Mapping[str, Tensor]:
+        """Every tensor that a trace can keep: the run-time tensors, and those inside scans as "scan0/body/h", with the
+        positions of the scan as an axis."""
+        found = {tensor.name: tensor for tensor in self.runtime_tensors}
+        for node in self.nodes:
+            for path, tensor in node.block.inner_tensors(self.site(node).shapes).items():
+                found[f"{node.name}/{path}"] = tensor.replace(name=f"{node.name}/{path}")
+        return found
+
     @property
     def constants(self) -> tuple[Tensor, ...]:
         """Tensors that carry their value."""

@@ -27,6 +27,9 @@ class Work:
     def __add__(self, other: Work) -> Work:
         return Work(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
+    def __mul__(self, times: int) -> Work:
+        return Work(**{f.name: getattr(self, f.name) * times for f in fields(self)})
+
     def to_dict(self) -> dict[str, int]:
         """The counts by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,41 +1,28 @@
-"""Control at run time: loops and branches, sample by sample, with bodies that were planned once."""
+"""Control at run time: loops and branches, sample by sample; bodies are planned once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwblocks.blocks.control import If, While
 from hwblocks.errors import SimulationError
-from hwblocks.graph.graph import Graph
+from hwblocks.blocks.scan import Scan
 from hwblocks.graph.site import Site
+from hwblocks.simulate.body import Body
+from hwblocks.simulate.direct import direct_of
+from hwblocks.simulate.scan import ScanStage, streamed
+from hwblocks.simulate.stages import compile_stages
 from hwblocks.simulate.store import Events, Stage, Store
 from hwblocks.simulate.trace import NodeEvents
 
+if TYPE_CHECKING:
+    from hwblocks.simulate.plan import Step
+
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Body:
-    """A body with its stages; `name` leads its nodes' names in events: "while0/body"."""
-
-    name: str
-    graph: Graph
-    stages: tuple[Stage, ...]
-    owners: Mapping[str, str]
-
-    def run(self, arrays: Sequence[Array], events: Events, statistics: int) -> tuple[Array, ...]:
-        """The outputs of one pass."""
-        store = Store(self.graph, self.owners, dict(zip(self.graph.inputs, arrays, strict=True)))
-        counted: Events = {}
-        for stage in self.stages:
-            stage.run(store, 1, counted, statistics)
-        for name, part in counted.items():
-            events.setdefault(f"{self.name}/{name}", NodeEvents()).add(part)
-        return tuple(store[name] for name in self.graph.outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,3 +56,31 @@ class ControlStage:
             if trip < block.max_iterations:
                 values = self.bodies["body"].run(values, events, statistics)
         raise SimulationError(f"{self.site.where}: {block.endless().message.removeprefix('While: ')}")
+
+
+def control_stage(step: Step, keep: Sequence[str]) -> Stage:
+    """The stage of a control block with the stages of its bodies; a scan keeps the named tensors of its body."""
+    name = step.site.node.name
+    if isinstance(step.site.node.block, Scan):
+        return scan_stage(step, keep)
+    bodies = {}
+    for part, plan in step.bodies.items():
+        compiled = plan.compiled(())
+        bodies[part] = Body(f"{name}/{part}", plan.graph, compiled.stages, compiled.owners)
+    return ControlStage(step.site, bodies)
+
+
+def scan_stage(step: Step, keep: Sequence[str]) -> ScanStage:
+    """The stage of a scan: its body compiled for passes one by one, and where it can be as one program."""
+    block, plan, name = step.site.node.block, step.bodies["body"], f"{step.site.node.name}/body"
+    assert isinstance(block, Scan)
+    inner = tuple(path.removeprefix(f"{name}/") for path in keep if path.startswith(f"{name}/"))
+    compiled = plan.compiled(inner)
+    body = Body(name, plan.graph, compiled.stages, compiled.owners, inner)
+    if len(block.body.inputs) > block.carried + block.scanned or not set(inner) <= set(plan.graph.tensors):
+        return ScanStage(step.site, body, None)
+    graph = streamed(block)
+    wanted = tuple(dict.fromkeys((*graph.outputs, *inner)))
+    flow = compile_stages(graph, plan.steps, {*wanted, *graph.sinks}, control_stage)
+    macs = block.work(*step.site.shapes).macs // block.steps(step.site.shapes)
+    return ScanStage(step.site, body, direct_of(graph, flow, wanted, 1, macs))

@@ -14,6 +14,7 @@ from hwblocks.graph.memory import is_view
 from hwblocks.graph.site import Site
 from hwblocks.graph.user_sums import check_site
 from hwblocks.numerics import kernels
+from hwblocks.simulate.control import control_stage
 from hwblocks.simulate.stages import Compiled, compile_stages
 from hwblocks.simulate.user_macs import UserMacStage, user_mac_stage
 
@@ -50,7 +51,7 @@ class Plan:
         """The stages that make the tensors in `keep` and the graph's outputs."""
         key = tuple(sorted({*keep, *self.graph.sinks}))
         if key not in self._compiled:
-            self._compiled[key] = compile_stages(self.graph, self.steps, key)
+            self._compiled[key] = compile_stages(self.graph, self.steps, key, control_stage)
         return self._compiled[key]
 
     @property

@@ -228,7 +228,7 @@ class _Work:
     def __post_init__(self) -> None:
         graph, count = self.simulator.graph, self.samples.count
         for name in dict.fromkeys((*graph.outputs, *self.keep)):
-            tensor = graph.tensors[name]
+            tensor = graph.traced[name] if name not in graph.tensors else graph.tensors[name]
             self.kept[name] = np.empty((count, *tensor.shape), tensor.format.dtype)
 
     def run(self, progress: Progress | None) -> None:
@@ -284,7 +284,7 @@ class _Work:
         for counted in events.values():
             counted.shift(start)
         for name, target in self.kept.items():
-            if graph.tensors[name].is_constant:
+            if name in graph.tensors and graph.tensors[name].is_constant:
                 target[start:stop] = store[name]
             else:
                 target[start:stop] = np.reshape(store[name], target[start:stop].shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from hwblocks.graph.memory import Buffer, plan_memory
 from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
 from hwblocks.numerics.step_counts import StepCounts
-from hwblocks.simulate.control import Body, ControlStage
 from hwblocks.simulate.execute import run_node
 from hwblocks.simulate.store import Events, Stage, Store
 from hwblocks.simulate.trace import NodeEvents
@@ -108,15 +107,21 @@ class Compiled:
         return any(not isinstance(stage, ProgramStage) for stage in self.stages)
 
 
-def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> Compiled:
-    """Join neighbouring kernels into programs; tensors that others read or `keep` names live outside them."""
+def compile_stages(
+    graph: Graph, steps: Sequence[Step], keep: Iterable[str], held: Callable[[Step, Sequence[str]], Stage]
+) -> Compiled:
+    """Join neighbouring kernels into programs; tensors that others read or `keep` names live outside them.
+
+    held: makes the stage of a control block that keeps the named tensors of its bodies.
+    """
+    keep = tuple(keep)
     owners = view_owners(steps)
     kept = {owners.get(name, name) for name in keep}
     stages: list[Stage] = []
     needed = [max((t.stored_bytes for t in graph.runtime_tensors), default=1), 1]
     for run in _runs(steps):
         if run[0].bodies:
-            stages.append(control_stage(run[0]))
+            stages.append(held(run[0], keep))
             continue
         if run[0].loop is not None:
             stages.append(run[0].loop)
@@ -130,16 +135,6 @@ def compile_stages(graph: Graph, steps: Sequence[Step], keep: Iterable[str]) -> 
         stages.append(stage)
         needed.append(size)
     return Compiled(tuple(stages), owners, max(needed))
-
-
-def control_stage(step: Step) -> ControlStage:
-    """The stage of a control block with the stages of its bodies."""
-    name = step.site.node.name
-    bodies = {}
-    for part, plan in step.bodies.items():
-        compiled = plan.compiled(())
-        bodies[part] = Body(f"{name}/{part}", plan.graph, compiled.stages, compiled.owners)
-    return ControlStage(step.site, bodies)
 
 
 def view_owners(steps: Sequence[Step]) -> dict[str, str]:

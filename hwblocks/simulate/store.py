@@ -21,6 +21,8 @@ class Store:
         self.graph, self.owners, self.arrays = graph, owners, arrays
 
     def __getitem__(self, name: str) -> Array:
+        if name not in self.graph.tensors:
+            return self.arrays[name]  # inside a scan, which kept it
         tensor = self.graph.tensors[name]
         if tensor.value is not None:
             return tensor.value

@@ -106,15 +106,15 @@ class Trace(Mapping[str, Array]):
 
     def real(self, name: str) -> Array:
         """The tensor's real values in float64."""
-        return np.asarray(self.graph.tensors[name].format.dequantize(self.tensors[name]), dtype=np.float64)
+        return np.asarray(self.graph.traced[name].format.dequantize(self.tensors[name]), dtype=np.float64)
 
     def layout(self, name: str) -> str:
         """The axes of a tensor, for example "NHWC"."""
-        return self.graph.tensors[name].layout
+        return self.graph.traced[name].layout
 
     def source_name(self, name: str) -> str:
         """The tensor's name in the imported file, or ""."""
-        return self.graph.tensors[name].source_name
+        return self.graph.traced[name].source_name
 
 
 def traced_names(graph: Graph, trace: Any) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def traced_names(graph: Graph, trace: Any) -> tuple[str, ...]:
         return ()
     from hwblocks.errors import SimulationError
 
-    names = [t.name for t in graph.runtime_tensors]
+    names = list(graph.traced)
     if trace == "full":
         return tuple(names)
     if isinstance(trace, str):
