@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from hwblocks.errors import ConversionError, RecipeError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
+from hwblocks.graph.quant_rule import Preference
+from hwblocks.numerics.formats import Format
 from quantize.domain import Domain, check_float, find_domain
 from quantize.format_table import FormatTable
 from quantize.groups import tied_groups
@@ -18,6 +23,7 @@ from quantize.passes import prepare
 from quantize.range_table import RangeTable
 from quantize.recipe import Recipe, TensorRule, load_recipe
 from quantize.scales import fixed_format, is_zero_range, range_format
+from quantize.scans import opened
 from quantize.weights import assign_biases, assign_weights
 
 Range = tuple[float, float]
@@ -36,7 +42,7 @@ def assign(model: Model, ranges: RangeTable, recipe: Recipe | str | Path = "int8
     """
     graph = as_graph(model)
     check_float(graph)
-    chosen, prepared = load_recipe(recipe), prepare(graph)
+    chosen, prepared = load_recipe(recipe), prepare(opened(graph))
     ranges.check(prepared)
     check_overrides(chosen, prepared)
     table = FormatTable(graph.name, chosen.name)
@@ -84,21 +90,46 @@ class _Group:
         return self.domain.graph.tensors[name].is_constant
 
     def rule(self, name: str) -> TensorRule:
-        """What the recipe says of a member; a constant goes by the node that reads it."""
+        """What the recipe says of a member, else what nodes prefer; a constant goes by the node that reads it."""
         near = [self.maker(name)] if not self.is_constant(name) else self.domain.graph.consumers[name]
-        return self.recipe.activations_of(name, *(node.name for node in near if node is not None))
+        said = self.recipe.activations_of(name, *(node.name for node in near if node is not None))
+        return self.preferred if said == self.recipe.activations else said
+
+    @cached_property
+    def preferences(self) -> dict[str, Preference]:
+        """What the makers of members prefer, where no override speaks of them."""
+        found = {}
+        for name in self.members:
+            maker = self.maker(name)
+            if maker is None or maker.preference is None or maker.outputs[0] != name:
+                continue
+            if self.recipe.activations_of(name, maker.name) == self.recipe.activations:
+                found[name] = maker.preference
+        return found
+
+    @cached_property
+    def preferred(self) -> TensorRule:
+        """The recipe's rule of activations with the preferred width, if any."""
+        bits = max((p.bits for p in self.preferences.values()), default=0)
+        rule = self.recipe.activations
+        return msgspec.structs.replace(rule, bits=bits) if bits else rule
 
     def demands(self) -> dict[str, TensorRule]:
         """The rules that members ask for: all that sources say, and what an override says of others."""
-        default = self.recipe.activations
+        default = self.preferred
         return {
             name: rule
             for name in self.members
-            if (rule := self.rule(name)) != default or (self.is_source(name) and not self._is_guest(name))
+            if (rule := self.rule(name)) != default or (self.is_source(name) and not self.is_guest(name))
         }
 
-    def _is_guest(self, name: str) -> bool:
+    def is_guest(self, name: str) -> bool:
+        """True for a constant among tensors that are made."""
         return self.is_constant(name) and len(self.members) > 1
+
+    def stated(self) -> dict[str, Format]:
+        """Sources whose node prefers one format."""
+        return {name: Format(bits=p.bits, scale=p.scale) for name, p in self.preferences.items() if p.scale is not None}
 
     def fixed(self) -> dict[str, Range]:
         """Sources of a range known beforehand, by name."""
@@ -125,8 +156,8 @@ class _Group:
 def _assign_group(group: _Group, table: FormatTable) -> None:
     rule = _common_rule(group)
     precision = group.recipe.scale_precision
-    fixed = {name: fixed_format(*span, rule, precision) for name, span in group.fixed().items()}
-    sources = [name for name in group.members if group.is_source(name)]
+    fixed = {name: fixed_format(*span, rule, precision) for name, span in group.fixed().items()} | group.stated()
+    sources = [name for name in group.members if group.is_source(name) and not group.is_guest(name)]
     if fixed and len(fixed) == len(sources) and len(set(fixed.values())) == 1:
         table.formats.update(dict.fromkeys(group.members, next(iter(fixed.values()))))
         return

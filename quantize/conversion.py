@@ -27,6 +27,7 @@ from quantize.passes import prepare
 from quantize.proof import unproven
 from quantize.range_table import RangeTable
 from quantize.recipe import Recipe, TensorRule, load_recipe
+from quantize.scans import closed, opened
 from quantize.stated import convert_stated, states_formats
 from quantize.table_check import check_formats
 from quantize.weights import Sum, bias_format, sums_of
@@ -66,7 +67,7 @@ def convert(
             raise ConversionError(f"graph {graph.name!r} states its own formats; convert it without ranges and formats")
         return convert_stated(graph, None if recipe is None else load_recipe(recipe))
     chosen = load_recipe("int8" if recipe is None else recipe)
-    prepared = prepare(graph)
+    prepared = prepare(opened(graph))
     if formats is None:
         if ranges is None:
             raise ConversionError("neither ranges nor formats are given; calibrate the model first")
@@ -74,7 +75,7 @@ def convert(
     check_overrides(chosen, prepared)
     domain = find_domain(prepared, chosen)
     check_formats(domain, formats)
-    return _integer_graph(domain, chosen, formats)
+    return closed(_integer_graph(domain, chosen, formats), graph)
 
 
 def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:

@@ -141,7 +141,7 @@ class Scan(Control):
     def work(self, *shapes: Shape) -> Work:
         return graph_work(self.body) * self.steps(shapes)
 
-    def repeats(self, *shapes: Shape) -> int:
+    def passes(self, *shapes: Shape) -> int:
         return self.steps(shapes)
 
     def inner_tensors(self, shapes: Sequence[Shape]) -> Mapping[str, Tensor]:

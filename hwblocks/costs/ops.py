@@ -50,7 +50,7 @@ def layers(graph: Graph, inside: str = "", times: int = 1) -> list[Layer]:
     for node in graph.nodes:
         made.append(_layer(graph, node, inside, times))
         if isinstance(node.block, Control):
-            repeats = times * node.block.repeats(*graph.site(node).shapes)
+            repeats = times * node.block.passes(*graph.site(node).shapes)
             for part, body in node.block.bodies.items():
                 made += layers(body, f"{inside}{node.name}/{part}/", repeats)
     return made

@@ -43,6 +43,7 @@ class Block:
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[dict[str, str]] = {}
     changes_values: ClassVar[bool] = True
+    folds: ClassVar[bool] = True  # False where a node of constants alone must stay
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
@@ -112,7 +113,7 @@ class Block:
         """True for a control block with integer nodes in its bodies."""
         return False
 
-    def repeats(self, *shapes: Shape) -> int:
+    def passes(self, *shapes: Shape) -> int:
         """How often a sample runs the graphs that the block holds, where shapes alone say it (else counted once)."""
         return 1
 

@@ -26,6 +26,7 @@ class Control(Block, abstract=True):
     """
 
     kind = "control"
+    folds: ClassVar[bool] = False
     input_names: ClassVar[tuple[str, ...]] = ("xs*",)
 
     @property

@@ -21,6 +21,7 @@ from hwblocks.graph.block import Block
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
+from hwblocks.graph.quant_rule import Preference
 from hwblocks.graph.registry import block_class
 from hwblocks.graph.state import State
 from hwblocks.graph.tensor import Origin, Tensor
@@ -138,6 +139,8 @@ def _node_record(node: Node) -> dict[str, Any]:
         record["clamp"] = [float(bound).hex() for bound in node.clamp]
     if node.arithmetic is not None:
         record["arithmetic"] = node.arithmetic.to_dict()
+    if node.preference is not None:
+        record["preference"] = node.preference.to_dict()
     for name in ("source_name", "marked", "attributes"):
         if getattr(node, name):
             record[name] = getattr(node, name)
@@ -271,6 +274,7 @@ def _node(item: dict[str, Any], values: Iterator[np.ndarray[Any, Any]], where: s
         item.get("source_name", ""),
         item.get("marked", ""),
         item.get("attributes", {}),
+        Preference.from_dict(item["preference"]) if "preference" in item else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from hwblocks.graph.quant_rule import Preference
 from hwblocks.numerics.arithmetic import Arithmetic
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Node:
     `inputs` holds tensor names in the block's order, "" for an absent optional input.
     `clamp` is a fused activation: the result is limited to these real bounds (float and integer alike).
     `arithmetic` is the integer arithmetic written by the quantizer or an importer; float graphs have none.
+    `preference` is the width or format that the first output should have in integers; a recipe's override wins.
     `marked` names why an importer added the node ("layout" for transposes at the edges; cost 0).
     """
 
@@ -30,6 +32,7 @@ class Node:
     source_name: str = ""
     marked: str = ""
     attributes: dict[str, str] = field(default_factory=dict, hash=False)
+    preference: Preference | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["activation", "weight", "bias", "parameter"]
 OutputRule = Literal["range", "same", "fixed", "float"]
+
+
+@dataclass(frozen=True)
+class Preference:
+    """The width, and perhaps the scale, that a node's first output has in integers unless a recipe's override says
+    otherwise: signed, zero point 0 with a stated scale, else a scale from calibration.
+    """
+
+    bits: int
+    scale: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields, the scale as exact text."""
+        return {"bits": self.bits, "scale": None if self.scale is None else self.scale.hex()}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Preference:
+        """The preference of a file's fields."""
+        scale = record["scale"]
+        return cls(int(record["bits"]), None if scale is None else float.fromhex(scale))
 
 
 @dataclass(frozen=True)

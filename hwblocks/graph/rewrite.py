@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.graph.control import Control, with_changed_bodies
+from hwblocks.graph.control import with_changed_bodies
 from hwblocks.graph.graph import Graph, used_tensors
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
@@ -72,7 +72,7 @@ def folded(graph: Graph, evaluate: Callable[[Site], Sequence[np.ndarray[Any, Any
     tensors, nodes = dict(graph.tensors), []
     for node in graph.nodes:
         inputs = tuple(tensors[name] if name else None for name in node.inputs)
-        if not node.inputs or isinstance(node.block, Control) or not all(t is None or t.is_constant for t in inputs):
+        if not node.inputs or not node.block.folds or not all(t is None or t.is_constant for t in inputs):
             nodes.append(node)
             continue
         made = evaluate(Site(node, inputs, tuple(tensors[name] for name in node.outputs)))

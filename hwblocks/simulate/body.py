@@ -17,7 +17,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """A body with its stages; `name` leads its nodes' names in events: "while0/body". keep: tensors that a trace keeps."""
+    """A body with its stages; `name` leads its nodes' names in events: "while0/body".
+
+    keep: tensors that a trace keeps.
+    """
 
     name: str
     graph: Graph

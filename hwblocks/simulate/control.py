@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwblocks.blocks.control import If, While
-from hwblocks.errors import SimulationError
 from hwblocks.blocks.scan import Scan
+from hwblocks.errors import SimulationError
 from hwblocks.graph.site import Site
 from hwblocks.simulate.body import Body
 from hwblocks.simulate.direct import direct_of

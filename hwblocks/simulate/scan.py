@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,6 @@ class ScanStage:
     site: Site
     body: Body
     direct: Direct | None
-    macs: int = 0
 
     @property
     def block(self) -> Scan:
@@ -51,47 +50,46 @@ class ScanStage:
 
     def run(self, store: Store, count: int, events: Events, statistics: int) -> None:
         """Run all passes of all samples on the store's arrays; `iterations` counts the passes."""
-        given = self.block.spread([store[t.name] for t in self.site.present])
-        samples = given[self.block.carried].shape[0] if self.block.keeps_samples() else 1
-        made = self._by_program(given, samples, events, statistics) or self._by_passes(given, samples, events, statistics)
+        block = self.block
+        given = block.spread([store[t.name] for t in self.site.present])
+        samples = given[block.carried].shape[0] if block.keeps_samples() else 1
+        run = self._by_passes if self.direct is None else self._by_program
+        made = run(given, samples, events, statistics)
         kept = [f"{self.body.name}/{name}" for name in self.body.keep]
         for name, array in zip([*(t.name for t in self.site.outputs), *kept], made, strict=True):
             store[name] = np.ascontiguousarray(array)
         outputs = sum(int(a.size) for a in made[: len(self.site.outputs)])
-        steps = self.block.steps(self.site.shapes)
-        events.setdefault(self.site.node.name, NodeEvents()).add(
-            NodeEvents(outputs=outputs, iterations=steps * samples)
-        )
+        counted = NodeEvents(outputs=outputs, iterations=block.steps(self.site.shapes) * samples)
+        events.setdefault(self.site.node.name, NodeEvents()).add(counted)
 
     def _by_passes(self, given: Sequence[Array], samples: int, events: Events, statistics: int) -> tuple[Array, ...]:
+        """All samples together, one pass after the other."""
+
         def one_pass(values: Sequence[Array]) -> tuple[Array, ...]:
             return self.body.run(values, events, statistics, samples)
 
         return self.block.run(one_pass, given)
 
-    def _by_program(
-        self, given: Sequence[Array], samples: int, events: Events, statistics: int
-    ) -> tuple[Array, ...] | None:
-        if self.direct is None:
-            return None
+    def _by_program(self, given: Sequence[Array], samples: int, events: Events, statistics: int) -> tuple[Array, ...]:
+        """One sample after the other, all its passes in one call."""
         block = self.block
-        names = self.body.graph.inputs
-        passes = [np.moveaxis(x, block.axis, 0) for x in given[block.carried :]]
+        states, scanned = given[: block.carried], given[block.carried :]
+        passes = [np.moveaxis(x, block.axis, 0)[:: -1 if block.reverse else 1] for x in scanned]
+        if not block.keeps_samples():
+            return tuple(self._one(states, passes, events, statistics))
         parts = []
-        for sample in range(samples):
-            cut = [x[:, sample] if block.keeps_samples() else x for x in passes]
-            inputs = {n: x[::-1] if block.reverse else x for n, x in zip(names[block.carried :], cut, strict=True)}
-            state = {n: s[sample : sample + 1] if block.keeps_samples() else s for n, s in zip(names, given, strict=False)}
-            parts.append(self._one(inputs, {n: state[n] for n in names[: block.carried]}, events, statistics))
-        return tuple(np.concatenate(arrays) if block.keeps_samples() else arrays[0] for arrays in zip(*parts, strict=True))
+        for n in range(samples):
+            cut = [s[n : n + 1] for s in states], [x[:, n] for x in passes]
+            parts.append(self._one(*cut, events, statistics))
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
-    def _one(self, inputs: dict[str, Array], state: dict[str, Array], events: Events, statistics: int) -> list[Array]:
+    def _one(self, states: Sequence[Array], passes: Sequence[Array], events: Events, statistics: int) -> list[Array]:
         """One sample: the last states, then the outputs and kept tensors with the passes along the axis."""
         block, direct, body = self.block, self.direct, self.body
         assert direct is not None
-        steps = next(iter(inputs.values())).shape[0]
-        made, states, counted = direct.run(Job(inputs, steps, statistics, state, sequence=True))
+        names, given = body.graph.inputs[: block.carried], body.graph.inputs[block.carried :]
+        start, inputs = dict(zip(names, states, strict=True)), dict(zip(given, passes, strict=True))
+        made, last, counted = direct.run(Job(inputs, passes[0].shape[0], statistics, start, sequence=True))
         body.count(counted(), events)
-        names = (*body.graph.outputs[block.carried :], *body.keep)
-        passes = (made[name][::-1] if block.reverse else made[name] for name in names)
-        return [*(states[n] for n in body.graph.inputs[: block.carried]), *(np.moveaxis(p, 0, block.axis) for p in passes)]
+        flown = [made[n][:: -1 if block.reverse else 1] for n in (*body.graph.outputs[block.carried :], *body.keep)]
+        return [*(last[n] for n in names), *(np.moveaxis(y, 0, block.axis) for y in flown)]

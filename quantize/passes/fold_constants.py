@@ -36,6 +36,7 @@ def _is_constant(graph: Graph, node: Node) -> bool:
     tensors = (*site.present, *site.outputs)
     return (
         bool(site.present)
+        and node.block.folds
         and all(t.is_constant for t in site.present)
         and all(t.format.is_float for t in tensors)
         and not set(node.outputs).intersection(graph.outputs)
