@@ -20,6 +20,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.graph.node": ("Node",),
     "hwblocks.graph.block": ("Block", "Accumulate", "Move", "Pointwise", "Algorithm"),
     "hwblocks.graph.control": ("Control",),
+    "hwblocks.graph.composite": ("Composite",),
+    "hwblocks.graph.quant_rule": ("Preference",),
     "hwblocks.graph.work": ("Work",),
     "hwblocks.graph.memory": ("plan_memory",),
     "hwblocks.numerics.formats": ("Format",),

@@ -109,10 +109,12 @@ class _Group:
 
     @cached_property
     def preferred(self) -> TensorRule:
-        """The recipe's rule of activations with the preferred width, if any."""
-        bits = max((p.bits for p in self.preferences.values()), default=0)
-        rule = self.recipe.activations
-        return msgspec.structs.replace(rule, bits=bits) if bits else rule
+        """The recipe's rule of activations; with a preferred width signed, and zero point 0."""
+        bits, rule = max((p.bits for p in self.preferences.values()), default=0), self.recipe.activations
+        if not bits:
+            return rule
+        scale = "symmetric" if rule.scale == "affine" else rule.scale
+        return msgspec.structs.replace(rule, bits=bits, scale=scale, signed=True)
 
     def demands(self) -> dict[str, TensorRule]:
         """The rules that members ask for: all that sources say, and what an override says of others."""

@@ -161,7 +161,7 @@ def hidden_ratio(scale: float) -> float:
     return ratio32(2.0**-15, 1.0, scale) * 2.0**-15
 
 
-@algorithm("integer_gates", "LSTM", kernel=desktop_call)
+@algorithm("integer_gates", "SequenceLSTM", kernel=desktop_call)
 def desktop_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
     """Gates in 16 bits, gemmlowp's 16-bit logistic and tanh; coupled gates, peepholes, layer norm and projection."""
     return run_cell(site, inputs, desktop_step)
@@ -267,7 +267,7 @@ def micro_call(site: Site) -> Any:
     )
 
 
-@algorithm("table_gates", "LSTM", kernel=micro_call)
+@algorithm("table_gates", "SequenceLSTM", kernel=micro_call)
 def micro_lstm(site: Site, *inputs: Array | None) -> tuple[Array, Array, Array]:
     """Both products of a gate to 16 bits each, then added; interpolated sigmoid tables."""
     return run_cell(site, inputs, micro_step)

@@ -56,7 +56,7 @@ def mechanisms(node: Node, ours: Arithmetic, theirs: Arithmetic) -> Iterator[Mec
         detail = f"{ours.accumulator} → {theirs.accumulator}"
         yield Mechanism(title, detail, lambda x, y: x.replace(accumulator=y.accumulator))
     if (ours.algorithm, ours.table) != (theirs.algorithm, theirs.table):
-        curve = isinstance(node.block, Pointwise) or node.type_name in ("Softmax", "LSTM")
+        curve = isinstance(node.block, Pointwise) or node.type_name in ("Softmax", "SequenceLSTM")
         yield Mechanism("activation table" if curve else "algorithm", algorithms(ours, theirs), swap_algorithm)
     if ours.edge != theirs.edge:
         yield Mechanism("edge rule", f"{ours.edge} → {theirs.edge}", lambda x, y: x.replace(edge=y.edge))

@@ -1,172 +1,234 @@
-"""Recurrent blocks: LSTM over a sequence, its state carried from sample to sample by the graph."""
+"""Recurrent layers: RNN, LSTM and GRU over a sequence; stacked, in both directions, of any lengths, streaming."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.blocks.activation import ReLU
+from hwblocks.blocks.logic import Less
+from hwblocks.blocks.scan import Scan
+from hwblocks.blocks.selection import Select
+from hwblocks.blocks.shape import Concat, Reshape
+from hwblocks.blocks.slicing import Slice
+from hwblocks.composites.cells import TANH, Cell, GatedCell, LongCell, PlainCell, by_block, fed, zeros
+from hwblocks.errors import GraphError
+from hwblocks.graph.block import parameter
+from hwblocks.graph.builder import GraphBuilder, Value
+from hwblocks.graph.composite import Composite
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.quant_rule import QuantRule
-from hwblocks.graph.site import Site
-from hwblocks.graph.tensor import Shape
-from hwblocks.graph.work import Work
+from hwblocks.numerics.formats import Format
 
-GATES = ("i", "f", "c", "o")
-INPUTS = (
-    "x",
-    *(f"w_{g}" for g in GATES),
-    *(f"r_{g}" for g in GATES),
-    *(f"p_{g}" for g in "ifo"),
-    *(f"b_{g}" for g in GATES),
-    "w_proj",
-    "b_proj",
-    "h",
-    "c",
-    *(f"n_{g}" for g in GATES),
-)
+Weights = Mapping[str, Array]
 
 
-def sigmoid(v: Array) -> Array:
-    """1 / (1 + e^−v)."""
-    return np.asarray(0.5 * (np.tanh(v / 2) + 1))
+def layer(
+    build: GraphBuilder, x: Value, cell: Cell, initial: Sequence[Value] | None = None, lengths: Value | None = None,
+    reverse: bool = False, streaming: bool = False,
+) -> tuple[Value, tuple[Value, ...]]:  # fmt: skip
+    """(outputs [N, T, H], last states [N, H]) of one direction of one layer over x [N, T, I].
+
+    lengths [N, 1]: steps after them leave the states as they are and give 0. streaming: the states are the graph's.
+    """
+    start = list(initial) if initial else zeros(build, cell.sizes)
+    if streaming:
+        start = [build.state(build.fresh(build._path(f"state{i}")), np.zeros((1, n))) for i, n in enumerate(cell.sizes)]
+    scanned = [fed(build, x, cell)]
+    if lengths is not None:
+        scanned.append(_mask(build, lengths, x.shape[1]))
+    body = _body(cell, scanned)
+    block = Scan(body, len(start), len(scanned), axis=1, reverse=reverse)
+    made = build.add_all(block, *start, *scanned, name="steps")
+    last = made[: len(start)]
+    if streaming:
+        for state, value in zip(start, last, strict=True):
+            build.becomes(state, value)
+    return made[-1], last
+
+
+def _mask(build: GraphBuilder, lengths: Value, steps: int) -> Value:
+    """[N, T, 1]: true for the steps before a sequence's length."""
+    places = build.constant("places", np.arange(steps)[None, :, None], lengths.tensor.format)
+    given = build.add(Reshape((0, 1, 1)), lengths, name="lengths")
+    return build.add(Less(), places, given, name="within", formats=(Format("bool"),))
+
+
+def _body(cell: Cell, scanned: Sequence[Value]) -> Any:
+    """The graph of one step: (states, x·Wᵀ, mask?) → (states, y)."""
+    step = GraphBuilder("step")
+    states = [step.input(name, (1, size)) for name, size in zip("hc", cell.sizes, strict=False)]
+    given = [
+        step.input(n, (1, v.shape[-1]), v.tensor.format) for n, v in zip(("fed", "within"), scanned, strict=False)
+    ]
+    made = cell.step(given[0], *states)
+    if len(given) == 1:
+        return step.build(*made, made[0])
+    nothing = step.constant("nothing", np.zeros((1, 1)))
+    kept = [step.add(Select(), given[1], new, old, name=f"{old.name}_kept") for new, old in zip(made, states)]
+    return step.build(*kept, step.add(Select(), given[1], made[0], nothing, name="output_kept"))
 
 
 @dataclass(frozen=True)
-class LSTM(Algorithm):
-    """Long short-term memory over the time axis of x.
+class Recurrent(Composite, abstract=True):
+    """What RNN, LSTM and GRU share: layers, directions, states, PyTorch's names of weights.
 
-    For each step: v_g = x · W_gᵀ + h · R_gᵀ + P_g ∘ c + b_g for the gates g = i, f, c, o (the output gate sees the new
-    cell); i, f, o = σ(v), u = tanh(v_c); c ← f ∘ c + i ∘ u; h ← o ∘ tanh(c), or its projection; y_t = h.
-
-    x [N, T, I] (one step: [N, I]), W [U, I], R [U, H], P, b [U], projection [H, U], h [N, H], c [N, U]
-    → y [N, T, H], h, c. coupled: no input gate, i = 1 − f. layer_norm: v_g is normalised over its units and scaled by
-    n_g before the bias. cell_clip, proj_clip: limits of c and of the projection, 0 for none. time_major: x [T, N, I].
-    gate_scales, hidden_scale, hidden_zero: formats inside a quantized file.
-    Source: TFLite UNIDIRECTIONAL_SEQUENCE_LSTM.
+    weights: arrays as in the module's state_dict: weight_ih_l0 [gates · H, I], weight_hh_l0 [gates · H, H],
+    bias_ih_l0 and bias_hh_l0 [gates · H], the same with _l1, … for further layers and with the suffix _reverse for the
+    other direction. Sequences are [N, T, I] (batch_first). The optional input `lengths` [N, 1] holds how many steps of
+    each sequence count; initial states are [N, layers · directions, H].
+    streaming: the states are the graph's, carried from run to run and from sample to sample (state="carry").
     """
 
-    coupled: bool = False
+    input_size: int
+    hidden_size: int
+    num_layers: int = 1
+    bidirectional: bool = False
+    streaming: bool = False
+    weights: Weights | None = parameter()
+
+    input_names: ClassVar[tuple[str, ...]] = ("x", "h?", "lengths?")
+    gates: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.streaming and self.bidirectional:
+            raise GraphError(f"{type(self).__name__}: streaming=True needs one direction; the other starts at the end")
+
+    def cell(self, suffix: str) -> Cell:
+        """The cell of the weights whose names end so."""
+        raise NotImplementedError
+
+    def array(self, name: str) -> Array:
+        """A weight. Errors: GraphError with the names that are there."""
+        if self.weights is None or name not in self.weights:
+            there = ", ".join(self.weights or ()) or "none"
+            raise GraphError(f"{type(self).__name__}: weights[{name!r}] is missing; there are {there}")
+        return np.asarray(self.weights[name])
+
+    def optional(self, name: str) -> Array | None:
+        """A weight that may be absent."""
+        return np.asarray(self.weights[name]) if self.weights and name in self.weights else None
+
+    def arrays(self, suffix: str) -> dict[str, Array | None]:
+        """The arrays every cell has."""
+        return {
+            "w": self.array(f"weight_ih_{suffix}"),
+            "r": self.array(f"weight_hh_{suffix}"),
+            "w_bias": self.optional(f"bias_ih_{suffix}"),
+            "r_bias": self.optional(f"bias_hh_{suffix}"),
+        }
+
+    def expand(self, build: GraphBuilder, *inputs: Any) -> tuple[Value, ...]:
+        x, *given = inputs
+        if len(x.shape) != 3 or x.shape[-1] != self.input_size:
+            raise self.fail(f"x must be [N, T, {self.input_size}]", x.shape)
+        lengths = given[-1] if len(given) > self.state_inputs else None
+        lasts: list[tuple[Value, ...]] = []
+        for number in range(self.num_layers):
+            made = []
+            for direction in range(1 + self.bidirectional):
+                start = self._initial(build, given[: self.state_inputs], len(lasts))
+                suffix = f"l{number}{'_reverse' if direction else ''}"
+                with build.group(suffix, f"{type(self).__name__} layer"):
+                    cell = self.cell(suffix)
+                    y, last = layer(build, x, cell, start, lengths, bool(direction), self.streaming)
+                made.append(y)
+                lasts.append(last)
+            x = build.add(Concat(-1), *made, name=f"both_l{number}") if len(made) > 1 else made[0]
+        return (x, *(self._joined(build, [last[i] for last in lasts], "hc"[i]) for i in range(len(lasts[0]))))
+
+    @property
+    def state_inputs(self) -> int:
+        """How many inputs are initial states."""
+        return len(self.input_names) - 2
+
+    def _initial(self, build: GraphBuilder, given: Sequence[Value | None], number: int) -> list[Value] | None:
+        """The initial states of one layer and direction, [N, H] each."""
+        states = [v for v in given if v is not None]
+        if not states:
+            return None
+        cut = [build.add(Slice((number,), (number + 1,), (1,), (1,)), v, name=f"initial_{number}_{i}") for i, v in enumerate(states)]
+        return [build.add(Reshape((0, v.shape[-1])), v, name=f"initial_{number}_{i}_row") for i, v in enumerate(cut)]
+
+    def _joined(self, build: GraphBuilder, states: Sequence[Value], name: str) -> Value:
+        """Last states as [N, layers · directions, H]."""
+        rows = [build.add(Reshape((0, 1, v.shape[-1])), v, name=f"last_{name}{i}") for i, v in enumerate(states)]
+        return build.add(Concat(1), *rows, name=f"last_{name}") if len(rows) > 1 else rows[0]
+
+
+@dataclass(frozen=True)
+class RNN(Recurrent):
+    """h_t = f(x_t·Wᵀ + b + h_{t−1}·Rᵀ + c), f = tanh or ReLU: x [N, T, I], h [N, L, H] → y [N, T, H], h [N, L, H].
+
+    See `Recurrent` for layers, directions and the names of weights. Source: torch.nn.RNN.
+
+    >>> weights = {"weight_ih_l0": np.eye(2), "weight_hh_l0": np.eye(2)}
+    >>> y, h = RNN(2, 2, nonlinearity="relu", weights=weights)(np.ones((1, 3, 2)))
+    >>> h.tolist()
+    [[[3.0, 3.0]]]
+    """
+
+    nonlinearity: str = "tanh"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nonlinearity not in ("tanh", "relu"):
+            raise GraphError(f'RNN: nonlinearity {self.nonlinearity!r}; use "tanh" or "relu"')
+
+    def cell(self, suffix: str) -> Cell:
+        curve = TANH if self.nonlinearity == "tanh" else by_block(ReLU())
+        return PlainCell(**self.arrays(suffix), activations=(curve,))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class GRU(Recurrent):
+    """Gated recurrent unit: x [N, T, I], h [N, L, H] → y [N, T, H], h [N, L, H]. Rows of weights: r, z, n.
+
+    r, z = σ(x·Wᵀ + b + h·Rᵀ + c); n = tanh(x·Wₙᵀ + bₙ + r∘(h·Rₙᵀ + cₙ)); h ← (1 − z)∘n + z∘h.
+    reset_after=False: n = tanh(x·Wₙᵀ + bₙ + cₙ + (r∘h)·Rₙᵀ). Source: torch.nn.GRU; ONNX GRU (linear_before_reset).
+
+    >>> weights = {"weight_ih_l0": np.zeros((6, 1)), "weight_hh_l0": np.zeros((6, 2))}
+    >>> y, h = GRU(1, 2, weights=weights)(np.ones((1, 3, 1)), np.ones((1, 1, 2)))
+    >>> h.tolist()
+    [[[0.125, 0.125]]]
+    """
+
+    reset_after: bool = True
+
+    def cell(self, suffix: str) -> Cell:
+        return GatedCell(**self.arrays(suffix), reset_after=self.reset_after)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class LSTM(Recurrent):
+    """Long short-term memory: x [N, T, I], h [N, L, P], c [N, L, H] → y [N, T, P], h, c. Rows of weights: i, f, g, o.
+
+    i, f, o = σ(x·Wᵀ + b + h·Rᵀ + c); g = tanh of the same; c ← f∘c + i∘g; h ← o∘tanh c.
+    proj_size: h ← (o∘tanh c)·Pᵀ with weight_hr_l0 [P, H]. peephole: i, f and o also see p∘c, o the new c, with
+    weight_ci_l0, weight_cf_l0, weight_co_l0 [H]. coupled: f = 1 − i. cell_clip: bound of c, 0 for none.
+    Source: torch.nn.LSTM; ONNX LSTM; peepholes: Gers and Schmidhuber 2000.
+
+    >>> weights = {"weight_ih_l0": np.zeros((8, 1)), "weight_hh_l0": np.zeros((8, 2))}
+    >>> y, h, c = LSTM(1, 2, weights=weights)(np.ones((1, 3, 1)), np.ones((1, 1, 2)), np.ones((1, 1, 2)))
+    >>> c.tolist()
+    [[[0.125, 0.125]]]
+    """
+
+    proj_size: int = 0
     peephole: bool = False
-    projection: bool = False
-    projection_bias: bool = False
-    layer_norm: bool = False
+    coupled: bool = False
     cell_clip: float = 0.0
-    proj_clip: float = 0.0
-    time_major: bool = False
-    gate_scales: tuple[float, ...] = ()
-    hidden_scale: float = 0.0
-    hidden_zero: int = 0
 
-    input_names: ClassVar[tuple[str, ...]] = tuple(
-        name
-        if name in ("x", "h", "c") or (name[:2] in ("w_", "r_", "b_") and name[2:] in ("f", "c", "o"))
-        else f"{name}?"
-        for name in INPUTS
-    )
+    input_names: ClassVar[tuple[str, ...]] = ("x", "h?", "c?", "lengths?")
 
-    @property
-    def present(self) -> tuple[str, ...]:
-        """The names of the inputs that these attributes ask for, in order."""
-        absent = {"w_i", "r_i", "p_i", "b_i", "n_i"} if self.coupled else set()
-        absent |= set() if self.peephole else {"p_i", "p_f", "p_o"}
-        absent |= set() if self.projection else {"w_proj"}
-        absent |= set() if self.projection_bias else {"b_proj"}
-        absent |= set() if self.layer_norm else {f"n_{g}" for g in GATES}
-        return tuple(name for name in INPUTS if name not in absent)
-
-    @property
-    def gates(self) -> tuple[str, ...]:
-        """The gates that are computed."""
-        return GATES[1:] if self.coupled else GATES
-
-    def named(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Inputs that are there, or their shapes, by name."""
-        if len(values) != len(self.present):
-            raise self.fail(f"{len(values)} inputs given, the attributes ask for {', '.join(self.present)}")
-        return dict(zip(self.present, values, strict=True))
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        s = self.named(shapes)
-        x, units, hidden = s["x"], s["w_f"][0], s["r_f"][1]
-        batch = x[1] if self.time_major and len(x) == 3 else x[0]
-        if len(x) not in (2, 3) or any(s[f"w_{g}"] != (units, x[-1]) for g in self.gates):
-            raise self.fail(f"x [N, T, I] and W [U, I] need the same I, W one shape {s['w_f']}, x {x}")
-        if any(s[f"r_{g}"] != (units, hidden) for g in self.gates) or s["c"] != (batch, units):
-            raise self.fail(f"R [U, H] {s['r_f']} and c [N, U] {s['c']} do not fit U={units}, N={batch}")
-        if s["h"] != (batch, hidden) or (not self.projection and hidden != units):
-            raise self.fail(f"h [N, H] {s['h']} does not fit H={hidden}, N={batch}")
-        return ((*x[:-1], hidden), s["h"], s["c"])
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return not self.time_major
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", *("weight",) * 8, "parameter"))
-
-    def steps(self, x: Array) -> Array:
-        """x as [T, N, I]."""
-        if x.ndim == 2:
-            return x[None]
-        return x if self.time_major else x.swapaxes(0, 1)
-
-    def joined(self, outputs: list[Array], x: Array) -> Array:
-        """Outputs of the steps in the layout of x."""
-        if x.ndim == 2:
-            return outputs[0]
-        return np.stack(outputs, axis=0 if self.time_major else 1)
-
-    def compute(self, *arrays: Array) -> tuple[Array, Array, Array]:  # type: ignore[override]
-        v = self.named(arrays)
-        h, c, outputs = v["h"], v["c"], []
-        for x in self.steps(v["x"]):
-            h, c = self._step(v, x, h, c)
-            outputs.append(h)
-        return self.joined(outputs, v["x"]), h, c
-
-    def _gate(self, v: dict[str, Array], gate: str, x: Array, h: Array, c: Array) -> Array:
-        total = x @ v[f"w_{gate}"].T + h @ v[f"r_{gate}"].T
-        if self.peephole and gate != "c":
-            total = total + v[f"p_{gate}"] * c
-        if self.layer_norm:
-            centred = total - total.mean(axis=-1, keepdims=True)
-            total = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-8) * v[f"n_{gate}"]
-        return np.asarray(total + v[f"b_{gate}"])
-
-    def _step(self, v: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-        forget = sigmoid(self._gate(v, "f", x, h, c))
-        enter = 1 - forget if self.coupled else sigmoid(self._gate(v, "i", x, h, c))
-        cell = forget * c + enter * np.tanh(self._gate(v, "c", x, h, c))
-        if self.cell_clip > 0:
-            cell = np.clip(cell, -self.cell_clip, self.cell_clip)
-        hidden = sigmoid(self._gate(v, "o", x, h, cell)) * np.tanh(cell)
-        if self.projection:
-            hidden = hidden @ v["w_proj"].T + v.get("b_proj", 0.0)
-            if self.proj_clip > 0:
-                hidden = np.clip(hidden, -self.proj_clip, self.proj_clip)
-        return hidden, cell
-
-    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
-
-    def work(self, *shapes: Shape) -> Work:
-        s = self.named(shapes)
-        rows = size(s["x"][:-1])
-        units, hidden = s["w_f"][0], s["r_f"][1]
-        macs = rows * len(self.gates) * units * (s["x"][-1] + hidden)
-        macs += rows * units * hidden if self.projection else 0
-        gates = len(self.gates)
-        muls = rows * units * (3 + (2 if self.peephole and self.coupled else 3 if self.peephole else 0))
-        return Work(
-            macs=macs,
-            macs_valid=macs,
-            muls=muls,
-            adds=rows * units * (2 * gates + 1),
-            lookups=rows * units * (gates + 1),
-            requants=rows * units * (2 * gates + 3),
+    def cell(self, suffix: str) -> Cell:
+        peephole = [self.array(f"weight_c{gate}_{suffix}") for gate in "ifo"] if self.peephole else None
+        return LongCell(
+            **self.arrays(suffix),  # type: ignore[arg-type]
+            peephole=None if peephole is None else np.concatenate(peephole),
+            projection=self.array(f"weight_hr_{suffix}") if self.proj_size else None,
+            coupled=self.coupled,
+            cell_clip=self.cell_clip,
         )

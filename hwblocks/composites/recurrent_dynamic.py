@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hwblocks.blocks.dynamic import PLAIN, Dynamic, products, quantized
-from hwblocks.composites.recurrent import sigmoid
+from hwblocks.composites.sequence_lstm import sigmoid
 from hwblocks.graph.block import size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.tensor import Shape

@@ -208,7 +208,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"), COMPARISON),
     "L2Norm": fixed("double_round", algorithm="integer_root"),
     "ResizeBilinear": resized,
-    "LSTM": lstm,
+    "SequenceLSTM": lstm,
     "SVDF": fixed("double_round scale_precision=float32", algorithm="int16_state"),
 }
 

@@ -108,7 +108,7 @@ RULES: dict[str, Rule] = {
     "Rsqrt": fixed("double_round", algorithm="newton"),
     "ReduceSum": fixed("double_round", algorithm="rescaled_sum"),
     "Softmax": softmax,
-    "LSTM": lstm,
+    "SequenceLSTM": lstm,
     "SVDF": fixed("double_round scale_precision=float32", algorithm="any_state"),
 }
 

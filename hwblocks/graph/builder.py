@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,6 +55,30 @@ class GraphBuilder:
         self.inputs: list[str] = []
         self.states: dict[str, State] = {}
         self._taken: Counter[str] = Counter()
+        self._groups: list[tuple[str, str]] = []
+
+    @contextmanager
+    def group(self, name: str, kind: str) -> Iterator[str]:
+        """Nodes and constants made meanwhile are named "name/…" and marked as parts of a composite of this kind."""
+        path = self._free_group(self._path(name))
+        self._groups.append((path, kind))
+        try:
+            yield path
+        finally:
+            self._groups.pop()
+
+    def _path(self, name: str) -> str:
+        """A name within the group that is being made."""
+        group = f"{self._groups[-1][0]}/" if self._groups else ""
+        return name if name.startswith(group) else group + name
+
+    def _free_group(self, path: str) -> str:
+        taken = {node.attributes.get("group", "") for node in self.nodes}
+        free, number = path, 0
+        while any(t == free or t.startswith(f"{free}/") for t in taken):
+            number += 1
+            free = f"{path}_{number}"
+        return free
 
     def fresh(self, stem: str) -> str:
         """A name that is not in use yet: the stem, or the stem with a number."""
@@ -93,7 +118,7 @@ class GraphBuilder:
 
     def constant(self, name: str, value: Any, format: Format = FLOAT32, **more: Any) -> Value:
         """A constant: floats for a float format, stored codes for a quantized one."""
-        name = self.fresh(name)
+        name = self.fresh(self._path(name))
         self.tensors[name] = constant(name, np.asarray(value), format, **more)
         return Value(self, name)
 
@@ -107,8 +132,28 @@ class GraphBuilder:
         layout: str = "",
         **node: Any,
     ) -> Value:
-        """Append a node and return its first output; the others are read by name."""
-        name = self._node_name(name or type(block).__name__.lower())
+        """Append a node and return its first output (see `add_all`)."""
+        made = self.add_all(block, *inputs, name=name, outputs=outputs, formats=formats, layout=layout, **node)
+        return made[0]
+
+    def add_all(
+        self,
+        block: Block,
+        *inputs: Value | str | None,
+        name: str = "",
+        outputs: Sequence[str] = (),
+        formats: Sequence[Format] = (),
+        layout: str = "",
+        **node: Any,
+    ) -> tuple[Value, ...]:
+        """Append a node, or all nodes of a composite, and return every output."""
+        if block.kind == "composite":
+            given = [Value(self, v) if isinstance(v, str) and v else v or None for v in inputs]
+            return block.expanded(self, given, name)  # type: ignore[attr-defined, no-any-return]
+        stem, name = name, self._node_name(self._path(name or type(block).__name__.lower()))
+        if self._groups:
+            path, kind = self._groups[-1]
+            node["attributes"] = {**node.get("attributes", {}), "group": path, "composite": kind}
         names = tuple("" if v is None else v if isinstance(v, str) else v.name for v in inputs)
         block, names = self._with_parameters(block, names, name)
         block.check_arity(names)
@@ -120,7 +165,7 @@ class GraphBuilder:
                 raise GraphError(f"{type(block).__name__} {name!r}: output {output!r} exists already")
             self.tensors[output] = Tensor(output, shapes[position], format, layout=layout)
         self.nodes.append(Node(name, block, names, made, **node))
-        return Value(self, made[0])
+        return tuple(Value(self, output) for output in made)
 
     def _node_name(self, stem: str) -> str:
         taken = {node.name for node in self.nodes}
@@ -160,10 +205,15 @@ class GraphBuilder:
         )
 
 
-def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value:
-    """Add the block to the graph its first Value belongs to; arrays become constants."""
+def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value | tuple[Value, ...]:
+    """Add the block to the graph its first Value belongs to; arrays become constants.
+
+    A block with several outputs gives them all.
+    """
     builder = next(a.builder for a in arguments if isinstance(a, Value))
-    node = builder._node_name(type(block).__name__.lower())
+    node = builder._node_name(builder._path(type(block).__name__.lower()))
+    if block.kind == "composite":
+        node = type(block).__name__.lower()
     names = [n.rstrip("?*") for n in block.input_names]
     values: list[Value | None] = []
     for position, argument in enumerate(arguments):
@@ -171,7 +221,8 @@ def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value:
             values.append(argument)
         else:
             values.append(builder.constant(f"{node}.{names[min(position, len(names) - 1)]}", np.asarray(argument)))
-    return builder.add(block.without_parameters(), *values, name=node)
+    made = builder.add_all(block, *values, name=node)
+    return made if len(made) > 1 else made[0]
 
 
 class Sequential:

@@ -12,7 +12,7 @@ OutputRule = Literal["range", "same", "fixed", "float"]
 @dataclass(frozen=True)
 class Preference:
     """The width, and perhaps the scale, that a node's first output has in integers unless a recipe's override says
-    otherwise: signed, zero point 0 with a stated scale, else a scale from calibration.
+    otherwise: signed, with zero point 0; the scale, if none is stated, from calibration.
     """
 
     bits: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwblocks.blocks.svdf import SVDF
-from hwblocks.composites.recurrent import LSTM
+from hwblocks.composites.sequence_lstm import SequenceLSTM
 from hwblocks.errors import UnsupportedOperatorError
 from hwblocks.graph.builder import Value
 from hwblocks.importers.tflite_file import TfliteOperator
@@ -42,7 +42,7 @@ def lstm(build: TfliteImporter, op: TfliteOperator) -> None:
     has = [build.has(op, position) for position in range(24)]
     inner = [build.scope.subgraph.tensors[i] for i in op.intermediates]
     hidden = inner[4] if len(inner) == 5 and inner[4].scale else None
-    block = LSTM(
+    block = SequenceLSTM(
         coupled=not has[1],
         peephole=has[10],
         projection=has[16],

@@ -418,7 +418,7 @@ CASES = {
             np.array([[v - math.log(math.fsum(math.exp(u) for u in r)) for v in r] for r in X2]),
         )
     ],
-    "LSTM": [(hb.LSTM(), LSTM_IN, loop_lstm(*LSTM_IN))],
+    "SequenceLSTM": [(hb.SequenceLSTM(), LSTM_IN, loop_lstm(*LSTM_IN))],
     "SVDF": [(hb.SVDF(2), SVDF_IN, loop_svdf(*SVDF_IN, 2))],
 }
 

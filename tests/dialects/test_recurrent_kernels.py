@@ -56,7 +56,7 @@ def lstm_graph(rng, algorithm, steps, inputs, units, cell_power=-11, clip=0.0, p
     biases = [build.constant(f"b_{g}", rng.integers(-3000, 3000, units), INT32) for g in "ifco"]
     names += ["", "", "", *biases, "", ""]  # no peepholes, no projection
     names += [build.input("h", (1, units), formats["h"]), build.input("c", (1, units), formats["c"])]
-    block = hb.LSTM(cell_clip=clip, hidden_scale=1 / 128, hidden_zero=zero)
+    block = hb.SequenceLSTM(cell_clip=clip, hidden_scale=1 / 128, hidden_zero=zero)
     arithmetic = Arithmetic(requantize=hb.Requantize.preset("double_round"), algorithm=algorithm)
     build.add(block, *names, name="n", formats=[formats["h"], formats["h"], formats["c"]], arithmetic=arithmetic)
     return build.build(*build.nodes[-1].outputs)
@@ -128,6 +128,6 @@ def test_svdf_with_sums_beyond_32_bits(assert_equal, rounding, y_scale, units):
 def test_what_the_lstm_kernel_leaves_to_the_definition(compiled_isa):
     graph = lstm_graph(np.random.default_rng(1), "integer_gates", 2, 3, 4)
     node = graph.nodes[0]
-    moved = graph.replace(nodes=(node.replace(block=hb.LSTM(hidden_scale=1 / 128, hidden_zero=99)),))
+    moved = graph.replace(nodes=(node.replace(block=hb.SequenceLSTM(hidden_scale=1 / 128, hidden_zero=99)),))
     (reason,) = hb.Simulator(moved, isa=compiled_isa).plan.unserved.values()
     assert "zero point" in reason
