@@ -64,7 +64,8 @@ def _stored(graph: Graph, integer: set[str]) -> tuple[str, ...]:
     wanted: dict[str, None] = {}
     for node in graph.nodes:
         if node.name in integer:
-            wanted.update(dict.fromkeys(name for name in node.inputs if name))
+            steering = steering_of(node)
+            wanted.update(dict.fromkeys(name for i, name in enumerate(node.inputs) if name and i not in steering))
             wanted.update(dict.fromkeys(node.outputs))
     return tuple(t.name for t in graph.runtime_tensors if t.name in wanted)
 
@@ -74,10 +75,11 @@ def _reason_for_float(graph: Graph, recipe: Recipe, node: Node, integer: set[str
     block, rule = node.block, node.block.quant
     if rule.output == "float" or not isinstance(block, (Accumulate, Move, Pointwise, Algorithm)):
         return f"{node.type_name} has no integer meaning"
-    site = graph.site(node)
-    if not all(t.format.is_float for t in (*site.present, *site.outputs)):
+    site, steering = graph.site(node), steering_of(node)
+    given = [(i, t) for i, t in enumerate(site.inputs) if t is not None and i not in steering]
+    if not all(t.format.is_float for t in (*(t for _, t in given), *site.outputs)):
         return "its tensors are not all floats"
-    running = [(i, t) for i, t in enumerate(site.inputs) if t is not None and not t.is_constant]
+    running = [(i, t) for i, t in given if not t.is_constant]
     for position, tensor in running:
         if rule.role(position) in ("bias", "parameter"):
             return f"its {rule.role(position)} {tensor.name!r} is not constant"
@@ -87,6 +89,11 @@ def _reason_for_float(graph: Graph, recipe: Recipe, node: Node, integer: set[str
     if (isinstance(block, Pointwise) or rule.output == "fixed") and bits > TABLE_BITS:
         return f"a table serves at most {TABLE_BITS} input bits, the recipe says {bits}"
     return ""
+
+
+def steering_of(node: Node) -> frozenset[int]:
+    """The inputs that only say which elements a node moves; they have no format of its activations."""
+    return node.block.steering if isinstance(node.block, Move) else frozenset()
 
 
 def _is_float_made(graph: Graph, name: str, integer: set[str]) -> bool:

@@ -10,7 +10,7 @@ from hwblocks.graph.node import Node
 from hwblocks.graph.tensor import FLOAT32, Origin, Tensor
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.formats import Format
-from quantize.domain import Domain
+from quantize.domain import Domain, steering_of
 
 Tensors = dict[str, Tensor]
 
@@ -47,7 +47,10 @@ class _Edges:
 
     def add(self, node: Node) -> None:
         """Append a node, and before it the edges that it needs."""
-        inputs = tuple(self._input(node, name) if name else "" for name in node.inputs)
+        steering = steering_of(node)
+        inputs = tuple(
+            name if not name or i in steering else self._input(node, name) for i, name in enumerate(node.inputs)
+        )
         self.nodes.append(node.replace(inputs=inputs))
 
     def _input(self, node: Node, name: str) -> str:

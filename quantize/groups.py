@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quantize.domain import Domain
+from quantize.domain import Domain, steering_of
 
 
 class UnionFind:
@@ -45,8 +45,9 @@ def tied_groups(domain: Domain) -> list[list[str]]:
     for node in domain.nodes:
         if not domain.is_tied(node):
             continue
-        for name in (*node.inputs[1:], *node.outputs):
-            sets.join(node.inputs[0], name)
+        tied = [name for i, name in enumerate(node.inputs) if name and i not in steering_of(node)]
+        for name in (*tied[1:], *node.outputs):
+            sets.join(tied[0], name)
     return sets.groups()
 
 

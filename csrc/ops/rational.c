@@ -33,7 +33,8 @@ int hwb_rational_run(const hwb_op *op, const void *const *in, void *y, int64_t n
   for (int64_t s = 0; s < n; s++)
     for (int64_t i = 0; i < c->count; i++) {
       int64_t at_a = s * c->a_count + (r->a_index ? r->a_index[i] : i), b = 0;
-      if (c->has_b) b = hwb_load(in[1], c->b_dtype, s * c->b_count + (r->b_index ? r->b_index[i] : i)) - c->b_zero;
+      if (r->b_constant) b = r->b_constant[i];
+      else if (c->has_b) b = hwb_load(in[1], c->b_dtype, s * c->b_count + (r->b_index ? r->b_index[i] : i)) - c->b_zero;
       int64_t a = hwb_load(in[0], c->a_dtype, at_a) - c->a_zero;
       hwb_store(y, c->end.out_dtype, s * c->count + i, element(r, &e, a, b, stats));
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -220,5 +219,3 @@ def fed(build: GraphBuilder, x: Value, cell: Cell) -> Value:
 def zeros(build: GraphBuilder, sizes: Sequence[int]) -> list[Value]:
     """States that start from 0."""
     return [build.constant(f"initial{i}", np.zeros((1, size))) for i, size in enumerate(sizes)]
-
-

@@ -60,14 +60,14 @@ def _body(cell: Cell, scanned: Sequence[Value]) -> Any:
     """The graph of one step: (states, x·Wᵀ, mask?) → (states, y)."""
     step = GraphBuilder("step")
     states = [step.input(name, (1, size)) for name, size in zip("hc", cell.sizes, strict=False)]
-    given = [
-        step.input(n, (1, v.shape[-1]), v.tensor.format) for n, v in zip(("fed", "within"), scanned, strict=False)
-    ]
+    given = [step.input(n, (1, v.shape[-1]), v.tensor.format) for n, v in zip(("fed", "within"), scanned, strict=False)]
     made = cell.step(given[0], *states)
     if len(given) == 1:
         return step.build(*made, made[0])
     nothing = step.constant("nothing", np.zeros((1, 1)))
-    kept = [step.add(Select(), given[1], new, old, name=f"{old.name}_kept") for new, old in zip(made, states)]
+    kept = [
+        step.add(Select(), given[1], new, old, name=f"{old.name}_kept") for new, old in zip(made, states, strict=True)
+    ]
     return step.build(*kept, step.add(Select(), given[1], made[0], nothing, name="output_kept"))
 
 
@@ -149,7 +149,10 @@ class Recurrent(Composite, abstract=True):
         states = [v for v in given if v is not None]
         if not states:
             return None
-        cut = [build.add(Slice((number,), (number + 1,), (1,), (1,)), v, name=f"initial_{number}_{i}") for i, v in enumerate(states)]
+        cut = [
+            build.add(Slice((number,), (number + 1,), (1,), (1,)), v, name=f"initial_{number}_{i}")
+            for i, v in enumerate(states)
+        ]
         return [build.add(Reshape((0, v.shape[-1])), v, name=f"initial_{number}_{i}_row") for i, v in enumerate(cut)]
 
     def _joined(self, build: GraphBuilder, states: Sequence[Value], name: str) -> Value:

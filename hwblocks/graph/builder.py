@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.errors import GraphError
-from hwblocks.graph.block import Block
+from hwblocks.graph.block import Block, Move
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.state import State
@@ -150,7 +150,7 @@ class GraphBuilder:
         if block.kind == "composite":
             given = [Value(self, v) if isinstance(v, str) and v else v or None for v in inputs]
             return block.expanded(self, given, name)  # type: ignore[attr-defined, no-any-return]
-        stem, name = name, self._node_name(self._path(name or type(block).__name__.lower()))
+        name = self._node_name(self._path(name or type(block).__name__.lower()))
         if self._groups:
             path, kind = self._groups[-1]
             node["attributes"] = {**node.get("attributes", {}), "group": path, "composite": kind}
@@ -160,7 +160,7 @@ class GraphBuilder:
         shapes = block.shape(*(self.tensors[n].shape for n in names if n))
         made = tuple(outputs) or tuple(self.fresh(f"{name}.{i}" if i else name) for i in range(len(shapes)))
         for position, output in enumerate(made):
-            format = formats[position] if formats else self._output_format(names)
+            format = formats[position] if formats else self._output_format(block, names)
             if output in self.tensors:
                 raise GraphError(f"{type(block).__name__} {name!r}: output {output!r} exists already")
             self.tensors[output] = Tensor(output, shapes[position], format, layout=layout)
@@ -175,8 +175,10 @@ class GraphBuilder:
             name = f"{stem}_{number}"
         return name
 
-    def _output_format(self, names: tuple[str, ...]) -> Format:
-        return self.tensors[next(n for n in names if n)].format
+    def _output_format(self, block: Block, names: tuple[str, ...]) -> Format:
+        """That of the first input which is not there only to steer a move."""
+        steering = block.steering if isinstance(block, Move) else frozenset()
+        return self.tensors[next(n for i, n in enumerate(names) if n and i not in steering)].format
 
     def _with_parameters(self, block: Block, names: tuple[str, ...], node: str) -> tuple[Block, tuple[str, ...]]:
         wanted = [n.rstrip("?*") for n in block.input_names]

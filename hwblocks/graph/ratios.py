@@ -16,13 +16,18 @@ from hwblocks.numerics.kernels.rational import RationalCall
 def rational_call(site: Site, a: Fraction, b: Fraction, product: Fraction) -> RationalCall | str:
     """The call for y = a·x0 + b·x1 + product·x0·x1 on centred codes, in units of the output's scale.
 
-    A constant operand is folded into the call only as far as a run-time tensor can be: it is not served.
+    One operand may be a constant; then the run-time one is the first of the call.
     """
     reason = _unsupported(site)
     if reason:
         return reason
     denominator = lcm(a.denominator, b.denominator, product.denominator)
-    first, second = site.input(0), site.input(1) if site.has(1) else None
+    first, second, constant = site.input(0), site.input(1) if site.has(1) else None, None
+    if first.is_constant and second is not None:
+        first, second, a, b = second, first, b, a
+    if second is not None and second.value is not None:
+        centred = second.value.astype(np.int64) - scalar_zero_point(second.format)
+        constant, second = np.broadcast_to(centred, site.output.shape).ravel(), None
     y = site.output.format
     return RationalCall(
         a_dtype=first.format.dtype.name,
@@ -41,13 +46,14 @@ def rational_call(site: Site, a: Fraction, b: Fraction, product: Fraction) -> Ra
         b_index=broadcast_index(second, site.output.shape) if second else None,
         rounding=site.arithmetic.rounding,
         zero_point=scalar_zero_point(y),
+        constant=constant,
         **limits(site),
     )
 
 
 def _unsupported(site: Site) -> str:
-    if any(t.is_constant for t in site.present):
-        return "a constant operand"
+    if all(t.is_constant for t in site.present):
+        return "constants alone"
     if any(t.format.bits > 16 for t in site.present):
         return "activations of more than 16 bits"
     if site.arithmetic.overflow.mode != "saturate":

@@ -15,7 +15,7 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from hwblocks.blocks.edges import Relabel
-from hwblocks.blocks.shape import Reshape, Transpose
+from hwblocks.blocks.shape import Identity, Reshape, Transpose
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block, Move
 from hwblocks.graph.builder import GraphBuilder, Value
@@ -283,11 +283,17 @@ class Importer:
     def alias(self, node: OnnxNode, value: Value, layout: str = FILE) -> None:
         """The node's first output is an existing tensor."""
         if node.outputs[0] in self.output_names:
-            from hwblocks.blocks.shape import Identity
-
             self.add(node, Identity(), [value], layout)
         else:
             self.forms.setdefault(node.outputs[0], {})[layout] = value
+
+    def results(self, node: OnnxNode, values: Sequence[Value]) -> None:
+        """The node's outputs are existing tensors, in order; outputs of the file get nodes of their names."""
+        for name, value in zip(node.outputs, values, strict=False):
+            if name in self.output_names:
+                value = self.builder.add(Identity(), value, name=name, outputs=(name,), source_name=node.name)
+            if name:
+                self.forms.setdefault(name, {})[FILE] = value
 
     def fold(self, node: OnnxNode) -> bool:
         """Evaluate a node whose inputs are constants, or whose result is a shape; True when that was done."""

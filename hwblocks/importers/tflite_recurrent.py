@@ -13,7 +13,11 @@ LSTM_HIDDEN, LSTM_CELL = 18, 19
 
 
 def with_states(
-    build: TfliteImporter, op: TfliteOperator, block: LSTM | SVDF, inputs: list[Value | None], states: tuple[int, ...]
+    build: TfliteImporter,
+    op: TfliteOperator,
+    block: SequenceLSTM | SVDF,
+    inputs: list[Value | None],
+    states: tuple[int, ...],
 ) -> None:
     """A block whose outputs after the first are the next values of these state inputs."""
     kept = [build.input(op, position) for position in states]

@@ -199,10 +199,11 @@ static void check_avgpool(const hwb_kernels *k, int64_t dtype) {
 
 static void check_rational(const hwb_kernels *k, int64_t dtype) {
   int64_t f[10] = {draw(-9, 9), 0, draw(-9, 9), 0, draw(-3, 3), 0, draw(-40, 40), 0, draw(1, 500), 0}, n = draw(1, 4);
-  int64_t a_index[50], count = 50, b_count = 7, b_index[50];
+  int64_t a_index[50], count = 50, b_count = 7, b_index[50], constant[50];
   for (int i = 0; i < 10; i += 2) f[i + 1] = f[i] < 0 ? -1 : 0; /* the high word of a signed number */
-  for (int i = 0; i < 50; i++) a_index[i] = draw(0, 49), b_index[i] = i % b_count;
-  hwb_rational p = {{draw_end(), dtype, 3, HWB_S8, -4, draw(0, 1), count, count, b_count}, f, draw(0, 1) ? a_index : NULL, b_index};
+  for (int i = 0; i < 50; i++) a_index[i] = draw(0, 49), b_index[i] = i % b_count, constant[i] = draw(-300, 300);
+  hwb_rational p = {{draw_end(), dtype, 3, HWB_S8, -4, draw(0, 1), count, count, b_count}, f, draw(0, 1) ? a_index : NULL, b_index,
+                    draw(0, 2) ? NULL : constant};
   void *a = random_codes(dtype, n * count), *b = random_codes(HWB_S8, n * b_count);
   int8_t *y = exact((size_t)(n * count));
   const void *in[2] = {a, b};
@@ -211,7 +212,7 @@ static void check_rational(const hwb_kernels *k, int64_t dtype) {
   for (int64_t i = 0; i < n * count; i++) {
     int64_t s = i / count, j = i % count;
     int64_t u = hwb_load(a, dtype, s * count + (p.a_index ? p.a_index[j] : j)) - 3;
-    int64_t v = p.n.has_b ? hwb_load(b, HWB_S8, s * b_count + b_index[j]) + 4 : 0;
+    int64_t v = p.b_constant ? constant[j] : p.n.has_b ? hwb_load(b, HWB_S8, s * b_count + b_index[j]) + 4 : 0;
     hwb_int128 num = (hwb_int128)u * f[0] + (hwb_int128)v * f[2] + (hwb_int128)u * v * f[4] + f[6];
     expect_equal(y[i], ended(&p.n.end, num, f[8], &want), "rational", k->name);
   }

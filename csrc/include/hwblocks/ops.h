@@ -247,7 +247,7 @@ typedef struct {
 
 int hwb_avgpool_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
-/* y = round((a·A + b·B + a·b·P + C) / D) + zero point. */
+/* y = round((a·A + b·B + a·b·P + C) / D) + zero point; b from an input, from constants of one sample, or absent. */
 typedef struct {
   hwb_cast_numbers end;
   int64_t a_dtype, a_zero, b_dtype, b_zero, has_b, count, a_count, b_count;
@@ -257,6 +257,7 @@ typedef struct {
   hwb_rational_numbers n;
   const int64_t *factors; /* A, B, P, C, D: two words each, low first */
   const int64_t *a_index, *b_index;
+  const int64_t *b_constant; /* b of each output element, zero point taken off; NULL: an input, or no b */
 } hwb_rational;
 
 int hwb_rational_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);

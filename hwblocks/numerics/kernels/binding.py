@@ -183,6 +183,9 @@ def bind_rational(call: RationalCall, isa: str) -> Any:
     """Element-wise exact rational arithmetic."""
     a_peak = max(abs(limit - call.a_zero) for limit in dtype_range(call.a_dtype))
     b_peak = max(abs(limit - call.b_zero) for limit in dtype_range(call.b_dtype)) if call.b_dtype else 0
+    constant = None if call.constant is None else np.asarray(call.constant, dtype=np.int64)
+    if constant is not None:
+        b_peak = int(np.abs(constant).max(initial=0))
     reach = (
         a_peak * abs(call.a_factor)
         + b_peak * abs(call.b_factor)
@@ -206,7 +209,7 @@ def bind_rational(call: RationalCall, isa: str) -> Any:
     ]
     factors = words([call.a_factor, call.b_factor, call.product_factor, call.offset, call.denominator])
     inputs = [(call.a_count, call.a_dtype), (call.b_count, call.b_dtype or "int8")][: 2 if call.b_dtype else 1]
-    constants = (factors, call.a_index, call.b_index)
+    constants = (factors, call.a_index, call.b_index, constant)
     return op(isa, "rational", numbers, [], constants, inputs, (call.count, call.out_dtype))
 
 

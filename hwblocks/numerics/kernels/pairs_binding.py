@@ -166,7 +166,12 @@ def _limits(call: Any) -> Limits:
 
 def _rational_parts(call: RationalCall) -> Parts | None:
     dtypes = (call.a_dtype,) if call.b_dtype is None else (call.a_dtype, call.b_dtype)
-    if call.a_index is not None or call.b_index is not None or any(np.dtype(d).itemsize != 1 for d in dtypes):
+    if (
+        call.constant is not None
+        or call.a_index is not None
+        or call.b_index is not None
+        or any(np.dtype(d).itemsize != 1 for d in dtypes)
+    ):
         return None
     unlimited = replace(call, a_count=PAIRS, b_count=PAIRS if len(dtypes) == 2 else 0, **_without_limits())
     slopes = (call.a_factor / call.denominator, call.b_factor / call.denominator if len(dtypes) == 2 else 0.0)

@@ -16,7 +16,8 @@ class RationalCall(Limited):
     """y = round((a·A + b·B + a·b·P + C) / D) + zero_point, limited, with a = x0 − a_zero and b = x1 − b_zero.
 
     count: elements of one sample's output. a_index, b_index: which input element each output reads, or None when
-    they are the same. b_dtype None: there is no second input. All factors are Python integers, D > 0.
+    they are the same. b_dtype None: there is no second input; b is then `constant`, one for each output element, zero
+    point taken off, or absent. All factors are Python integers, D > 0.
     """
 
     a_dtype: str
@@ -35,3 +36,4 @@ class RationalCall(Limited):
     b_index: np.ndarray[Any, Any] | None
     rounding: Rounding
     zero_point: int
+    constant: np.ndarray[Any, Any] | None = None
