@@ -105,6 +105,6 @@ def _rule_behind(graph: Graph, recipe: Recipe, name: str) -> TensorRule:
     """The rule of the tensor that a chain of format-keeping nodes starts from."""
     maker = graph.producer.get(name)
     while maker is not None and maker.block.quant.output == "same":
-        name = maker.inputs[0]
+        name = next(n for i, n in enumerate(maker.inputs) if n and i not in steering_of(maker))
         maker = graph.producer.get(name)
     return recipe.activations_of(name, *([maker.name] if maker else []))
