@@ -85,8 +85,7 @@ def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:
         tensors[name] = tensors[name].replace(format=table[name])
     _quantize_constants(domain, recipe, table, tensors, notes)
     nodes = tuple(_with_arithmetic(domain, recipe, node) for node in domain.graph.nodes)
-    tensors, nodes = with_edges(domain, tensors, nodes)
-    graph = domain.graph.replace(tensors=tensors, nodes=nodes)
+    graph = with_edges(domain, tensors, nodes)
     _check_requantization(graph)
     problems = unproven(graph)
     facts = {"recipe": recipe.name, "notes": "\n".join(notes), "accumulator": "\n".join(problems) or "safe"}

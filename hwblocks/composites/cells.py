@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from hwblocks.graph.quant_rule import Preference
 SUMS = Preference(16, 2.0**-12)
 GATES = Preference(16, 2.0**-15)
 WIDE = Preference(16)
+
+LONG_NAMES = {"i": "input", "f": "forget", "o": "output"}
 
 Activation = Callable[[Value, str, "Preference | None"], Value]
 
@@ -69,8 +72,12 @@ class Cell:
     clip: float = 0.0
     activations: tuple[Activation, ...] = ()
 
-    gates = 1
-    states = 1  # states that a step hands on; the first one is h
+    states: ClassVar[int] = 1  # states that a step hands on; the first one is h
+
+    @property
+    def gates(self) -> int:
+        """How many gates the rows of the weights belong to."""
+        return 1
 
     @property
     def hidden(self) -> int:
@@ -80,7 +87,7 @@ class Cell:
     @property
     def sizes(self) -> tuple[int, ...]:
         """The sizes of the states."""
-        return (self.hidden,) * self.states
+        return tuple([self.hidden] * self.states)
 
     @property
     def bias(self) -> Array | None:
@@ -134,7 +141,9 @@ class GatedCell(Cell):
     activations: tuple[Activation, ...] = (SIGMOID, TANH)
     reset_after: bool = True
 
-    gates = 3
+    @property
+    def gates(self) -> int:
+        return 3
 
     @property
     def bias(self) -> Array | None:
@@ -166,45 +175,60 @@ class GatedCell(Cell):
 class LongCell(Cell):
     """LSTM: i, f, o = f(x·Wᵀ + h·Rᵀ + p∘c + b); g alike without p; c ← f∘c + i∘g(g); h ← o∘k(c). Gates i, f, g, o.
 
-    peephole: p [3 · H] of i, f and o (which sees the new c). coupled: f = 1 − i. projection: h ← (o∘k(c))·Pᵀ with
+    peephole: p [3 · H] of i, f and o (which sees the new c). coupled: the gate that has no rows of its own, "f" for
+    f = 1 − i or "i" for i = 1 − f. projection: h ← (o∘k(c))·Pᵀ with
     P [P, H]. cell_clip: bound of c, 0 for none. Source: ONNX LSTM, torch.nn.LSTM.
     """
 
     activations: tuple[Activation, ...] = (SIGMOID, TANH, TANH)
     peephole: Array | None = None
     projection: Array | None = field(default=None)
-    coupled: bool = False
+    coupled: str = ""
     cell_clip: float = 0.0
 
-    gates = 4
-    states = 2
+    states: ClassVar[int] = 2
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The gates with rows of their own, in order."""
+        return tuple(g for g in "ifgo" if g != self.coupled)
+
+    @property
+    def gates(self) -> int:
+        return len(self.names)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         projected = self.hidden if self.projection is None else int(self.projection.shape[0])
         return projected, self.hidden
 
-    def _seen(self, total: Value, c: Value, position: int) -> Value:
-        """A sum with the peephole to the cell, if there is one."""
-        if self.peephole is None:
-            return total
-        name = f"peephole_{'ifo'[position]}"
-        weight = self.peephole[position * self.hidden : (position + 1) * self.hidden]
-        seen = c.builder.add(Weight(weight=weight), c, name=name, preference=SUMS)
-        return add(f"{name}_sum", total, seen)
+    def _open(self, gate: str, total: Value, c: Value) -> Value:
+        """Gate i, f or o of its sum, which may see the cell."""
+        if self.peephole is not None:
+            weight = self.peephole[slice(*("ifo".index(gate) * self.hidden + n for n in (0, self.hidden)))]
+            seen = c.builder.add(Weight(weight=weight), c, name=f"peephole_{gate}", preference=SUMS)
+            total = add(f"peephole_{gate}_sum", total, seen)
+        return self.gate(0, total, LONG_NAMES[gate])
+
+    def _enter_and_forget(self, sums: dict[str, Value], c: Value) -> tuple[Value, Value]:
+        """Gates i and f."""
+        made = {g: self._open(g, sums[g], c) for g in "if" if g in sums}
+        if self.coupled:
+            (other,) = made.values()
+            made[self.coupled] = one_minus(LONG_NAMES[self.coupled], other)
+        return made["i"], made["f"]
 
     def step(self, fed: Value, *states: Value) -> tuple[Value, ...]:
         h, c = states
         total = add("sum", fed, self.recurrent(h))
-        i, f, g, o = self.split(total, 4, "gates")
-        enter = self.gate(0, self._seen(i, c, 0), "input")
-        forget = one_minus("forget", enter) if self.coupled else self.gate(0, self._seen(f, c, 1), "forget")
-        candidate = self.gate(1, g, "candidate")
+        sums = dict(zip(self.names, self.split(total, self.gates, "gates"), strict=True))
+        enter, forget = self._enter_and_forget(sums, c)
+        candidate = self.gate(1, sums["g"], "candidate")
         cell = add("cell", mul("kept", forget, c), mul("entered", enter, candidate), WIDE)
         if self.cell_clip:
             bounds = Clip(-self.cell_clip, self.cell_clip)
             cell = cell.builder.add(bounds, cell, name="cell_clip", preference=WIDE)
-        output = self.gate(0, self._seen(o, cell, 2), "output")
+        output = self._open("o", sums["o"], cell)
         hidden = mul("state", output, self.activations[2](cell, "cell_curve", GATES), None)
         if self.projection is not None:
             hidden = hidden.builder.add(Linear(weight=self.projection), hidden, name="projection")

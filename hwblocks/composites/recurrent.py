@@ -210,7 +210,8 @@ class LSTM(Recurrent):
 
     i, f, o = σ(x·Wᵀ + b + h·Rᵀ + c); g = tanh of the same; c ← f∘c + i∘g; h ← o∘tanh c.
     proj_size: h ← (o∘tanh c)·Pᵀ with weight_hr_l0 [P, H]. peephole: i, f and o also see p∘c, o the new c, with
-    weight_ci_l0, weight_cf_l0, weight_co_l0 [H]. coupled: f = 1 − i. cell_clip: bound of c, 0 for none.
+    weight_ci_l0, weight_cf_l0, weight_co_l0 [H]. coupled: f = 1 − i, and weights have the rows of i, g, o
+    only. cell_clip: bound of c, 0 for none.
     Source: torch.nn.LSTM; ONNX LSTM; peepholes: Gers and Schmidhuber 2000.
 
     >>> weights = {"weight_ih_l0": np.zeros((8, 1)), "weight_hh_l0": np.zeros((8, 2))}
@@ -232,6 +233,6 @@ class LSTM(Recurrent):
             **self.arrays(suffix),  # type: ignore[arg-type]
             peephole=None if peephole is None else np.concatenate(peephole),
             projection=self.array(f"weight_hr_{suffix}") if self.proj_size else None,
-            coupled=self.coupled,
+            coupled="f" if self.coupled else "",
             cell_clip=self.cell_clip,
         )

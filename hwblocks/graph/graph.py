@@ -218,10 +218,11 @@ class Graph:
     def traced(self) -> Mapping[str, Tensor]:
         """Every tensor that a trace can keep: the run-time tensors, and those inside scans as "scan0/body/h", with the
         positions of the scan as an axis."""
-        found = {tensor.name: tensor for tensor in self.runtime_tensors}
+        found = {name: self.tensors[name] for name in self.sources}
         for node in self.nodes:
             for path, tensor in node.block.inner_tensors(self.site(node).shapes).items():
                 found[f"{node.name}/{path}"] = tensor.replace(name=f"{node.name}/{path}")
+            found.update({name: self.tensors[name] for name in node.outputs})
         return found
 
     @property

@@ -114,7 +114,15 @@ def _cell(build: Importer, node: OnnxNode, direction: int, arrays: dict[str, Any
     if node.input(7):
         p = np.split(build.constant(node.input(7)).astype(np.float64)[direction], 3)  # i, o, f
         peephole = np.concatenate([p[0], p[2], p[1]])
-    return LongCell(**arrays, peephole=peephole, coupled=bool(node.attribute("input_forget", 0)))
+    if node.attribute("input_forget", 0):  # f = 1 − i: the rows of f are not read
+        arrays |= {name: without_forget(arrays[name]) for name in ("w", "r", "w_bias", "r_bias")}
+        arrays["coupled"] = "f"
+    return LongCell(**arrays, peephole=peephole)
+
+
+def without_forget(array: Array | None) -> Array | None:
+    """Rows of i, g and o from those of i, f, g and o."""
+    return None if array is None else np.concatenate([part for g, part in enumerate(np.split(array, 4)) if g != 1])
 
 
 def _recurrent(build: Importer, node: OnnxNode) -> None:
