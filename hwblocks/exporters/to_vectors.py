@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.blocks.scan import Scan
 from hwblocks.errors import OutputError
 from hwblocks.graph.block import Accumulate, Pointwise
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.lookup import code_table
 from hwblocks.graph.site import Site, accumulate_epilogue
+from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics.formats import Format
 from hwblocks.simulate.execute import accumulators, lower
 from hwblocks.simulate.simulator import Run
@@ -59,20 +61,11 @@ class _Writer:
     def __init__(self, graph: Graph, run: Run, folder: Path, kind: str) -> None:
         self.graph, self.run, self.folder, self.kind = graph, run, folder, kind
         self.entries: list[dict[str, Any]] = []
+        self.nodes = 0
 
     def write(self) -> None:
         """All constants, all nodes, the manifest."""
-        for tensor in self.graph.constants:
-            assert tensor.value is not None
-            self.array(
-                f"constants/{safe(tensor.name)}",
-                tensor.value,
-                tensor.format,
-                tensor=tensor.name,
-                role="constant",
-            )
-        for position, node in enumerate(self.graph.nodes):
-            self.node(f"nodes/{position:03d}_{safe(node.name)}", self.graph.site(node))
+        self.graph_in(self.graph, "")
         manifest = {
             "schema": "hwblocks.vectors/1",
             "model": self.graph.name,
@@ -82,15 +75,29 @@ class _Writer:
         }
         (self.folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
 
-    def node(self, place: str, site: Site) -> None:
+    def graph_in(self, graph: Graph, inside: str) -> None:
+        """Constants and nodes of a graph; `inside` leads to it ("scan0/body/"), whose passes count as samples."""
+        for tensor in graph.constants:
+            assert tensor.value is not None
+            name = inside + tensor.name
+            self.array(f"constants/{safe(name)}", tensor.value, tensor.format, tensor=name, role="constant")
+        for node in graph.nodes:
+            place = f"nodes/{self.nodes:03d}_{safe(inside + node.name)}"
+            self.nodes += 1
+            self.node(place, graph.site(node), inside)
+            if isinstance(node.block, Scan):
+                self.graph_in(node.block.body, f"{inside}{node.name}/body/")
+
+    def node(self, place: str, site: Site, inside: str) -> None:
         """Inputs, accumulators, constants of the cast, outputs of one node."""
-        name = site.node.name
-        arrays = [None if t is None else t.value if t.is_constant else self._flat(t.name) for t in site.inputs]
+        name = inside + site.node.name
+        arrays = [None if t is None else t.value if t.is_constant else self._flat(t, inside) for t in site.inputs]
         for i, (tensor, array) in enumerate(zip(site.inputs, arrays, strict=True)):
             if tensor is not None and array is not None and not tensor.is_constant:
-                self.array(f"{place}/input{i}", array, tensor.format, node=name, tensor=tensor.name, role="input")
+                named = inside + tensor.name
+                self.array(f"{place}/input{i}", array, tensor.format, node=name, tensor=named, role="input")
         if isinstance(site.node.block, Accumulate) and site.is_integer:
-            self.sums(place, site, arrays)
+            self.sums(place, site, arrays, name)
         if isinstance(site.node.block, Pointwise) and site.is_integer and site.input(0).format.bits <= 16:
             self.array(
                 f"{place}/table",
@@ -100,12 +107,12 @@ class _Writer:
                 role="table",
             )
         for i, tensor in enumerate(site.outputs):
-            out = self._flat(tensor.name)
-            self.array(f"{place}/output{i}", out, tensor.format, node=name, tensor=tensor.name, role="output")
+            out = self._flat(tensor, inside)
+            self.array(f"{place}/output{i}", out, tensor.format, node=name, tensor=inside + tensor.name, role="output")
 
-    def sums(self, place: str, site: Site, arrays: list[Array | None]) -> None:
+    def sums(self, place: str, site: Site, arrays: list[Array | None], name: str) -> None:
         """Accumulators before the cast, multipliers and shifts."""
-        name, contraction = site.node.name, lower(site, arrays)
+        contraction = lower(site, arrays)
         bias = arrays[2] if len(arrays) > 2 else None
         total, _ = accumulators(site, contraction, bias)
         bits = site.accumulator.bits
@@ -115,10 +122,9 @@ class _Writer:
         self.array(f"{place}/multiplier", e.multiplier, raw, node=name, role="multiplier", scheme=e.scheme)
         self.array(f"{place}/shift", e.shift, raw, node=name, role="shift", rounding=e.rounding.value)
 
-    def _flat(self, name: str) -> Array:
-        """A traced tensor with its samples as the leading axis of the node's own arrays."""
-        array = self.run.trace[name]
-        shape = self.graph.tensors[name].shape
+    def _flat(self, tensor: Tensor, inside: str) -> Array:
+        """A traced tensor with its samples (and passes) as the leading axis of the node's own arrays."""
+        array, shape = self.run.trace[inside + tensor.name], tensor.shape
         return array.reshape(-1, *shape[1:]) if self.graph.batched else array.reshape(-1, *shape)[0]
 
     def array(self, name: str, array: Array, format: Format, **about: Any) -> None:
@@ -131,7 +137,8 @@ class _Writer:
         else:
             path.write_text(to_hex(stored, format.bits))
         tensor = about.get("tensor")
-        layout = self.graph.tensors[tensor].layout if tensor else ""
+        known = self.graph.traced.get(tensor) or self.graph.tensors.get(tensor) if tensor else None
+        layout = known.layout if known else ""
         self.entries.append(
             {
                 **about,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ import pytest
 
 import hwblocks as hb
 import quantize as qz
+from hwblocks.exporters.to_vectors import dump_vectors
 from quantize.recipe import load_recipe, parse_recipe
 
 VARIANTS = [
@@ -208,3 +210,16 @@ def test_bad_use_is_explained():
         hb.GRU(2, 3, bidirectional=True, streaming=True)
     with pytest.raises(hb.HwblocksError, match="nonlinearity"):
         hb.RNN(2, 3, nonlinearity="sine")
+
+
+def test_golden_vectors_hold_every_pass(tmp_path, quantized):
+    _, q, x = quantized("LSTM", steps=3, samples=2)
+    run = hb.Simulator(q).run(x, trace="full")
+    folder = dump_vectors(q, run, tmp_path / "vectors")
+    entries = json.loads((folder / "manifest.json").read_text())["arrays"]
+    sums = next(e for e in entries if e["role"] == "accumulator" and e["node"].endswith("/body/hidden"))
+    assert sums["shape"] == [6, 28]
+    state = next(e for e in entries if e["role"] == "output" and e["tensor"].endswith("/body/state"))
+    wanted = run.trace[state["tensor"]].reshape(6, 7)
+    np.testing.assert_array_equal(np.load(folder / state["file"]), wanted)
+    assert {e["node"] for e in entries if e["role"] == "table"} >= {"lstm/l0/steps/body/input"}
