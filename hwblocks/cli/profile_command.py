@@ -9,10 +9,12 @@ from hwblocks.cli.output import output_options, show
 
 @click.command("profile")
 @click.argument("model", type=click.Path())
+@click.option("--fold", is_flag=True, help="One row for each composite (LSTM, attention, ...).")
 @output_options
-def command(model: str, as_json: bool, quiet: bool) -> None:
+def command(model: str, fold: bool, as_json: bool, quiet: bool) -> None:
     """Operations and memory of one sample of MODEL, layer by layer."""
     from hwblocks.costs.profiling import profile_graph
     from hwblocks.importers.load import load
 
-    show(profile_graph(load(model)), as_json, quiet)
+    profile = profile_graph(load(model))
+    show(profile.folded() if fold else profile, as_json, quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.control import Control
@@ -17,7 +17,10 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True)
 class Layer:
-    """A node with its work and widths. `free` marks layout changes, views and control blocks, which cost nothing."""
+    """A node with its work and widths. `free` marks layout changes, views and control blocks, which cost nothing.
+
+    group, composite: the path of the composites it is part of, and their kinds; "" for a node of its own.
+    """
 
     node: Node
     site: Site
@@ -26,6 +29,8 @@ class Layer:
     weight_bits: int
     accumulator_bits: int
     free: bool
+    group: str = ""
+    composite: str = ""
 
     @property
     def widths(self) -> str:
@@ -41,18 +46,20 @@ class Layer:
         return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants
 
 
-def layers(graph: Graph, inside: str = "", times: int = 1) -> list[Layer]:
+def layers(graph: Graph, inside: str = "", times: int = 1, within: tuple[str, str] = ("", "")) -> list[Layer]:
     """All nodes in execution order. The nodes of bodies stand after the block that holds them, "scan0/body/add": those
     of a scan with the work of all its passes; else with that of one, since how often a loop runs depends on the data,
     and of two branches one runs.
     """
     made = []
     for node in graph.nodes:
-        made.append(_layer(graph, node, inside, times))
+        about = node.attributes
+        group = (about["group"], about["composite"]) if "group" in about and not within[0] else within
+        made.append(replace(_layer(graph, node, inside, times), group=group[0], composite=group[1]))
         if isinstance(node.block, Control):
             repeats = times * node.block.passes(*graph.site(node).shapes)
             for part, body in node.block.bodies.items():
-                made += layers(body, f"{inside}{node.name}/{part}/", repeats)
+                made += layers(body, f"{inside}{node.name}/{part}/", repeats, group)
     return made
 
 

@@ -43,6 +43,8 @@ def _row(layer: Layer) -> dict[str, Any]:
     return {
         "layer": layer.node.name,
         "block": layer.node.type_name,
+        "group": layer.group,
+        "composite": layer.composite,
         "output": "×".join(map(str, output.shape[1:])) or "1",
         "widths": layer.widths,
         **layer.work.to_dict(),

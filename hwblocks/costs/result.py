@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hwblocks.table import Column, Result, Section, Table
@@ -23,6 +23,10 @@ PROFILE_COLUMNS = (
     Column("requants", "requants"),
     Column("weight_bytes", "weights", "B"),
     Column("output_bytes", "output", "B"),
+)
+SUMMED = (
+    *("macs", "macs_valid", "muls", "adds", "compares", "lookups", "divisions", "requants"),
+    "weight_bytes",
 )
 COST_COLUMNS = (
     Column("layer", "layer"),
@@ -57,6 +61,19 @@ class Profile(Result):
     layers: Table = Table("", (), ())
     free: tuple[str, ...] = ()
     by_widths: tuple[tuple[str, int], ...] = ()
+
+    def folded(self) -> Profile:
+        """The same with one row for each composite, at its outermost name; other layers stay as they are."""
+        rows: dict[str, dict[str, Any]] = {}
+        for row in self.layers:
+            name = row["group"].split("/")[0] if row["group"] else row["layer"]
+            kind = row["composite"].split("/")[0] if row["group"] else row["block"]
+            whole = rows.setdefault(name, {**row, "layer": name, "block": kind, **dict.fromkeys(SUMMED, 0)})
+            whole |= {key: whole[key] + row[key] for key in SUMMED}
+            whole |= {"output": row["output"], "output_bytes": row["output_bytes"]}
+            if whole["widths"] != row["widths"] and row["widths"]:
+                whole["widths"] = "mixed" if whole["widths"] else row["widths"]
+        return replace(self, layers=Table("Operations by block", PROFILE_COLUMNS, tuple(rows.values())))
 
     def content(self) -> dict[str, Any]:
         return {

@@ -152,8 +152,8 @@ class GraphBuilder:
             return block.expanded(self, given, name)  # type: ignore[attr-defined, no-any-return]
         name = self._node_name(self._path(name or type(block).__name__.lower()))
         if self._groups:
-            path, kind = self._groups[-1]
-            node["attributes"] = {**node.get("attributes", {}), "group": path, "composite": kind}
+            kinds = "/".join(kind for _, kind in self._groups)
+            node["attributes"] = {**node.get("attributes", {}), "group": self._groups[-1][0], "composite": kinds}
         names = tuple("" if v is None else v if isinstance(v, str) else v.name for v in inputs)
         block, names = self._with_parameters(block, names, name)
         block.check_arity(names)

@@ -223,3 +223,12 @@ def test_golden_vectors_hold_every_pass(tmp_path, quantized):
     wanted = run.trace[state["tensor"]].reshape(6, 7)
     np.testing.assert_array_equal(np.load(folder / state["file"]), wanted)
     assert {e["node"] for e in entries if e["role"] == "table"} >= {"lstm/l0/steps/body/input"}
+
+
+def test_a_composite_folds_into_one_row(quantized):
+    _, q, _ = quantized("LSTM", steps=6, inner=5, hidden=7)
+    whole, folded = hb.profile(q), hb.profile(q).folded()
+    assert [row["layer"] for row in folded.layers] == ["lstm"]
+    (row,) = folded.layers
+    assert (row["block"], row["macs"]) == ("LSTM", whole.macs)
+    assert all(row[key] == sum(whole.layers[key]) for key in ("muls", "adds", "lookups", "requants", "weight_bytes"))
