@@ -193,18 +193,35 @@ class GraphBuilder:
         return block.without_parameters(), tuple(filled)
 
     def build(self, *outputs: Value | str, metadata: dict[str, str] | None = None, dialect: str = "") -> Graph:
-        """The checked graph with these outputs."""
+        """The checked graph with these outputs, without those parts of composites that nothing reads."""
         names = tuple(v if isinstance(v, str) else v.name for v in outputs)
+        unread = self._unread({*names, *(state.next for state in self.states.values())})
+        gone = {name for node in unread for name in (*node.outputs, *self._own_constants(node, unread))}
         return Graph(
             self.name,
-            self.tensors,
-            tuple(self.nodes),
+            {name: tensor for name, tensor in self.tensors.items() if name not in gone},
+            tuple(node for node in self.nodes if node not in unread),
             tuple(self.inputs),
             names,
             metadata or {},
             tuple(self.states.values()),
             dialect,
         )
+
+    def _unread(self, wanted: set[str]) -> list[Node]:
+        """The nodes of composites that reach none of these tensors, nor any other node."""
+        found = []
+        for node in reversed(self.nodes):
+            if "group" in node.attributes and not wanted.intersection(node.outputs):
+                found.append(node)
+            else:
+                wanted.update(node.inputs)
+        return found
+
+    def _own_constants(self, node: Node, unread: Sequence[Node]) -> list[str]:
+        """The constants that only unread nodes read."""
+        read = {name for other in self.nodes if other not in unread for name in other.inputs}
+        return [name for name in node.inputs if name and self.tensors[name].is_constant and name not in read]
 
 
 def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value | tuple[Value, ...]:

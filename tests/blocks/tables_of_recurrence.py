@@ -211,6 +211,24 @@ CASES["LSTM"] = [
     ),
 ]
 
+CASES["Neuron"] = [
+    (
+        hb.Neuron("Tanh", weight=SCANNED[0, 0], bias=np.array(0.25)),
+        (SCANNED[:, 0],),
+        np.array([[math.tanh(dot(row, SCANNED[0, 0]) + 0.25)] for row in SCANNED[:, 0]]),
+    ),
+    (
+        hb.Neuron(hb.LeakyReLU(0.5), weight=SCANNED[1, :3]),
+        (SCANNED[:, 0],),
+        np.array([[max(v, 0.5 * v) for v in (dot(row, w) for w in SCANNED[1, :3])] for row in SCANNED[:, 0]]),
+    ),
+    (
+        hb.Neuron(None, weight=SCANNED[0, 0]),
+        (SCANNED[:, 0],),
+        np.array([[dot(row, SCANNED[0, 0])] for row in SCANNED[:, 0]]),
+    ),
+]
+
 BAD = [
     (running(1, False), ((1, 2), (1, 4, 3)), "in each pass"),
     (running(3, False), ((1, 2), (1, 4, 2)), "axis=3"),
