@@ -18,6 +18,7 @@ from quantize.passes import prepare
 from quantize.range_table import RangeTable
 from quantize.recipe import Recipe, TensorRule, load_recipe
 from quantize.scales import fixed_format, is_zero_range, range_format
+from quantize.variants import with_variants
 from quantize.weights import assign_biases, assign_weights
 
 Range = tuple[float, float]
@@ -36,7 +37,8 @@ def assign(model: Model, ranges: RangeTable, recipe: Recipe | str | Path = "int8
     """
     graph = as_graph(model)
     check_float(graph)
-    chosen, prepared = load_recipe(recipe), prepare(graph)
+    chosen = load_recipe(recipe)
+    prepared = with_variants(prepare(graph), chosen)
     ranges.check(prepared)
     check_overrides(chosen, prepared)
     table = FormatTable(graph.name, chosen.name)

@@ -22,7 +22,7 @@ SHIFT = 30  # halvings that are told apart
 
 
 def exponential(x: Any, scale: float) -> tuple[Array, float]:
-    """(codes, their scale) of e^(scale · x) for whole numbers x ≤ 0.
+    """(codes, their scale) of e^(scale · x) for whole numbers x ≤ 0 (Python's where 64 bits do not hold the codes).
 
     With q = ⌊−ln 2 / scale⌋, z = ⌊x / q⌋, r = x − q·z: ⌊(r·(r + ⌊B/A / scale⌋) + ⌊C/A / scale²⌋) · 2**(30 − z)⌋.
 
@@ -30,7 +30,8 @@ def exponential(x: Any, scale: float) -> tuple[Array, float]:
     [12279311499264, 10529112326144]
     """
     step = math.floor(-LN2 / scale)
-    x = np.maximum(np.asarray(x, dtype=np.int64), SHIFT * step)
+    x = np.asarray(x)
+    x = np.maximum(x if x.dtype == object else x.astype(np.int64), SHIFT * step)
     halvings = x // step
     rest = x - step * halvings
     polynomial = rest * (rest + math.floor(B / A / scale)) + math.floor(C / A / scale**2)
