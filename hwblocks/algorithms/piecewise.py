@@ -1,7 +1,8 @@
 """Straight lines in place of a function: tables of equal steps, fitted segments, and PLAN's four lines.
 
-`interpolated` and `pwl` take their values from the block's float function, limited to what the output format holds,
-when a plan is made; from there on everything is integers. Sources: `numerics/{step_table,pwl,plan}.py`.
+`interpolated` and `pwl` take their values from the block's float function when a plan is made (limited to what the
+output format holds where the cast saturates); from there on everything is integers.
+Sources: `numerics/{step_table,pwl,plan}.py`.
 """
 
 from __future__ import annotations
@@ -23,33 +24,42 @@ from hwblocks.graph.variant import EVERY, Offer, Parameter
 from hwblocks.graph.work import Work
 from hwblocks.numerics import plan, pwl
 from hwblocks.numerics.formats import Format
+from hwblocks.numerics.overflow import OverflowMode
 from hwblocks.numerics.step_table import StepTable, step_table
 
+FARTHEST = 2.0**40  # output steps of functions that are not limited to the output's codes
 FITTED_BITS = 16  # of inputs whose every code is fitted; wider ones at 2**16 + 1 even codes
 
 
-def output_steps(block: Any, x: Format, y: Format, codes: Array) -> Array:
-    """The block's float function at input codes, in output steps without the zero point, limited to y's codes.
+def saturates(site: Site) -> bool:
+    """True when the node's cast saturates, so that what lies outside the output format need not be followed."""
+    return site.arithmetic.overflow.mode in (OverflowMode.SATURATE, OverflowMode.SATURATE_SYMMETRIC)
 
-    Errors: SimulationError where it is not a number.
+
+def output_steps(block: Any, x: Format, y: Format, codes: Array, limited: bool) -> Array:
+    """The block's float function at input codes, in output steps without the zero point; limited: to y's codes.
+
+    Errors: SimulationError where it is not a number, or not limited and far outside every format.
     """
     with np.errstate(all="ignore"):
         steps = np.asarray(block.function(x.dequantize(codes)), np.float64) / scalar_scale(y)
-    if np.isnan(steps).any():
-        bad = int(codes[np.isnan(steps)][0])
+    bad = np.isnan(steps) if limited else ~(np.abs(steps) < FARTHEST)
+    if bad.any():
+        what = "not a number" if limited else "too large for a cast that does not saturate"
         raise SimulationError(
-            f"{type(block).__name__}: is not a number at code {bad} of {x!r}; give x a format without such codes"
+            f"{type(block).__name__}: is {what} at code {int(codes[bad][0])} of {x!r}; "
+            "give x a format without such codes"
         )
     zero = scalar_zero_point(y)
-    return np.clip(steps, y.lo - zero, y.hi - zero)
+    return np.clip(steps, y.lo - zero, y.hi - zero) if limited else steps
 
 
 @lru_cache(maxsize=128)
-def stepped(block: Any, x: Format, y: Format, n: int, extra: int) -> StepTable:
+def stepped(block: Any, x: Format, y: Format, n: int, extra: int, limited: bool) -> StepTable:
     """The table of n equal steps from the lowest to the highest code of the input's width."""
     rest = x.bits - (n.bit_length() - 1)
     starts = first_code(x) + (np.arange(n + 1, dtype=np.int64) << rest)
-    return step_table(output_steps(block, x, y, starts), rest, extra)
+    return step_table(output_steps(block, x, y, starts, limited), rest, extra)
 
 
 def first_code(x: Format) -> int:
@@ -84,28 +94,29 @@ def interpolated(site: Site, x: Array, n: int, extra: int) -> Array:
     """y = round((T[i] · 2**r + (T[i+1] − T[i]) · d) / 2**(r + extra)) + zy: n equal steps of 2**r input codes.
 
     i = (x − lowest code) >> r, d its lowest r bits. T has n + 1 entries: the function at the starts of the steps,
-    limited to the output format, in output steps with `extra` more fraction bits (bits(y) + extra bits), half_even. One
-    rounding, the node's, at the end.
+    limited to the output where it saturates, in output steps with `extra` more fraction bits (bits(y) + extra
+    bits), half_even. One rounding, the node's, at the end.
     """
     check_widths(site)
     a, y = site.input(0).format, site.output.format
-    table = stepped(site.node.block, a, y, n, extra)
+    table = stepped(site.node.block, a, y, n, extra, saturates(site))
     return from_steps(site, table.between(x.astype(np.int64) - first_code(a), site.arithmetic.rounding))
 
 
 @lru_cache(maxsize=128)
-def fitted(block: Any, x: Format, y: Format, n: int, shape: str) -> pwl.Segments:
+def fitted(block: Any, x: Format, y: Format, n: int, shape: str, limited: bool) -> pwl.Segments:
     """The segments of a block between two formats; deterministic."""
     if x.bits <= FITTED_BITS:
         codes = np.arange(x.lo, x.hi + 1, dtype=np.int64)
     else:
         codes = np.unique(np.linspace(x.lo, x.hi, (1 << FITTED_BITS) + 1).round().astype(np.int64))
-    return pwl.fit(codes - scalar_zero_point(x), output_steps(block, x, y, codes), n, shape == "shift")
+    steps = output_steps(block, x, y, codes, limited)
+    return pwl.fit(codes - scalar_zero_point(x), steps, n, shape == "shift")
 
 
 def segments_of(site: Site, n: int, shape: str) -> pwl.Segments:
     """The fitted segments of a site, with the bound on their error."""
-    return fitted(site.node.block, site.input(0).format, site.output.format, n, shape)
+    return fitted(site.node.block, site.input(0).format, site.output.format, n, shape, saturates(site))
 
 
 def pwl_bytes(site: Site, n: int, shape: str) -> int:

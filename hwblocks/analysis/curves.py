@@ -140,8 +140,8 @@ def curve_error(
     return CurveError(
         block=type(block).__name__,
         variant=block.variant,
-        x_format=x.name,
-        y_format=y.name,
+        x_format=_text(x),
+        y_format=_text(y),
         points=codes.size,
         max_error=float(error[worst]),
         mean_error=float(error.mean()),
@@ -187,6 +187,12 @@ def standard_variants(block: Block) -> tuple[str, ...]:
     order = (*STANDARD, *sorted(set(variants(block)) - set(STANDARD)))
     known = [name for name in order if name in variants(block)]
     return ("table", *(text for name in known for text in STANDARD.get(name, (name,))))
+
+
+def _text(format: Format) -> str:
+    """A format as people write it."""
+    plain = format.is_fixed_point and not format.narrow
+    return format.fixed_point_name if plain else repr(format).removeprefix("Format(").removesuffix(")")
 
 
 def _site(block: Pointwise, x: Format, y: Format, rounding: Rounding) -> Site:

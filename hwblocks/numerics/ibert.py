@@ -48,12 +48,13 @@ def error_function(x: Any, scale: float) -> tuple[Array, float]:
     With b = ⌊B / scale⌋, c = ⌊1 / (A · scale²)⌋, q = min(|x|, −b): sign(x) · ((q + b)² + c), in units of A · scale².
 
     >>> error_function(np.array([0, 16, -64]), 1 / 64)[0].tolist()
-    [-1187, -4579, 11683]
+    [0, -4579, 11683]
     """
     x = np.asarray(x)
     b, c = math.floor(ERF_B / scale), math.floor(1.0 / (ERF_A * scale**2))
     shifted = np.minimum(np.abs(x), -b) + b
-    return np.asarray(np.where(x < 0, -1, 1) * (shifted * shifted + c)), ERF_A * scale**2
+    sign = np.where(x > 0, 1, 0) - np.where(x < 0, 1, 0)
+    return np.asarray(sign * (shifted * shifted + c)), ERF_A * scale**2
 
 
 def gelu(x: Any, scale: float) -> tuple[Array, float]:
