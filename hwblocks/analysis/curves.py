@@ -132,8 +132,8 @@ def curve_error(
     x, y = (f if isinstance(f, Format) else Format(f) for f in (x_format, y_format))
     site = _site(block, x, y, Rounding(rounding))
     codes = _codes(x)
-    got = look_up(block, codes, site)
     wanted = _limited(block, x, y, codes)
+    got = look_up(block, codes, site)
     error = np.abs(y.dequantize(got) - wanted)
     rounded = Cast(y, rounding, "saturate").real(wanted)[0]
     step, worst = scalar_scale(y), int(np.argmax(error))
