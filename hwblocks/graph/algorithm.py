@@ -52,6 +52,7 @@ class NamedAlgorithm:
         def filled(site: Site, *arrays: Any) -> Any:
             return compute(site, *arrays, *values)
 
+        filled.__doc__ = compute.__doc__
         return replace(self, name=text, compute=filled, arguments=values)
 
     @property

@@ -3,7 +3,8 @@
 Every segment's line has the least largest error there is on the segment's points (the exchange algorithm for a
 polynomial of degree 1 on discrete points). The segments are those of equal error: the least tolerance for which
 segments, each taken as far as the tolerance allows, cover all points with n of them; it is found by bisection, which
-is optimal since a segment's error never falls as it grows.
+is optimal since a segment's error never falls as it grows. Of many points about a thousand are searched first; then
+each breakpoint is settled among those between.
 Source: Remez 1934 as in Powell, "Approximation Theory and Methods", 1981, chapter 8; Imai and Iri 1986 for the cover.
 """
 
@@ -25,6 +26,8 @@ Line = tuple[float, float]  # slope, largest error
 SLOPE_BITS = 16  # of a signed slope
 MOST_FRACTION = 40  # fraction bits of slopes and offsets
 SEARCHED = 1025  # evenly spaced points that breakpoints are chosen from, beside the ends of plateaus
+EXCHANGES = 100  # of a point, at most; few are needed
+NOISE = 1e-14  # of float64 sums, relative
 HALVINGS = 20  # of the tolerance's bracket
 
 
@@ -68,14 +71,15 @@ def best_line(v: Array, f: Array) -> Line:
         slope = float((f[-1] - f[0]) / (v[-1] - v[0])) if v.size == 2 else 0.0
         return slope, 0.0
     a, b, c = 0, v.size // 2, v.size - 1
-    for _ in range(v.size):
+    width, height_of_f = float(max(abs(v[0]), abs(v[-1]))), float(np.abs(f).max())
+    for _ in range(EXCHANGES):
         slope = float((f[c] - f[a]) / (v[c] - v[a]))
         rest = f - slope * v
         level = float(rest[a] + rest[b]) / 2  # the line passes the three points alternately above and below
         height = abs(float(rest[b] - level))
         worst = int(np.argmax(np.abs(rest - level)))
         reach = abs(float(rest[worst] - level))
-        if reach <= height * (1 + 1e-9) + 1e-12:
+        if reach <= height * (1 + 1e-9) + NOISE * (height_of_f + abs(slope) * width):
             break
         a, b, c = _exchanged((a, b, c), worst, rest - level)
     return slope, spread(v, f, slope)
@@ -162,6 +166,20 @@ def searched(f: Array) -> Array:
     return np.unique(np.clip(near, 0, f.size - 1))
 
 
+def settled(v: Array, f: Array, gaps: list[tuple[int, int]], line: Callable[[Array, Array], Line]) -> list[int]:
+    """Starts of all segments: each where, within its gap (first, last), the errors on both sides are the most alike."""
+    starts = [0]
+    ends = [last for _, last in gaps[1:]] + [v.size]
+    for (low, high), end in zip(gaps, ends, strict=True):
+        while low < high:
+            middle = (low + high) // 2
+            left = line(v[starts[-1] : middle], f[starts[-1] : middle])[1]
+            right = line(v[middle:end], f[middle:end])[1]
+            low, high = (middle + 1, high) if left < right else (low, middle)
+        starts.append(low)
+    return starts
+
+
 def fit(v: Array, f: Array, n: int, powers: bool) -> Segments:
     """At most n segments for the values f (in output steps) at centred codes v (int64, rising).
 
@@ -171,13 +189,14 @@ def fit(v: Array, f: Array, n: int, powers: bool) -> Segments:
     """
     line = best_power if powers else best_line
     chosen = searched(f)
-    starts = chosen[equal_error(v[chosen].astype(np.float64), f[chosen], n, line)]
-    pieces = [slice(a, b) for a, b in zip(starts, [*starts[1:], v.size], strict=True)]
     x = v.astype(np.float64)
+    places = equal_error(x[chosen], f[chosen], n, line)
+    starts = settled(x, f, [(int(chosen[max(p - 1, 0)]) + 1, int(chosen[p])) for p in places[1:]], line)
+    pieces = [slice(a, b) for a, b in zip(starts, [*starts[1:], v.size], strict=True)]
     reals = [line(x[p], f[p])[0] for p in pieces]
     fraction, slopes = _slopes(np.array(reals), powers)
     offsets, errors = zip(*(_offset(v[p], f[p], s, fraction) for p, s in zip(pieces, slopes, strict=True)), strict=True)
-    return Segments(v[starts[1:]], slopes, np.array(offsets, np.int64), fraction, max(errors))
+    return Segments(v[np.array(starts[1:], np.int64)], slopes, np.array(offsets, np.int64), fraction, max(errors))
 
 
 def _slopes(reals: Array, powers: bool) -> tuple[int, Array]:
