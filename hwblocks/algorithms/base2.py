@@ -23,6 +23,10 @@ BASE2 = Offer(
     parameters=(Parameter("f", 2, 12, default=2), Parameter("r", 2, 15, default=7)),
     # scaling, the power's two products with its renormalised share of the sum, the product with the reciprocal
     work=lambda f, r: Work(muls=3 if f > 2 else 2, adds=4, shifts=4, compares=1, lookups=1),
+    constants=lambda site, f, r: {
+        "powers": softermax.power_entries(),
+        "reciprocals": softermax.reciprocal_entries(r),
+    },
     table_bytes=lambda site, f, r: 2 * 2 * (softermax.QUARTERS + 1),
 )
 

@@ -62,6 +62,11 @@ def stepped(block: Any, x: Format, y: Format, n: int, extra: int, limited: bool)
     return step_table(output_steps(block, x, y, starts, limited), rest, extra)
 
 
+def step_entries(site: Site, n: int, extra: int) -> StepTable:
+    """The table of a site."""
+    return stepped(site.node.block, site.input(0).format, site.output.format, n, extra, saturates(site))
+
+
 def first_code(x: Format) -> int:
     """The lowest code of a width; of a narrow format too."""
     return -(1 << (x.bits - 1)) if x.signed else 0
@@ -85,6 +90,7 @@ STEPS = Offer(
     ),
     work=lambda n, extra: Work(lookups=2, muls=1, adds=2),
     table_bytes=stepped_bytes,
+    constants=lambda site, n, extra: {"entries": step_entries(site, n, extra).entries},
     check=too_many_steps,
 )
 
@@ -98,8 +104,8 @@ def interpolated(site: Site, x: Array, n: int, extra: int) -> Array:
     bits), half_even. One rounding, the node's, at the end.
     """
     check_widths(site)
-    a, y = site.input(0).format, site.output.format
-    table = stepped(site.node.block, a, y, n, extra, saturates(site))
+    a = site.input(0).format
+    table = step_entries(site, n, extra)
     return from_steps(site, table.between(x.astype(np.int64) - first_code(a), site.arithmetic.rounding))
 
 
@@ -127,6 +133,12 @@ def pwl_bytes(site: Site, n: int, shape: str) -> int:
     return made.starts.size * ceil(site.input(0).format.bits / 8) + made.slopes.size * (slope + ceil(offset / 8))
 
 
+def pwl_constants(site: Site, n: int, shape: str) -> dict[str, Any]:
+    """Starts (of x − zx), slopes and offsets with their fraction bits."""
+    made = segments_of(site, n, shape)
+    return {"starts": made.starts, "slopes": made.slopes, "offsets": made.offsets, "fraction": made.fraction}
+
+
 def pwl_work(n: int, shape: str) -> Work:
     """One product (or shift), one addition, a comparison with every start, one look-up of the coefficients."""
     shifted = shape == "shift"
@@ -140,6 +152,7 @@ SEGMENTS = Offer(
     ),
     work=pwl_work,
     table_bytes=pwl_bytes,
+    constants=pwl_constants,
 )
 
 

@@ -34,12 +34,15 @@ def below_zero(site: Site, *arguments: Any) -> str:
     return f"{x!r} reaches below 0; give the input an unsigned format" if x.lo < scalar_zero_point(x) else ""
 
 
-def offer(step: Work, seeds: int, more: Work = NOTHING, check: Callable[..., str] = lambda site, n: "") -> Offer:
+def offer(
+    step: Work, seeds: tuple[int, ...], more: Work = NOTHING, check: Callable[..., str] = lambda site, n: ""
+) -> Offer:
     """A Newton variant: work of a step and beside the steps; 2 bytes a seed."""
     return Offer(
         parameters=PARAMETERS,
         work=lambda n: step * n + NORMALISED + more,
-        table_bytes=lambda site, n: 2 * seeds,
+        table_bytes=lambda site, n: 2 * len(seeds),
+        constants=lambda site, n: {"seeds": seeds},
         check=check,
     )
 
@@ -51,7 +54,7 @@ def cast_power(site: Site, m: Array, e: Array, factor: Fraction) -> Array:
     return cast_units(site, wide, -least, factor)
 
 
-@algorithm("newton", "Reciprocal", offer=offer(Work(muls=2, adds=1), len(newton.reciprocal_seeds())))
+@algorithm("newton", "Reciprocal", offer=offer(Work(muls=2, adds=1), newton.reciprocal_seeds()))
 def reciprocal(site: Site, x: Array, n: int) -> Array:
     """1 / x = (1 / v) / sx with v = |x − zx|: x ← x · (2 − d · x), n times. 0 gives the output's highest code."""
     check_widths(site)
@@ -61,7 +64,7 @@ def reciprocal(site: Site, x: Array, n: int) -> Array:
     return np.where(v == 0, site.output.format.hi, codes)
 
 
-@algorithm("newton", "Rsqrt", offer=offer(Work(muls=3, adds=1), len(newton.root_seeds()), check=below_zero))
+@algorithm("newton", "Rsqrt", offer=offer(Work(muls=3, adds=1), newton.root_seeds(), check=below_zero))
 def inverse_root(site: Site, x: Array, n: int) -> Array:
     """1 / √x = (1 / √v) / √sx, √sx in float64: x ← x · (3 − d · x²) / 2, n times. 0 gives the highest code."""
     check_widths(site)
@@ -71,7 +74,7 @@ def inverse_root(site: Site, x: Array, n: int) -> Array:
     return np.where(v == 0, site.output.format.hi, codes)
 
 
-ROOT = offer(Work(muls=3, adds=1), len(newton.root_seeds()), Work(muls=1), below_zero)
+ROOT = offer(Work(muls=3, adds=1), newton.root_seeds(), Work(muls=1), below_zero)
 
 
 @algorithm("newton", "Sqrt", offer=ROOT)

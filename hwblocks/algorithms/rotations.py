@@ -47,9 +47,29 @@ def divided_work(n: int, f: int) -> Work:
     return exponential_work(n, f) + DIVISION * n + Work(adds=2)
 
 
-def offer(work: Callable[[int, int], Work], check: Callable[..., str] = lambda site, n, f: "") -> Offer:
+def hyperbolic_constants(site: Site, n: int, f: int) -> dict[str, Any]:
+    """The shifts and angles of hyperbolic rotations in order, and what the first register starts from."""
+    shifts = cordic.hyperbolic_shifts(n)
+    angles = [cordic.units(math.atanh(2.0**-i), f) for i in shifts]
+    return {"shifts": shifts, "angles": angles, "start": cordic.units(1.0 / cordic.hyperbolic_gain(n), f)}
+
+
+def circular_constants(site: Site, n: int, f: int) -> dict[str, Any]:
+    """The angles of circular rotations in order, and what the first register starts from."""
+    angles = [cordic.units(math.atan(2.0**-i), f) for i in range(n)]
+    return {"angles": angles, "start": cordic.units(1.0 / cordic.circular_gain(n), f)}
+
+
+def offer(
+    work: Callable[[int, int], Work],
+    check: Callable[..., str] = lambda site, n, f: "",
+    constants: Callable[..., dict[str, Any]] = hyperbolic_constants,
+) -> Offer:
     """A CORDIC variant of this work."""
-    return Offer(parameters=PARAMETERS, work=work, table_bytes=angle_bytes, check=check)
+    return Offer(PARAMETERS, work, angle_bytes, constants, check=check)
+
+
+CIRCULAR = offer(lambda n, f: REDUCTION + ROTATION * n, constants=circular_constants)
 
 
 def too_large(site: Site, n: int, f: int) -> str:
@@ -118,14 +138,14 @@ def natural_log(site: Site, x: Array, n: int, f: int) -> Array:
     return np.where(v > 0, cast_units(site, log, f), site.output.format.lo)
 
 
-@algorithm("cordic", "Sin", offer=offer(lambda n, f: REDUCTION + ROTATION * n))
+@algorithm("cordic", "Sin", offer=CIRCULAR)
 def sine(site: Site, x: Array, n: int, f: int) -> Array:
     """sin x by n circular rotations after x = k · π/2 + r, π/2 of f fraction bits."""
     check_widths(site)
     return cast_units(site, cordic.sine_and_cosine(inner_input(site, x, f, 2.0**22), n, f)[0], f)
 
 
-@algorithm("cordic", "Cos", offer=offer(lambda n, f: REDUCTION + ROTATION * n))
+@algorithm("cordic", "Cos", offer=CIRCULAR)
 def cosine(site: Site, x: Array, n: int, f: int) -> Array:
     """cos x by n circular rotations after x = k · π/2 + r, π/2 of f fraction bits."""
     check_widths(site)

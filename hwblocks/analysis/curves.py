@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from hwblocks.errors import InputError, SimulationError
-from hwblocks.graph.algorithm import site_work, table_bytes, variants
+from hwblocks.graph.algorithm import chosen, site_work, table_bytes, variants
 from hwblocks.graph.block import Block, Pointwise
 from hwblocks.graph.builder import GraphBuilder
-from hwblocks.graph.lookup import look_up
+from hwblocks.graph.lookup import code_table, look_up
 from hwblocks.graph.site import Site, scalar_scale
 from hwblocks.graph.work import Work
 from hwblocks.numerics.arithmetic import Arithmetic
@@ -50,7 +50,8 @@ class CurveError(Result):
 
     Errors are distances from the float function limited to what the output format holds: the largest and the mean, in
     real units and in output steps (LSB); the largest distance, in codes, from the correctly rounded value, and the
-    input where the error is largest. table_bytes and work: of its tables, and of one element.
+    input where the error is largest. table_bytes and work: of its tables, and of one element. constants: its tables and
+    coefficients by name, whole numbers (those of a plain table are its codes).
     """
 
     schema = "curve_error"
@@ -67,6 +68,7 @@ class CurveError(Result):
     worst_at: float = 0.0
     table_bytes: int = 0
     work: Work = Work()
+    constants: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """The numbers by column."""
@@ -81,6 +83,7 @@ class CurveError(Result):
             "y_format": self.y_format,
             "points": self.points,
             **self.row(),
+            "constants": self.constants,
         }
 
     def sections(self) -> Sequence[Section]:
@@ -151,6 +154,7 @@ def curve_error(
         worst_at=float(x.dequantize(codes[worst])),
         table_bytes=table_bytes(site),
         work=site_work(site),
+        constants=_constants(site),
     )
 
 
@@ -202,6 +206,13 @@ def _site(block: Pointwise, x: Format, y: Format, rounding: Rounding) -> Site:
     )
     graph = build.build(node)
     return graph.site(graph.nodes[0])
+
+
+def _constants(site: Site) -> dict[str, tuple[int, ...]]:
+    named = chosen(site)
+    if named is None:
+        return {"table": tuple(code_table(site.node.block, site).tolist())}  # type: ignore[arg-type]
+    return {name: tuple(values.tolist()) for name, values in named.constants(site).items()}
 
 
 def _codes(x: Format) -> Array:

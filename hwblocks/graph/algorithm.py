@@ -64,6 +64,11 @@ class NamedAlgorithm:
         """Bytes of a variant's tables and coefficients."""
         return self.offer.table_bytes(site, *self.arguments) if self.offer else 0
 
+    def constants(self, site: Site) -> dict[str, Array]:
+        """A variant's tables and coefficients by name, as int64."""
+        made = self.offer.constants(site, *self.arguments) if self.offer else {}
+        return {name: np.atleast_1d(np.asarray(value, np.int64)) for name, value in made.items()}
+
     @property
     def summary(self) -> str:
         """The first line of its documentation."""

@@ -54,14 +54,17 @@ class Parameter:
 class Offer:
     """What makes a named algorithm one that a block may choose.
 
-    parameters: in order. work: (parameters) → operations of one element. table_bytes: (site, parameters) → bytes of
-    its tables and coefficients. wide: it serves inputs of more than 16 bits too. check: (site, parameters) → why it
-    does not serve the site's formats, or "".
+    parameters: in order. work: (parameters) → operations of one element.
+    table_bytes: (site, parameters) → bytes of its tables and coefficients.
+    constants: (site, parameters) → these by name, as whole numbers, for RTL.
+    wide: it serves inputs of more than 16 bits too.
+    check: (site, parameters) → why it does not serve the site's formats, or "".
     """
 
     parameters: tuple[Parameter, ...] = ()
     work: Callable[..., Work] = Work
     table_bytes: Callable[..., int] = lambda site, *arguments: 0
+    constants: Callable[..., dict[str, Any]] = lambda site, *arguments: {}
     wide: bool = True
     check: Callable[..., str] = lambda site, *arguments: ""
 

@@ -11,6 +11,8 @@ import pytest
 import hwblocks as hb
 from hwblocks import cli
 from hwblocks.errors import InputError, ShapeError
+from hwblocks.exporters.to_vectors import dump_vectors
+from hwblocks.graph.builder import GraphBuilder
 from hwblocks.numerics.formats import Format
 
 X, Y = "ap_fixed<8,4>", "ap_ufixed<8,0>"
@@ -45,6 +47,35 @@ def test_what_costs_more_is_nearer():
     for better, worse in (("pwl(8)", "pwl(4)"), ("pwl(16)", "pwl(8)"), ("pwl(8)", "pwl(8, shift)")):
         assert found[better]["max_error"] < found[worse]["max_error"]
     assert found["cordic(16)"]["max_error"] < found["cordic(8)"]["max_error"] < found["plan"]["max_error"]
+
+
+def test_constants_are_those_that_compute():
+    c = hb.curve_error(hb.Tanh(variant="pwl(5)"), X, "ap_fixed<8,1>").constants
+    got = []
+    for v in range(-128, 128):
+        i = sum(start <= v for start in c["starts"])
+        got.append(min(max(round((c["slopes"][i] * v + c["offsets"][i]) / 2 ** c["fraction"][0]), -128), 127))
+    build = GraphBuilder("g")
+    block = hb.Tanh(variant="pwl(5)")
+    graph = build.build(build.add(block, build.input("x", (1, 256), Format(X)), formats=[Format("ap_fixed<8,1>")]))
+    assert hb.run(graph, np.arange(-128, 128).astype(np.int8)[None]).outputs["tanh"].tolist() == [got]
+    assert hb.curve_error(hb.Exp(variant="cordic(6)"), X, X).constants["shifts"] == (1, 2, 3, 4, 4, 5)
+    assert len(hb.curve_error(hb.Sqrt(variant="newton(1)"), "ap_ufixed<8,4>", X).constants["seeds"]) == 24
+    assert len(hb.curve_error(hb.Tanh(), X, X).constants["table"]) == 256
+
+
+def test_dumps_hold_the_constants(tmp_path):
+    build = GraphBuilder("g")
+    x = build.input("x", (1, 4), Format(X))
+    y = build.add(hb.Sigmoid(variant="pwl(4)"), x, name="s", formats=[Format(Y)])
+    y = build.add(hb.Softmax(variant="base2"), y, name="soft", formats=[Format(Y)])
+    graph = build.build(y)
+    run = hb.run(graph, np.array([[-128, -3, 5, 127]], np.int8), trace="full")
+    folder = dump_vectors(graph, run, tmp_path / "vectors")
+    c = hb.curve_error(hb.Sigmoid(variant="pwl(4)"), X, Y).constants
+    for name in ("starts", "slopes", "offsets", "fraction"):
+        assert tuple(np.load(folder / "nodes" / "000_s" / f"{name}.npy").tolist()) == c[name]
+    assert np.load(folder / "nodes" / "001_soft" / "reciprocals.npy").tolist() == [128, 102, 85, 73, 64]
 
 
 def test_published_errors_are_met():
