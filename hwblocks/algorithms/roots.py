@@ -48,10 +48,12 @@ def offer(
 
 
 def cast_power(site: Site, m: Array, e: Array, factor: Fraction) -> Array:
-    """Codes of m · 2**e · factor, exactly: brought to the least exponent, cast once."""
-    least = int(e.min()) if e.size else 0
-    wide = np.asarray(m.astype(object) << (e - least).astype(object))
-    return cast_units(site, wide, -least, factor)
+    """Codes of m · 2**e · factor, exact until they are cast; the elements of each exponent at once."""
+    codes = np.zeros(m.shape, np.int64)
+    for exponent in np.unique(e).tolist():
+        here = e == exponent
+        codes[here] = cast_units(site, m[here], -exponent, factor)
+    return codes
 
 
 @algorithm("newton", "Reciprocal", offer=offer(Work(muls=2, adds=1), newton.reciprocal_seeds()))

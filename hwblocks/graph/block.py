@@ -48,8 +48,15 @@ class Block:
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
+        if cls.own_variant is not None and "__repr__" not in cls.__dict__:
+            cls.__repr__ = Block.as_made  # type: ignore[assignment,method-assign]  # a dataclass keeps it
         if not abstract:
             register(cls)
+
+    def as_made(self) -> str:
+        """The block as it is made; a variant that is the block's own left out, another one at the end."""
+        shown = sorted(self.attributes().items(), key=lambda item: item[0] == "variant")
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Apply the block alone: on arrays it computes in float, on builder values it adds a node."""
