@@ -30,7 +30,7 @@ from quantize.range_table import RangeTable
 from quantize.recipe import Recipe, TensorRule, load_recipe
 from quantize.stated import convert_stated, states_formats
 from quantize.table_check import check_formats
-from quantize.variants import refuse_variants, with_variants
+from quantize.variants import refuse_variants, variant_notes, with_variants
 from quantize.weights import Sum, bias_format, sums_of
 
 
@@ -91,6 +91,7 @@ def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:
     tensors, nodes = with_edges(domain, tensors, nodes)
     graph = domain.graph.replace(tensors=tensors, nodes=nodes)
     _check_requantization(graph)
+    notes += variant_notes(graph)
     problems = unproven(graph)
     facts = {"recipe": recipe.name, "notes": "\n".join(notes), "accumulator": "\n".join(problems) or "safe"}
     return graph.replace(metadata={**graph.metadata, **facts})

@@ -48,6 +48,20 @@ def _changed(graph: Graph, node: Node, recipe: Recipe) -> Node:
     return node.replace(block=changed)
 
 
+def variant_notes(graph: Graph) -> list[str]:
+    """What the fits of an integer graph's variants reach."""
+    notes = []
+    for node in graph.nodes:
+        text = variant_of(node.block)
+        found = None if text is None else named(node.block, text)
+        error = found.fit_error(graph.site(node)) if found is not None and graph.site(node).is_integer else None
+        if error is not None:
+            notes.append(
+                f"{node.where}: {text} is within {error:.3g} output steps of the function before it is rounded"
+            )
+    return notes
+
+
 def serves_wide(block: Block) -> bool:
     """True when the block's variant computes more than 16 input bits."""
     text = variant_of(block)

@@ -153,6 +153,7 @@ SEGMENTS = Offer(
     work=pwl_work,
     table_bytes=pwl_bytes,
     constants=pwl_constants,
+    fit_error=lambda site, n, shape: segments_of(site, n, shape).error,
 )
 
 

@@ -39,6 +39,7 @@ COLUMNS = (
     Column("mean_error_lsb", "mean error", "LSB", ".3f"),
     Column("max_from_rounded_lsb", "max from rounded", "LSB"),
     Column("worst_at", "worst at x", format=".4g"),
+    Column("fit_error_lsb", "fit", "LSB", ".3f"),
     Column("table_bytes", "tables", "B"),
     *(Column(name) for name in OPERATIONS),
 )
@@ -50,7 +51,8 @@ class CurveError(Result):
 
     Errors are distances from the float function limited to what the output format holds: the largest and the mean, in
     real units and in output steps (LSB); the largest distance, in codes, from the correctly rounded value, and the
-    input where the error is largest. table_bytes and work: of its tables, and of one element. constants: its tables and
+    input where the error is largest. fit_error_lsb: the largest error of fitted lines before the rounding, over
+    all codes of at most 16 bits. table_bytes and work: of its tables, and of one element. constants: its tables and
     coefficients by name, whole numbers (those of a plain table are its codes).
     """
 
@@ -66,6 +68,7 @@ class CurveError(Result):
     mean_error_lsb: float = 0.0
     max_from_rounded_lsb: int = 0
     worst_at: float = 0.0
+    fit_error_lsb: float | None = None
     table_bytes: int = 0
     work: Work = Work()
     constants: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -139,6 +142,7 @@ def curve_error(
     got = look_up(block, codes, site)
     error = np.abs(y.dequantize(got) - wanted)
     rounded = Cast(y, rounding, "saturate").real(wanted)[0]
+    named = chosen(site)
     step, worst = scalar_scale(y), int(np.argmax(error))
     return CurveError(
         block=type(block).__name__,
@@ -152,6 +156,7 @@ def curve_error(
         mean_error_lsb=float(error.mean()) / step,
         max_from_rounded_lsb=int(np.abs(got - rounded).max()),
         worst_at=float(x.dequantize(codes[worst])),
+        fit_error_lsb=None if named is None else named.fit_error(site),
         table_bytes=table_bytes(site),
         work=site_work(site),
         constants=_constants(site),

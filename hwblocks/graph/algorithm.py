@@ -69,6 +69,10 @@ class NamedAlgorithm:
         made = self.offer.constants(site, *self.arguments) if self.offer else {}
         return {name: np.atleast_1d(np.asarray(value, np.int64)) for name, value in made.items()}
 
+    def fit_error(self, site: Site) -> float | None:
+        """The largest error of a variant's fit in output steps before rounding, None where nothing is fitted."""
+        return self.offer.fit_error(site, *self.arguments) if self.offer else None
+
     @property
     def summary(self) -> str:
         """The first line of its documentation."""

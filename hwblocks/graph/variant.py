@@ -57,6 +57,7 @@ class Offer:
     parameters: in order. work: (parameters) → operations of one element.
     table_bytes: (site, parameters) → bytes of its tables and coefficients.
     constants: (site, parameters) → these by name, as whole numbers, for RTL.
+    fit_error: (site, parameters) → the largest error of a fit in output steps before rounding, or None.
     wide: it serves inputs of more than 16 bits too.
     check: (site, parameters) → why it does not serve the site's formats, or "".
     """
@@ -65,6 +66,7 @@ class Offer:
     work: Callable[..., Work] = Work
     table_bytes: Callable[..., int] = lambda site, *arguments: 0
     constants: Callable[..., dict[str, Any]] = lambda site, *arguments: {}
+    fit_error: Callable[..., float | None] = lambda site, *arguments: None
     wide: bool = True
     check: Callable[..., str] = lambda site, *arguments: ""
 

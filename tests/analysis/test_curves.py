@@ -49,6 +49,12 @@ def test_what_costs_more_is_nearer():
     assert found["cordic(16)"]["max_error"] < found["cordic(8)"]["max_error"] < found["plan"]["max_error"]
 
 
+def test_fits_state_their_error():
+    for row in hb.curve_errors(hb.GELU(), "ap_fixed<12,4>", "ap_fixed<12,4>").table:
+        assert (row["fit_error_lsb"] is None) == (not row["variant"].startswith("pwl"))
+        assert row["fit_error_lsb"] is None or row["max_error_lsb"] <= row["fit_error_lsb"] + 0.5
+
+
 def test_constants_are_those_that_compute():
     c = hb.curve_error(hb.Tanh(variant="pwl(5)"), X, "ap_fixed<8,1>").constants
     got = []

@@ -51,6 +51,7 @@ def test_an_override_names_the_variant_of_its_nodes():
 def test_the_last_override_counts_and_may_go_back_to_the_table():
     q = converted(network(), {"match": "act*", "variant": "pwl(4)"}, {"match": "act.gelu", "variant": "table"})
     assert [q.node(n).arithmetic.algorithm for n in ("act.sigmoid", "act.gelu")] == ["pwl(4)", None]
+    assert "Sigmoid 'act.sigmoid': pwl(4) is within" in q.metadata["notes"]
 
 
 def test_variants_keep_wide_functions_in_integers():
