@@ -31,6 +31,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.numerics.requantize": ("Requantize",),
     "hwblocks.numerics.accumulator": ("Accumulator",),
     "hwblocks.numerics.user_mac": ("mac",),
+    "hwblocks.analysis.curves": ("curve_error", "curve_errors"),
     "hwblocks.reports": ("report",),
     "hwblocks.errors": ("HwblocksError",),
 }

@@ -1,5 +1,7 @@
 """Public names of hwblocks; written by .ci/write_stubs.py."""
 
+from hwblocks.analysis.curves import curve_error as curve_error
+from hwblocks.analysis.curves import curve_errors as curve_errors
 from hwblocks.api import Simulator as Simulator
 from hwblocks.api import accumulators as accumulators
 from hwblocks.api import compare as compare

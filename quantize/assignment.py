@@ -24,6 +24,7 @@ from quantize.range_table import RangeTable
 from quantize.recipe import Recipe, TensorRule, load_recipe
 from quantize.scales import fixed_format, is_zero_range, range_format
 from quantize.scans import opened
+from quantize.variants import with_variants
 from quantize.weights import assign_biases, assign_weights
 
 Range = tuple[float, float]
@@ -42,7 +43,8 @@ def assign(model: Model, ranges: RangeTable, recipe: Recipe | str | Path = "int8
     """
     graph = as_graph(model)
     check_float(graph)
-    chosen, prepared = load_recipe(recipe), prepare(opened(graph))
+    chosen = load_recipe(recipe)
+    prepared = with_variants(prepare(opened(graph)), chosen)
     ranges.check(prepared)
     check_overrides(chosen, prepared)
     table = FormatTable(graph.name, chosen.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hwblocks.errors import ConversionError, FormatError
+from hwblocks.graph.algorithm import variant_of
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
@@ -30,6 +31,7 @@ from quantize.recipe import Recipe, TensorRule, load_recipe
 from quantize.scans import closed, opened
 from quantize.stated import convert_stated, states_formats
 from quantize.table_check import check_formats
+from quantize.variants import refuse_variants, variant_notes, with_variants
 from quantize.weights import Sum, bias_format, sums_of
 
 
@@ -65,9 +67,11 @@ def convert(
     if states_formats(graph):
         if ranges is not None or formats is not None:
             raise ConversionError(f"graph {graph.name!r} states its own formats; convert it without ranges and formats")
-        return convert_stated(graph, None if recipe is None else load_recipe(recipe))
+        stated = None if recipe is None else load_recipe(recipe)
+        refuse_variants(graph, stated)
+        return convert_stated(graph, stated)
     chosen = load_recipe("int8" if recipe is None else recipe)
-    prepared = prepare(opened(graph))
+    prepared = with_variants(prepare(opened(graph)), chosen)
     if formats is None:
         if ranges is None:
             raise ConversionError("neither ranges nor formats are given; calibrate the model first")
@@ -87,6 +91,7 @@ def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:
     nodes = tuple(_with_arithmetic(domain, recipe, node) for node in domain.graph.nodes)
     graph = with_edges(domain, tensors, nodes)
     _check_requantization(graph)
+    notes += variant_notes(graph)
     problems = unproven(graph)
     facts = {"recipe": recipe.name, "notes": "\n".join(notes), "accumulator": "\n".join(problems) or "safe"}
     return graph.replace(metadata={**graph.metadata, **facts})
@@ -143,7 +148,9 @@ def _with_arithmetic(domain: Domain, recipe: Recipe, node: Node) -> Node:
     if node.name not in domain.integer:
         return node
     rule = recipe.activations_of(node.outputs[0], node.name)
-    made = Arithmetic(rounding=Rounding(rule.rounding), overflow=Overflow(rule.overflow))
+    made = Arithmetic(
+        rounding=Rounding(rule.rounding), overflow=Overflow(rule.overflow), algorithm=variant_of(node.block)
+    )
     if isinstance(node.block, Accumulate):
         bias = node.inputs[2] if len(node.inputs) > 2 else ""
         made = made.replace(

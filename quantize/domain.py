@@ -10,6 +10,7 @@ from hwblocks.graph.block import Accumulate, Algorithm, Move, Pointwise
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from quantize.recipe import Recipe, TensorRule
+from quantize.variants import serves_wide
 
 TABLE_BITS = 16  # a function of one element becomes a table of at most this many input bits
 
@@ -86,7 +87,7 @@ def _reason_for_float(graph: Graph, recipe: Recipe, node: Node, integer: set[str
     if rule.output == "same" and running and all(_is_float_made(graph, t.name, integer) for _, t in running):
         return "its inputs are floats"
     bits = max((_rule_behind(graph, recipe, t.name).bits for _, t in running), default=0)
-    if (isinstance(block, Pointwise) or rule.output == "fixed") and bits > TABLE_BITS:
+    if (isinstance(block, Pointwise) or rule.output == "fixed") and bits > TABLE_BITS and not serves_wide(block):
         return f"a table serves at most {TABLE_BITS} input bits, the recipe says {bits}"
     return ""
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from hwblocks.errors import FormatError, RecipeError
+from hwblocks.graph.variant import split_call
 from hwblocks.numerics.accumulator import Accumulator
 from hwblocks.numerics.overflow import Overflow, OverflowMode
 from hwblocks.numerics.requantize import Requantize
@@ -90,9 +91,9 @@ class BiasChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Changes for the nodes and tensors whose names match a pattern (`*`, `?`, `[...]`).
 
-    A pattern that matches a node's name changes its weights, bias, accumulator and requantization, the
-    activations it makes and the constants it reads as activations; one that matches a tensor's name changes
-    that tensor.
+    A pattern that matches a node's name changes its weights, bias, accumulator and requantization, its variant,
+    the activations it makes and the constants it reads as activations; one that matches a tensor's name changes
+    that tensor. variant: the integer meaning of non-linearities, softmax and normalizations, as "pwl(8)".
     """
 
     match: str
@@ -101,6 +102,7 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bias: BiasChange = BiasChange()
     accumulator: str | UnsetType = UNSET
     requantize: str | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
 
     def matches(self, names: Iterable[str]) -> bool:
         """True when any of the names fits the pattern."""
@@ -149,6 +151,11 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def requantize_of(self, node: str) -> Requantize:
         """The requantization of a node."""
         return Requantize.parse(self._last("requantize", node))
+
+    def variant_of(self, node: str) -> str | None:
+        """The variant that overrides ask of a node, the last one that matches; None where none does."""
+        values = [o.variant for o in self._matching([node]) if o.variant is not UNSET]
+        return str(values[-1]) if values else None
 
     def _last(self, field: str, node: str) -> str:
         values = [getattr(self, field), *(getattr(o, field) for o in self._matching([node]))]
@@ -270,6 +277,8 @@ def _problems(recipe: Recipe) -> Iterable[tuple[str, str]]:
             **{n: v for n in ("accumulator", "requantize") if (v := getattr(override, n)) is not UNSET},
         )
         yield from _choice_problems(changed, f"$.override[{position}]")
+        if override.variant is not UNSET:
+            yield from _text_problems(split_call, str(override.variant), f"$.override[{position}].variant")
 
 
 def _choice_problems(recipe: Recipe, path: str) -> Iterable[tuple[str, str]]:

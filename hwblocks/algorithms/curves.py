@@ -195,7 +195,7 @@ def hard_swish(site: Site, x: Array) -> Array:
     return narrow_shift(product, -out_shift) + scalar_zero_point(y)
 
 
-@algorithm("newton", "Rsqrt")
+@algorithm("gemmlowp", "Rsqrt")
 def rsqrt(site: Site, x: Array) -> Array:
     """1 / √x by gemmlowp's Newton steps on the integer x − zx; 0 and negative codes give the highest code."""
     y = site.output.format

@@ -17,6 +17,8 @@ from hwblocks.graph.algorithm import algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.step_calls import unserved
+from hwblocks.graph.variant import Offer
+from hwblocks.graph.work import Work
 from hwblocks.numerics import gemmlowp, interpolation
 from hwblocks.numerics.kernels.softmax import RuntimeSoftmaxCall
 from hwblocks.numerics.multiplier import quantize_multiplier
@@ -79,7 +81,30 @@ def fixed_softmax_call(site: Site) -> Any:
     return softmax_call(site, "fixed", np.where(used, powers, 0), second=terms, bits=y.bits, zero_point=y.lo)
 
 
-@algorithm("gemmlowp", "Softmax", kernel=fixed_softmax_call)
+def foreign_output(site: Site, scale: float, zero_point: int) -> str:
+    """Why TFLite's fixed-point softmaxes do not serve the formats, or ""."""
+    x, y = site.input(0).format, site.output.format
+    if x.bits > 8:
+        return f"inputs of at most 8 bits, not {x.name}"
+    if (y.scale, y.zero_point) != (scale, zero_point):
+        return f"the output needs scale {scale!r} and zero point {zero_point}, it has {y.scale!r} and {y.zero_point}"
+    return ""
+
+
+def check_softmax(site: Site) -> str:
+    """Why the fixed-point softmax does not serve the formats, or ""."""
+    y = site.output.format
+    if y.bits not in (8, 16):
+        return f"outputs of 8 or 16 bits, not {y.name}"
+    return foreign_output(site, 2.0**-y.bits, y.lo)
+
+
+FIXED_SOFTMAX = Offer(
+    work=lambda: Work(muls=9, adds=10, shifts=3, compares=8), check=check_softmax, wide=False
+)  # the power: a product for scaling, four of its series and two for its bits; one more with the reciprocal
+
+
+@algorithm("gemmlowp", "Softmax", kernel=fixed_softmax_call, offer=FIXED_SOFTMAX)
 def fixed_softmax(site: Site, x: Array) -> Array:
     """e**(x − max) in Q5.26, summed in Q12.19, times the reciprocal of the sum; 8-bit input, 8- or 16-bit output."""
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]
@@ -161,7 +186,16 @@ def table_softmax(site: Site, x: Array) -> Array:
     return np.asarray(np.clip((terms * factor + half) >> (31 - room), 0, 32767))
 
 
-@algorithm("gemmlowp", "LogSoftmax")
+def check_log_softmax(site: Site) -> str:
+    """Why the fixed-point logarithm of softmax does not serve the formats, or ""."""
+    y = site.output.format
+    return f"outputs of 8 bits, not {y.name}" if y.bits != 8 else foreign_output(site, 2.0**-4, y.hi)
+
+
+FIXED_LOG_SOFTMAX = Offer(work=lambda: Work(muls=8, adds=11, shifts=3, compares=8), check=check_log_softmax, wide=False)
+
+
+@algorithm("gemmlowp", "LogSoftmax", offer=FIXED_LOG_SOFTMAX)
 def fixed_log_softmax(site: Site, x: Array) -> Array:
     """x − max in Q5.26 minus ln Σ e**(x − max), in units of 1/16; far below the maximum the lowest code."""
     y, axis = site.output.format, site.node.block.dim  # type: ignore[attr-defined]

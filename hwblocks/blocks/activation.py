@@ -93,7 +93,7 @@ class LeakyReLU(Pointwise):
         return np.asarray(np.where(x >= 0, x, x * self.negative_slope))
 
     def work(self, *shapes: Shape) -> Work:
-        return Work(muls=size(shapes[0]), compares=size(shapes[0]))
+        return self.variant_work(*shapes) or Work(muls=size(shapes[0]), compares=size(shapes[0]))
 
 
 @dataclass(frozen=True)

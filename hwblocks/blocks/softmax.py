@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
@@ -19,9 +20,12 @@ from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.exponential import natural_log, power_of_e, sum_in_order
 from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, SoftmaxCall
+from hwblocks.numerics.newton import bit_length, mantissa
 
 FRACTION_BITS = 30
 TABLE_BITS = 16
+LOG_STEPS = 512
+ENTRY_BYTES = 4  # of 30 fraction bits
 
 
 def below_largest(x: Array, dim: int) -> Array:
@@ -35,6 +39,36 @@ def below_largest(x: Array, dim: int) -> Array:
 def as_floats_of(x: Array, y: Array) -> Array:
     """y in the float type of x, float64 where that is none."""
     return np.asarray(y, x.dtype if x.dtype.kind == "f" else np.float64)
+
+
+def power_table(site: Site, beta: float) -> Array:
+    """half_even(e^(−beta · scale · d) · 2**30) for each difference d of two codes of the input's format."""
+    x = site.input(0).format
+    if x.bits > TABLE_BITS:
+        raise SimulationError(f"{site.where}: softmax needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
+    powers = np.exp(-beta * scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
+    return np.asarray(np.rint(powers * (1 << FRACTION_BITS)), dtype=np.int64)
+
+
+def power_bytes(site: Site) -> int:
+    """Bytes of that table."""
+    x = site.input(0).format
+    return (x.hi - x.lo + 1) * ENTRY_BYTES if x.bits <= TABLE_BITS else 0
+
+
+def log_of_sum(total: Array) -> Array:
+    """ln(total · 2**−30) in units of 2**−30 for whole totals from 2**29 on, by a table of 512 steps, interpolated.
+
+    total = 2**e · (1 + u): (e − 30) · LN2 + T[i] + ⌊(T[i+1] − T[i]) · d / 2**s⌋ with T[i] = half_even(ln(1 + i / 512) ·
+    2**30), i the 9 highest bits of u and d the s = 21 following ones (those below are dropped).
+    """
+    table = np.rint(np.log1p(np.arange(LOG_STEPS + 1) / LOG_STEPS) * (1 << FRACTION_BITS)).astype(np.int64)
+    e = bit_length(total) - 1
+    u = mantissa(total, e) - (1 << FRACTION_BITS)
+    rest = FRACTION_BITS - (LOG_STEPS.bit_length() - 1)
+    i, d = u >> rest, u & ((1 << rest) - 1)
+    between = ((table[np.minimum(i + 1, LOG_STEPS)] - table[i]) * d) >> rest
+    return np.asarray((e - FRACTION_BITS) * round(math.log(2.0) * (1 << FRACTION_BITS)) + table[i] + between)
 
 
 def float_call(site: Site, dim: int, beta: float, logarithm: bool) -> Call | str:
@@ -55,7 +89,8 @@ class Softmax(Algorithm):
 
     In float64 by numerics/exponential.py, Σ in index order; a row is NaN where its largest is not finite.
 
-    In integers (algorithm "table"): T[d] = half_even(e^(−beta · scale · d) · 2**30) for d = max − code, S = Σ T
+    variant: its integer meaning, "table" or one of docs/nonlinearities.md: "ibert", "base2(f, r)", "gemmlowp".
+    In integers by "table": T[d] = half_even(e^(−beta · scale · d) · 2**30) for d = max − code, S = Σ T
     exactly, y = T / S cast once, exactly, to the output format. Source: ONNX Softmax from opset 13, TFLite SOFTMAX.
 
     >>> Softmax()(np.array([[0.0, 0.0]]))
@@ -63,10 +98,13 @@ class Softmax(Algorithm):
     """
 
     serves_floats: ClassVar[bool] = True
+    own_variant: ClassVar[str | None] = "table"
     dim: int = -1
     beta: float = 1.0
+    variant: str = field(default="table", kw_only=True)
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        self.check_variant(*shapes)
         if not -len(shapes[0]) <= self.dim < len(shapes[0]):
             raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
         return (shapes[0],)
@@ -81,25 +119,20 @@ class Softmax(Algorithm):
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])
         rows = made // shapes[0][self.dim] if made else 0
-        return Work(adds=made - rows, compares=made - rows, lookups=made, divisions=made)
+        return self.variant_work(*shapes) or Work(adds=made - rows, compares=made - rows, lookups=made, divisions=made)
 
     @property
     def quant(self) -> QuantRule:
         return QuantRule(output="fixed", fixed_range=(0.0, 1.0))
 
-    def table(self, site: Site) -> Array:
-        """T, one entry for each difference of two codes of the input format."""
-        x = site.input(0).format
-        if x.bits > TABLE_BITS:
-            raise SimulationError(f"{site.where}: softmax needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
-        powers = np.exp(-self.beta * scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
-        return np.asarray(np.rint(powers * (1 << FRACTION_BITS)), dtype=np.int64)
-
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         codes = inputs[0].astype(np.int64)
-        powers = self.table(site)[codes.max(axis=self.dim, keepdims=True) - codes]
+        powers = power_table(site, self.beta)[codes.max(axis=self.dim, keepdims=True) - codes]
         total = powers.sum(axis=self.dim, keepdims=True)
         return cast_ratio(powers.astype(object), np.broadcast_to(total, powers.shape).astype(object), site)
+
+    def table_bytes(self, site: Site) -> int:
+        return power_bytes(site)
 
     def kernel(self, site: Site) -> Call | str:
         x, y = site.input(0), site.output.format
@@ -118,7 +151,7 @@ class Softmax(Algorithm):
             x_dtype=x.format.dtype.name,
             rows=x.elements // x.shape[-1],
             length=x.shape[-1],
-            table=self.table(site),
+            table=power_table(site, self.beta),
             ratio_num=scale.denominator,
             ratio_den=scale.numerator,
             rounding=site.arithmetic.rounding,
@@ -133,14 +166,21 @@ class LogSoftmax(Algorithm):
 
     In float64 by numerics/exponential.py, Σ in index order; a row is NaN where its largest is not finite.
 
+    variant: its integer meaning, "table" or "gemmlowp" (TFLite's; the output has scale 1/16).
+    In integers by "table": S = Σ T as in Softmax, ln S by a table of 512 steps (30 fraction bits), scale · (x − max) −
+    ln S cast once, exactly.
+
     >>> LogSoftmax()(np.array([[0.0, 0.0]])).round(4)
     array([[-0.6931, -0.6931]])
     """
 
     serves_floats: ClassVar[bool] = True
+    own_variant: ClassVar[str | None] = "table"
     dim: int = -1
+    variant: str = field(default="table", kw_only=True)
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        self.check_variant(*shapes)
         if not -len(shapes[0]) <= self.dim < len(shapes[0]):
             raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
         return (shapes[0],)
@@ -152,14 +192,30 @@ class LogSoftmax(Algorithm):
         below = below_largest(x, self.dim)
         return as_floats_of(x, below - natural_log(sum_in_order(power_of_e(below), self.dim)))
 
+    def table_bytes(self, site: Site) -> int:
+        return power_bytes(site) + (LOG_STEPS + 1) * ENTRY_BYTES
+
     def kernel(self, site: Site) -> Call | str:
         if site.is_integer:
             return super().kernel(site)
         return float_call(site, self.dim, 1.0, logarithm=True)
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
+        codes = inputs[0].astype(np.int64)
+        below = codes - codes.max(axis=self.dim, keepdims=True)
+        log = log_of_sum(power_table(site, 1.0)[-below].sum(axis=self.dim, keepdims=True))
+        scale = Fraction(scalar_scale(site.input(0).format))
+        num = below.astype(object) * (scale.numerator << FRACTION_BITS) - log.astype(object) * scale.denominator
+        return cast_ratio(num, np.full(num.shape, scale.denominator << FRACTION_BITS, dtype=object), site)
 
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])
-        return Work(adds=2 * made, compares=made, lookups=made)
+        rows = made // shapes[0][self.dim] if made else 0
+        own = Work(adds=2 * made - rows, compares=made, lookups=made + 2 * rows, muls=2 * rows)
+        return self.variant_work(*shapes) or own
+
+    @property
+    def quant(self) -> QuantRule:
+        """By "gemmlowp" the output has the range that TFLite states."""
+        fixed = self.variant == "gemmlowp"
+        return QuantRule(output="fixed", fixed_range=(-16.0, 0.0)) if fixed else QuantRule()

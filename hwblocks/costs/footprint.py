@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwblocks.costs.ops import Layer
+from hwblocks.graph.algorithm import table_bytes as site_tables
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, live_ranges, plan_memory
@@ -24,6 +25,11 @@ def weight_bytes(layer: Layer) -> tuple[int, int]:
     constants = [t for t in layer.site.present if t.is_constant]
     packed = sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants)
     return packed, sum(t.stored_bytes for t in constants)
+
+
+def table_bytes(layer: Layer) -> int:
+    """Bytes of the tables and coefficients of a layer's integer function."""
+    return site_tables(layer.site)
 
 
 def arena(graph: Graph) -> Arena:

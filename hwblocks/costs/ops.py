@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hwblocks.graph.algorithm import site_work
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
@@ -43,7 +44,7 @@ class Layer:
     def other_ops(self) -> int:
         """Element-wise operations: everything but the products of a contraction."""
         w = self.work
-        return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants
+        return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants + w.shifts
 
 
 def layers(graph: Graph, inside: str = "", times: int = 1, within: tuple[str, str] = ("", "")) -> list[Layer]:
@@ -71,7 +72,7 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
     w = site.present[1].format if len(site.present) > 1 else x
     accumulator = node.arithmetic.accumulator if node.arithmetic else None
     bits = accumulator.bits if accumulator else (FLOAT_BITS if x.is_float else 64)
-    work = node.block.work(*site.shapes) * times
+    work = site_work(site) * times
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)

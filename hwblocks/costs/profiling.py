@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from hwblocks.costs.footprint import arena, weight_bytes
+from hwblocks.costs.footprint import arena, table_bytes, weight_bytes
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.result import PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph
@@ -29,6 +29,7 @@ def profile_graph(graph: Graph) -> Profile:
         macs_valid=sum(row["macs_valid"] for row in rows),
         weight_bytes=sum(weight_bytes(layer)[0] for layer in counted),
         weight_stored_bytes=sum(weight_bytes(layer)[1] for layer in counted),
+        table_bytes=sum(row["table_bytes"] for row in rows),
         peak_bytes=memory.bytes,
         peak_bound_bytes=memory.bound_bytes,
         peak_node=memory.peak_node,
@@ -49,5 +50,6 @@ def _row(layer: Layer) -> dict[str, Any]:
         "widths": layer.widths,
         **layer.work.to_dict(),
         "weight_bytes": weight_bytes(layer)[0],
+        "table_bytes": table_bytes(layer),
         "output_bytes": output.stored_bytes,
     }

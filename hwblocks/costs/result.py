@@ -21,7 +21,9 @@ PROFILE_COLUMNS = (
     Column("lookups", "lookups"),
     Column("divisions", "divisions"),
     Column("requants", "requants"),
+    Column("shifts", "shifts"),
     Column("weight_bytes", "weights", "B"),
+    Column("table_bytes", "tables", "B"),
     Column("output_bytes", "output", "B"),
 )
 SUMMED = (
@@ -55,6 +57,7 @@ class Profile(Result):
     macs_valid: int = 0
     weight_bytes: int = 0
     weight_stored_bytes: int = 0
+    table_bytes: int = 0
     peak_bytes: int = 0
     peak_bound_bytes: int = 0
     peak_node: str = ""
@@ -83,6 +86,7 @@ class Profile(Result):
             "macs_by_bits": dict(self.by_widths),
             "weight_bytes": self.weight_bytes,
             "weight_stored_bytes": self.weight_stored_bytes,
+            "table_bytes": self.table_bytes,
             "peak_activation_bytes": self.peak_bytes,
             "peak_bound_bytes": self.peak_bound_bytes,
             "peak_node": self.peak_node,
@@ -96,6 +100,7 @@ class Profile(Result):
             ("MACs", f"{self.macs:,} ({self.macs_valid:,} without padding)"),
             *((f"MACs at {widths} bits", f"{macs:,}") for widths, macs in self.by_widths),
             ("weights", f"{self.weight_bytes:,} B packed, {self.weight_stored_bytes:,} B stored"),
+            ("tables", f"{self.table_bytes:,} B of integer functions"),
             ("peak activations", f"{self.peak_bytes:,} B at {self.peak_node!r} ({optimal})"),
         ]
         if self.free:

@@ -144,7 +144,7 @@ def rescale(site: Site) -> Arithmetic | str | None:
 
 def rsqrt(site: Site) -> Arithmetic | str | None:
     """Newton steps on integers at 8 bits, 513 entries at 16."""
-    return record(RESCALE_32, algorithm="newton") if bits(site) == 8 else record(algorithm="midpoint_table")
+    return record(RESCALE_32, algorithm="gemmlowp") if bits(site) == 8 else record(algorithm="midpoint_table")
 
 
 def total(site: Site) -> Arithmetic | str | None:

@@ -105,7 +105,7 @@ RULES: dict[str, Rule] = {
     "Tanh": logistic,
     "ELU": fixed(algorithm="float_table"),
     "GELU": missing,
-    "Rsqrt": fixed("double_round", algorithm="newton"),
+    "Rsqrt": fixed("double_round", algorithm="gemmlowp"),
     "ReduceSum": fixed("double_round", algorithm="rescaled_sum"),
     "Softmax": softmax,
     "SequenceLSTM": lstm,

@@ -18,6 +18,7 @@ import numpy as np
 
 from hwblocks.blocks.scan import Scan
 from hwblocks.errors import OutputError
+from hwblocks.graph.algorithm import chosen
 from hwblocks.graph.block import Accumulate, Pointwise
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.lookup import code_table
@@ -53,6 +54,12 @@ def dump_vectors(graph: Graph, run: Run, folder: str | Path, kind: str = "npy") 
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     return target
+
+
+def variant_constants(site: Site) -> dict[str, Array]:
+    """Tables and coefficients of the variant that computes an integer node."""
+    named = chosen(site) if site.is_integer else None
+    return {} if named is None else named.constants(site)
 
 
 class _Writer:
@@ -106,6 +113,9 @@ class _Writer:
                 node=name,
                 role="table",
             )
+        for key, values in variant_constants(site).items():
+            bits = int(np.abs(values).max(initial=1)).bit_length() + 1
+            self.array(f"{place}/{key}", values, Format(kind="raw", bits=bits), node=name, role=key)
         for i, tensor in enumerate(site.outputs):
             out = self._flat(tensor, inside)
             self.array(f"{place}/output{i}", out, tensor.format, node=name, tensor=inside + tensor.name, role="output")

@@ -44,12 +44,20 @@ class Block:
     parameters: ClassVar[dict[str, str]] = {}
     changes_values: ClassVar[bool] = True
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
+    own_variant: ClassVar[str | None] = None  # its own integer meaning among the names that `variant` may take
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
+        if cls.own_variant is not None and "__repr__" not in cls.__dict__:
+            cls.__repr__ = Block.as_made  # type: ignore[assignment,method-assign]  # a dataclass keeps it
         if not abstract:
             register(cls)
+
+    def as_made(self) -> str:
+        """The block as it is made; a variant that is the block's own left out, another one at the end."""
+        shown = sorted(self.attributes().items(), key=lambda item: item[0] == "variant")
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Apply the block alone: on arrays it computes in float, on builder values it adds a node."""
@@ -132,8 +140,32 @@ class Block:
         return f"{type(self).__name__} has no kernel"
 
     def attributes(self) -> dict[str, Any]:
-        """The attributes by name, parameters left out."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}  # type: ignore[arg-type]
+        """The attributes by name, parameters and a variant that is the block's own left out."""
+        made = {f.name: getattr(self, f.name) for f in fields(self) if f.compare}  # type: ignore[arg-type]
+        if self.own_variant is not None and made["variant"] == self.own_variant:
+            del made["variant"]
+        return made
+
+    def check_variant(self, *shapes: Shape) -> None:
+        """Errors: ShapeError where `variant` names nothing that the block may choose."""
+        if self.own_variant is not None and self.variant != self.own_variant:  # type: ignore[attr-defined]
+            from hwblocks.graph.algorithm import variant_problem
+
+            if problem := variant_problem(self):
+                raise self.fail(problem, *shapes)
+
+    def table_bytes(self, site: Site) -> int:
+        """Bytes of the tables that the block's own integer meaning looks up."""
+        return 0
+
+    def variant_work(self, *shapes: Shape) -> Work | None:
+        """Operations of a variant other than the block's own, None for the block's own."""
+        if self.own_variant is None or self.variant == self.own_variant:  # type: ignore[attr-defined]
+            return None
+        from hwblocks.graph.algorithm import named
+
+        found = named(self, self.variant)  # type: ignore[attr-defined]
+        return None if found is None else found.work * size(shapes[0])
 
     def without_parameters(self) -> Block:
         """The block as its attributes alone."""
@@ -219,10 +251,17 @@ class Move(Block, abstract=True):
         return gather_call(self, site)
 
 
+@dataclass(frozen=True)
 class Pointwise(Block, abstract=True):
-    """A function of one element; in integers a table from input code to output code. States `function`."""
+    """A function of one element; in integers a table from input code to output code. States `function`.
+
+    variant: its integer meaning: "table" (the function in float64, cast once) or a named algorithm with parameters,
+    such as "pwl(8)" (docs/nonlinearities.md lists them).
+    """
 
     kind = "pointwise"
+    own_variant: ClassVar[str | None] = "table"
+    variant: str = field(default="table", kw_only=True)
 
     def function(self, x: Array) -> Array:
         """The float function, element by element, in float64."""
@@ -234,13 +273,19 @@ class Pointwise(Block, abstract=True):
         return None
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        self.check_variant(*shapes)
         return (shapes[0],)
 
     def compute(self, x: Array) -> Array:
         return self.function(x)
 
     def work(self, *shapes: Shape) -> Work:
-        return Work(lookups=size(shapes[0]))
+        return self.variant_work(*shapes) or Work(lookups=size(shapes[0]))
+
+    def table_bytes(self, site: Site) -> int:
+        x, y = site.input(0).format, site.output.format
+        entries = 1 << x.bits if x.bits <= 16 and self.clamp is None else 0
+        return entries * ((y.bits + 7) // 8)
 
     def kernel(self, site: Site) -> Call | str:
         from hwblocks.graph.lookup import table_call

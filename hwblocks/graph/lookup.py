@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.algorithm import chosen, limited
+from hwblocks.graph.algorithm import NamedAlgorithm, chosen, limited
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.site import Site, clamp_codes
 from hwblocks.numerics.kernels.table import TableCall
@@ -24,7 +24,7 @@ def code_table(block: Pointwise, site: Site) -> Array:
 
     A block that only clamps, with equal formats on both sides, limits codes by its bounds' codes; any other block is
     its float64 function, cast once with the node's rounding and overflow, or the algorithm that the node's arithmetic
-    names. A fused clamp limits the result.
+    or the block itself names. A fused clamp limits the result.
 
     Errors: SimulationError above 16 bits.
     """
@@ -33,7 +33,7 @@ def code_table(block: Pointwise, site: Site) -> Array:
         raise SimulationError(f"{site.where}: a table needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
     named = chosen(site)
     if named is not None:
-        return limited(site, named.compute(site, np.arange(x.lo, x.hi + 1)))[0][0].astype(np.int64)
+        return computed(site, named, np.arange(x.lo, x.hi + 1))
     low, high = site.clamp_codes
     if block.clamp is not None and site.equal_formats:
         inner = clamp_codes(y, block.clamp)
@@ -43,8 +43,16 @@ def code_table(block: Pointwise, site: Site) -> Array:
     return np.asarray(np.clip(table, low, high), dtype=np.int64)
 
 
+def computed(site: Site, named: NamedAlgorithm, codes: Array) -> Array:
+    """A named algorithm on stored codes, limited."""
+    return np.asarray(limited(site, named.compute(site, codes))[0][0], dtype=np.int64)
+
+
 def look_up(block: Pointwise, codes: Array, site: Site) -> Array:
-    """The block on stored codes, by its table."""
+    """The block on stored codes: by its table, above 16 input bits by the algorithm named."""
+    named = chosen(site) if site.input(0).format.bits > TABLE_BITS else None
+    if named is not None and named.offer is not None and named.offer.wide:
+        return computed(site, named, codes.astype(np.int64))
     return np.asarray(code_table(block, site)[codes.astype(np.int64) - site.input(0).format.lo])
 
 

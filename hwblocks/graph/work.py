@@ -12,7 +12,7 @@ class Work:
     macs: products summed in a contraction, products with padding zeros included; bias not counted.
     macs_valid: the same without products with padding.
     muls: element-wise products. adds: element-wise and bias additions. compares, lookups, divisions: as named.
-    requants: casts of an accumulator to an output format.
+    requants: casts of an accumulator to an output format. shifts: by a number of places that is not fixed.
     """
 
     macs: int = 0
@@ -23,12 +23,14 @@ class Work:
     lookups: int = 0
     divisions: int = 0
     requants: int = 0
+    shifts: int = 0
+
+    def __mul__(self, count: int) -> Work:
+        """The work of `count` elements, each of which takes this."""
+        return Work(**{name: value * count for name, value in self.to_dict().items()})
 
     def __add__(self, other: Work) -> Work:
         return Work(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
-
-    def __mul__(self, times: int) -> Work:
-        return Work(**{f.name: getattr(self, f.name) * times for f in fields(self)})
 
     def to_dict(self) -> dict[str, int]:
         """The counts by name."""
