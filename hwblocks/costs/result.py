@@ -27,8 +27,8 @@ PROFILE_COLUMNS = (
     Column("output_bytes", "output", "B"),
 )
 SUMMED = (
-    *("macs", "macs_valid", "muls", "adds", "compares", "lookups", "divisions", "requants"),
-    "weight_bytes",
+    *("macs", "macs_valid", "muls", "adds", "shifts", "compares", "lookups", "divisions", "requants"),
+    *("weight_bytes", "table_bytes"),
 )
 COST_COLUMNS = (
     Column("layer", "layer"),
