@@ -13,22 +13,13 @@ from onnx import numpy_helper
 from hwblocks.errors import FileFormatError, GraphError, HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
-from hwblocks.graph.tensor import FLOAT32
-from hwblocks.importers.onnx_graph import Importer, OnnxNode
+from hwblocks.importers.onnx_graph import Importer, NeedsConstantError, OnnxNode
 from hwblocks.importers.onnx_operators import FOLDED, OPERATORS
 from hwblocks.importers.onnx_quantized import QONNX_DOMAINS, QUANTIZED, QUANTIZERS, derive
-from hwblocks.numerics.formats import Format
+from hwblocks.importers.onnx_types import format_of_type
 
 RULES = {**OPERATORS, **QUANTIZED}
 Shapes = Mapping[str, Sequence[int]]
-FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-INTEGERS: dict[int, tuple[int, bool]] = {
-    onnx.TensorProto.INT8: (8, True),
-    onnx.TensorProto.UINT8: (8, False),
-    onnx.TensorProto.INT16: (16, True),
-    onnx.TensorProto.UINT16: (16, False),
-    onnx.TensorProto.INT32: (32, True),
-}
 NEWEST_OPSET = 28
 
 
@@ -60,13 +51,16 @@ def read_model(path: Path) -> onnx.ModelProto:
     return model
 
 
-def import_model(model: onnx.ModelProto, shapes: Shapes, name: str) -> Graph:
-    """The graph of a parsed model."""
+def import_model(
+    model: onnx.ModelProto, shapes: Shapes, name: str, frozen: Mapping[str, np.ndarray[Any, Any]] | None = None
+) -> Graph:
+    """The graph of a parsed model; inputs that are `frozen` are constants of these values."""
     opset = max((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), default=1)
     used = {n for proto in model.graph.node for n in proto.input} | {o.name for o in model.graph.output}
     nodes = [OnnxNode.read(proto, i, opset, used) for i, proto in enumerate(model.graph.node)]
     importer = Importer(name, [o.name for o in model.graph.output])
     _constants(model, importer)
+    importer.constants.update(frozen or {})
     check_supported(nodes, importer.constants)
     _inputs(model, importer, shapes)
     for node in in_order(nodes, importer, name):
@@ -98,28 +92,15 @@ def _inputs(model: onnx.ModelProto, importer: Importer, shapes: Shapes) -> None:
         raise InputError(f"shapes names {unknown[0]!r}, but the inputs are {', '.join(names)}")
     for value in model.graph.input:
         if value.name not in importer.constants:
-            importer.add_input(value.name, _shape(value, shapes.get(value.name)), _format(value))
-
-
-def _format(value: onnx.ValueInfoProto) -> Format:
-    """Floats, truth values, or integers whose meaning their readers state."""
-    kind = value.type.tensor_type.elem_type
-    if kind == onnx.TensorProto.BOOL:
-        return Format("bool")
-    if kind in FLOATS:
-        return FLOAT32
-    if kind in INTEGERS:
-        bits, signed = INTEGERS[kind]
-        return Format(kind="raw", bits=bits, signed=signed)
-    name = onnx.TensorProto.DataType.Name(kind) if kind else "no tensor"
-    raise UnsupportedOperatorError(f"input {value.name!r} holds {name}; float, integer and bool inputs are supported")
+            format = format_of_type(value.type.tensor_type.elem_type, f"input {value.name!r}")
+            importer.add_input(value.name, _shape(value, shapes.get(value.name)), format)
 
 
 def _shape(value: onnx.ValueInfoProto, given: Sequence[int] | None) -> tuple[int, ...]:
     kind = value.type.tensor_type
     dims = list(kind.shape.dim)
     if given is not None:
-        if len(given) != len(dims):
+        if len(given) != len(dims) and kind.HasField("shape"):
             raise InputError(f"shapes[{value.name!r}] has {len(given)} axes, the input {len(dims)}")
         return tuple(int(size) for size in given)
     sizes = []
@@ -175,6 +156,12 @@ def in_order(nodes: Sequence[OnnxNode], importer: Importer, name: str) -> list[O
     return order
 
 
+def named(error: HwblocksError, node: OnnxNode) -> HwblocksError:
+    """The error with the node in front of its message."""
+    message = f"{node.where}: {error.message}"
+    return NeedsConstantError(message, error.tensor) if isinstance(error, NeedsConstantError) else type(error)(message)
+
+
 def _import_node(node: OnnxNode, importer: Importer) -> None:
     try:
         if node.op in QUANTIZERS and derive(importer, node):
@@ -185,6 +172,6 @@ def _import_node(node: OnnxNode, importer: Importer) -> None:
     except HwblocksError as error:
         if repr(node.name) in error.message:
             raise
-        raise type(error)(f"{node.where}: {error.message}") from None
+        raise named(error, node) from None
     except (IndexError, KeyError, ValueError, TypeError, np.exceptions.AxisError) as error:
         raise GraphError(f"{node.where}: attributes or inputs are not those of the operator ({error})") from None

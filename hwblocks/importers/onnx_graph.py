@@ -21,6 +21,7 @@ from hwblocks.graph.block import Block, Move
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import FLOAT32
+from hwblocks.importers.onnx_types import format_of_array
 from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
@@ -113,6 +114,14 @@ def axis_in_last(axis: int, rank: int) -> int:
     return last_axes(rank).index(axis % rank)
 
 
+class NeedsConstantError(GraphError):
+    """A rule asked for the value of a tensor that is made at run time; `tensor` is its name."""
+
+    def __init__(self, message: str, tensor: str = "") -> None:
+        super().__init__(message)
+        self.tensor = tensor
+
+
 class Importer:
     """Collects the graph; operators call `value`, `constant`, `add` and `alias`."""
 
@@ -138,7 +147,7 @@ class Importer:
     def constant(self, name: str) -> Array:
         """The value of a constant input. Errors: GraphError when it is made at run time."""
         if name not in self.constants:
-            raise GraphError(f"{name!r} must be a constant, but it is made at run time")
+            raise NeedsConstantError(f"{name!r} must be a constant, but it is made at run time", name)
         return self.constants[name]
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -174,7 +183,9 @@ class Importer:
         """A constant weight with its axes moved; a derived one keeps its quantizer."""
         if name in self.derived:
             return self.made(self.derived[name].moved(move), name)
-        return self.builder.constant(name, np.ascontiguousarray(move(self.constant(name).astype(np.float32))))
+        array = self.constant(name)
+        wide = array if array.dtype.kind == "f" else array.astype(np.float32)
+        return self.builder.constant(name, *as_stored(np.ascontiguousarray(move(wide))))
 
     def is_weight(self, name: str) -> bool:
         """True for constants and for what a quantizer makes of them."""
@@ -247,11 +258,16 @@ class Importer:
         inputs: Sequence[Value | None],
         layout: str = FILE,
         part: str = "",
+        types: Sequence[Format] = (),
         **more: Any,
     ) -> Value:
-        """Append a block that makes the node's first output (or, with `part`, a step on the way to it)."""
+        """Append a block that makes the node's first output (or, with `part`, a step on the way to it).
+
+        types: the output's type where it is not that of the first input. formats: the same for rules that read codes.
+        """
         if "formats" not in more:
             refuse_codes(block, inputs)
+            more |= {"formats": tuple(types)} if types else {}
         source = node.outputs[0]
         rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
         if part:
@@ -339,10 +355,8 @@ def refuse_codes(block: Block, inputs: Sequence[Value | None]) -> None:
 
 
 def as_stored(array: Array) -> tuple[Array, Format]:
-    """A constant of the file in a format: floats as float32, integers without a scale."""
-    if array.dtype.kind in "iu" and array.dtype.itemsize < 8:
-        return array, Format(kind="raw", bits=8 * array.dtype.itemsize, signed=array.dtype.kind == "i")
-    return array.astype(np.float32), FLOAT32
+    """A constant of the file in the format of its own type."""
+    return array, format_of_array(array)
 
 
 def layout_name(layout: str, rank: int) -> str:
