@@ -1,13 +1,14 @@
-"""ConvertType: numbers in another storage type, as C and the interpreters convert them."""
+"""Numbers in another storage type: ConvertType as C and the interpreters convert them, BitCast by their bits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from hwblocks.errors import ShapeError
+from hwblocks.errors import GraphError, ShapeError
 from hwblocks.graph.block import Algorithm
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
@@ -31,6 +32,8 @@ class ConvertType(Algorithm):
     """
 
     to: str = "float32"
+
+    keeps_types: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.to not in TYPES:
@@ -62,3 +65,39 @@ def truncated(x: Array, to: np.dtype[np.generic]) -> Array:
     below = wide < limits.min
     inside = np.where(above | below, 0.0, wide).astype(to)
     return np.where(above, to.type(limits.max), np.where(below, to.type(limits.min), inside))
+
+
+@dataclass(frozen=True)
+class BitCast(Algorithm):
+    """The bits of x read as the type `to`, of the same width. Source: ONNX BitCast.
+
+    >>> BitCast("int32")(np.array([1.0], dtype=np.float32)).tolist() == [0x3F800000]
+    True
+    """
+
+    to: str = "float32"
+
+    keeps_types: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.to not in TYPES:
+            raise ShapeError(f"BitCast: to={self.to!r} is not one of {', '.join(TYPES)}")
+
+    @property
+    def quant(self) -> QuantRule:
+        return QuantRule(inputs=("parameter",), output="float")
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        return (shapes[0],)
+
+    def check_site(self, site: Site) -> None:
+        """Errors: GraphError for types of another width."""
+        given, to = site.input(0).format.dtype, np.dtype(self.to)
+        if given.itemsize != to.itemsize:
+            raise GraphError(f"{site.where}: {given} has {8 * given.itemsize} bits, {to} has {8 * to.itemsize}")
+
+    def compute(self, x: Array) -> Array:
+        return np.ascontiguousarray(x).reshape(x.shape).view(self.to)
+
+    def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
+        return self.compute(inputs[0]), np.zeros(inputs[0].shape, bool)

@@ -43,6 +43,7 @@ class Block:
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[dict[str, str]] = {}
     changes_values: ClassVar[bool] = True
+    keeps_types: ClassVar[bool] = False  # True where `compute` is given arrays of the stored types, not wider ones
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:

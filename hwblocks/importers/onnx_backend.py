@@ -189,9 +189,7 @@ class Backend(interface.Backend):
         opsets = [onnx.helper.make_opsetid("", version)]
         if node.domain not in ("", "ai.onnx"):
             opsets.append(onnx.helper.make_opsetid(node.domain, 1))
-        model = onnx.helper.make_model(
-            onnx.helper.make_graph([node], "node", values, outputs), opset_imports=opsets
-        )
+        model = onnx.helper.make_model(onnx.helper.make_graph([node], "node", values, outputs), opset_imports=opsets)
         return cls.run_model(model, dict(zip(names, arrays, strict=True)))
 
     @classmethod
