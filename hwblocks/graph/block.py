@@ -199,7 +199,9 @@ class Move(Block, abstract=True):
         raise GraphError(f"{type(self).__name__} states no move")
 
     def compute(self, *arrays: Array) -> Array:
-        return self.move(*arrays, zero=self.fill, lowest=-np.inf)
+        moved = next((a for i, a in enumerate(arrays) if i not in self.steering), arrays[0])
+        lowest: Any = np.iinfo(moved.dtype).min if moved.dtype.kind in "iu" else -np.inf
+        return self.move(*arrays, zero=self.fill, lowest=lowest)
 
     @property
     def quant(self) -> QuantRule:

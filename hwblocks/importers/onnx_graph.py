@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from hwblocks.blocks.edges import Relabel
+from hwblocks.blocks.edges import Dequantize, Relabel
 from hwblocks.blocks.shape import Reshape, Transpose
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block, Move
@@ -201,8 +201,9 @@ class Importer:
             )
         ]
         output = self.builder.fresh(name)
+        made = format_of_array(self.constants[node.inputs[1]]) if isinstance(derived.block, Dequantize) else FLOAT32
         return self.builder.add(
-            derived.block, *values, name=node.name, outputs=(output,), formats=(FLOAT32,), source_name=node.name
+            derived.block, *values, name=node.name, outputs=(output,), formats=(made,), source_name=node.name
         )
 
     def quantized(self, name: str, format: Format, layout: str = FILE, move: Rearrange = lambda w: w) -> Value:
