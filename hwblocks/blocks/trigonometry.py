@@ -31,7 +31,8 @@ class Asin(Pointwise):
     """
 
     def function(self, x: Array) -> Array:
-        return np.asarray(np.arcsin(x))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.arcsin(x))
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Acos(Pointwise):
     """
 
     def function(self, x: Array) -> Array:
-        return np.asarray(np.arccos(x))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.arccos(x))
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Acosh(Pointwise):
     """
 
     def function(self, x: Array) -> Array:
-        return np.asarray(np.arccosh(x))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.arccosh(x))
 
 
 @dataclass(frozen=True)
@@ -115,4 +118,5 @@ class Atanh(Pointwise):
     """
 
     def function(self, x: Array) -> Array:
-        return np.asarray(np.arctanh(x))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.arctanh(x))
