@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from onnx.backend.test.runner import BackendIsNotSupposedToImplementIt
 from hwblocks.errors import HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.importers.from_onnx import import_model
-from hwblocks.importers.onnx_graph import NeedsConstantError
+from hwblocks.importers.onnx_graph import NeedsConstantError, graphs_of, read_names
 from hwblocks.simulate.simulator import Simulator
 
 Array = np.ndarray[Any, Any]
@@ -126,14 +126,25 @@ class BackendRep(interface.BackendRep):
 
 def upstream(graph: onnx.GraphProto, name: str) -> set[str]:
     """The tensors that a tensor is made from, itself included."""
-    makers = {output: node for node in graph.node for output in node.output}
+    sources = dict(made_from(graph))
     found, waiting = set(), [name]
     while waiting:
         current = waiting.pop()
         if current and current not in found:
             found.add(current)
-            waiting += makers[current].input if current in makers else ()
+            waiting += sources.get(current, ())
     return found
+
+
+def made_from(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every tensor with those that its node reads; an input of a graph inside a node is made from all that node reads."""
+    for node in graph.node:
+        read = read_names(node)
+        yield from ((output, read) for output in node.output)
+        for attribute in node.attribute:
+            for inner in graphs_of(attribute):
+                yield from ((value.name, read) for value in inner.input)
+                yield from made_from(inner)
 
 
 class Backend(interface.Backend):

@@ -32,6 +32,26 @@ FILE, LAST = "file", "last"
 SPATIAL_NAMES = {1: "T", 2: "HW", 3: "DHW"}
 
 
+def graphs_of(attribute: onnx.AttributeProto) -> tuple[onnx.GraphProto, ...]:
+    """The graphs that an attribute holds."""
+    if attribute.type == onnx.AttributeProto.GRAPH:
+        return (attribute.g,)
+    return tuple(attribute.graphs)
+
+
+def read_names(proto: onnx.NodeProto) -> tuple[str, ...]:
+    """The tensors that a node reads, those that graphs of its attributes take from outside included."""
+    captured = (name for a in proto.attribute for graph in graphs_of(a) for name in read_outside(graph))
+    return (*(name for name in proto.input if name), *captured)
+
+
+def read_outside(graph: onnx.GraphProto) -> tuple[str, ...]:
+    """The tensors that a graph inside a node takes from outside."""
+    own = {v.name for v in (*graph.input, *graph.initializer)} | {n for p in graph.node for n in p.output}
+    read = [*(n for p in graph.node for n in read_names(p)), *(o.name for o in graph.output)]
+    return tuple(dict.fromkeys(name for name in read if name not in own))
+
+
 @dataclass(frozen=True)
 class OnnxNode:
     """A node of the file: operator, names, attributes as Python values, and the operator set."""
@@ -43,6 +63,7 @@ class OnnxNode:
     attributes: dict[str, Any]
     opset: int
     proto: onnx.NodeProto
+    captured: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, proto: onnx.NodeProto, position: int, opset: int, used: set[str]) -> OnnxNode:
@@ -51,7 +72,22 @@ class OnnxNode:
         outputs = tuple(name if i == 0 or name in used else "" for i, name in enumerate(proto.output))
         name = proto.name or next((o for o in outputs if o), f"node{position}")
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
-        return cls(domain + proto.op_type, name, tuple(proto.input), outputs, attributes, opset, proto)
+        captured = read_names(proto)[len([n for n in proto.input if n]) :]
+        return cls(
+            domain + proto.op_type,
+            name,
+            tuple(proto.input),
+            outputs,
+            attributes,
+            opset,
+            proto,
+            tuple(dict.fromkeys(captured)),
+        )
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs that are there, and the tensors of outside that graphs of the node read."""
+        return (*(name for name in self.inputs if name), *self.captured)
 
     @property
     def where(self) -> str:
@@ -132,6 +168,7 @@ class Importer:
         self.derived: dict[str, Derived] = {}
         self.output_names = tuple(outputs)
         self.input_names: list[str] = []
+        self.run_graph: Callable[[Importer, onnx.GraphProto, int], None] = no_graphs
 
     def add_input(self, name: str, shape: tuple[int, ...], format: Format = FLOAT32) -> None:
         """A run-time input in the file's layout."""
@@ -300,14 +337,15 @@ class Importer:
             if name:
                 self.forms.setdefault(name, {})[layout] = Value(self.builder, output)
 
-    def alias(self, node: OnnxNode, value: Value, layout: str = FILE) -> None:
-        """The node's first output is an existing tensor."""
-        if node.outputs[0] in self.output_names:
+    def alias(self, node: OnnxNode, value: Value, layout: str = FILE, position: int = 0) -> None:
+        """An output of the node is an existing tensor."""
+        if node.outputs[position] in self.output_names:
             from hwblocks.blocks.shape import Identity
 
-            self.add(node, Identity(), [value], layout)
+            only = replace(node, outputs=node.outputs[position : position + 1])
+            self.add(only, Identity(), [value], layout)
         else:
-            self.forms.setdefault(node.outputs[0], {})[layout] = value
+            self.forms.setdefault(node.outputs[position], {})[layout] = value
 
     def fold(self, node: OnnxNode) -> bool:
         """Evaluate a node whose inputs are constants, or whose result is a shape; True when that was done."""
@@ -315,10 +353,10 @@ class Importer:
             shape = np.array(self.shape(node.inputs[0]), dtype=np.int64)
             self.constants[node.outputs[0]] = shape[node.attribute("start", 0) : node.attribute("end", len(shape))]
             return True
-        if any(name and name not in self.constants for name in node.inputs):
+        if any(name not in self.constants for name in node.reads):
             return False
         try:
-            feeds = {name: self.constants[name] for name in node.inputs if name}
+            feeds = {name: self.constants[name] for name in node.reads}
             results = ReferenceEvaluator(_one_node(node, feeds)).run(None, feeds)
         except Exception as error:  # whatever a reference operator raises on bad input
             raise GraphError(f"{node.where}: cannot be evaluated on its constants ({error})") from None
@@ -334,6 +372,11 @@ class Importer:
                 raise GraphError(f"output {name!r} is made by no node; connect or remove it")
             outputs.append(self.value(name, FILE))
         return self.builder.build(*outputs, metadata=metadata)
+
+
+def no_graphs(build: Importer, graph: onnx.GraphProto, opset: int) -> None:
+    """Stands where an importer was not told how graphs inside nodes are imported."""
+    raise GraphError(f"{build.builder.name!r}: graphs inside nodes are not imported here")
 
 
 def _one_node(node: OnnxNode, feeds: dict[str, Array]) -> onnx.ModelProto:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwblocks.importers import (
+    onnx_control,
     onnx_elements,
     onnx_layers,
     onnx_logic,
@@ -15,6 +16,7 @@ from hwblocks.importers import (
 from hwblocks.importers.onnx_rule import Rule
 
 FAMILIES = (
+    onnx_control,
     onnx_elements,
     onnx_layers,
     onnx_logic,
