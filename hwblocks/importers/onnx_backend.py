@@ -137,13 +137,15 @@ def upstream(graph: onnx.GraphProto, name: str) -> set[str]:
 
 
 def made_from(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every tensor with those that its node reads; an input of a graph inside a node is made from all that node reads."""
+    """Every tensor with those that its node reads; inputs of a graph inside a node are made from all that it reads."""
     for node in graph.node:
         read = read_names(node)
         yield from ((output, read) for output in node.output)
         for attribute in node.attribute:
             for inner in graphs_of(attribute):
-                yield from ((value.name, read) for value in inner.input)
+                for position, value in enumerate(inner.input):
+                    counts = node.op_type == "Loop" and position < 2  # its trip's number and condition
+                    yield value.name, tuple(node.input[:2]) if counts else read
                 yield from made_from(inner)
 
 

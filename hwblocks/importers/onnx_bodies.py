@@ -1,4 +1,4 @@
-"""Graphs inside ONNX nodes: what they read from outside, imported as bodies of control blocks or in the node's place."""
+"""Graphs inside ONNX nodes: imported as bodies of control blocks, or in the node's place."""
 
 from __future__ import annotations
 

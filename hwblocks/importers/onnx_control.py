@@ -45,6 +45,9 @@ def _loop(build: Importer, node: OnnxNode) -> None:
     if not starts or trips == 0:
         _no_trips(build, node, scans)
         return
+    if trips is not None and trips <= MOST_COPIES and all(build.is_constant(name) for name in node.reads):
+        _written_out(build, node, carried, scans, trips)
+        return
     try:
         _while(build, node, carried, scans, trips)
     except HwblocksError:

@@ -348,12 +348,16 @@ class Importer:
             self.forms.setdefault(node.outputs[position], {})[layout] = value
 
     def fold(self, node: OnnxNode) -> bool:
-        """Evaluate a node whose inputs are constants, or whose result is a shape; True when that was done."""
+        """Evaluate a node whose inputs are constants, or whose result is a shape; True when that was done.
+
+        Graphs inside nodes are left to the rules, which import what is in them.
+        """
         if node.op == "Shape" and node.inputs[0] in self.forms:
             shape = np.array(self.shape(node.inputs[0]), dtype=np.int64)
             self.constants[node.outputs[0]] = shape[node.attribute("start", 0) : node.attribute("end", len(shape))]
             return True
-        if any(name not in self.constants for name in node.reads):
+        holds_graphs = any(graphs_of(attribute) for attribute in node.proto.attribute)
+        if holds_graphs or any(name not in self.constants for name in node.reads):
             return False
         try:
             feeds = {name: self.constants[name] for name in node.reads}
