@@ -127,4 +127,5 @@ def operator_of(test: Any) -> str:
 def shortened(message: str) -> str:
     """The message without the names of single nodes and tensors, so that like reasons are counted together."""
     line = re.sub(r"'[^']*'", "…", " ".join(message.split()))
+    line = re.sub(r" × \d+: [^\s,]+(?:, [^\s,]+)*", "", line)
     return line if len(line) <= 160 else f"{line[:159]}…"
