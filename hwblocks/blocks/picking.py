@@ -104,7 +104,7 @@ class OneHot(Move):
         wide = indices.astype(np.int64)
         chosen = np.expand_dims(np.where(wide < 0, wide + self.depth, wide), axis)
         classes = np.arange(self.depth).reshape(-1, *(1,) * (indices.ndim - axis))
-        return np.where(chosen == classes, values[1], values[0])
+        return np.asarray(np.where(chosen == classes, values[1], values[0]))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.errors import ShapeError, SimulationError
+from hwblocks.errors import GraphError, ShapeError, SimulationError
 from hwblocks.graph.block import Algorithm, Block, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
@@ -33,7 +33,7 @@ class Scatter(Block, abstract=True):
 
     def places(self, x: Shape, indices: Array) -> tuple[Array, ...]:
         """One array of positions for each indexed axis."""
-        raise NotImplementedError
+        raise GraphError(f"{type(self).__name__} states no places")
 
     def counted(self, indices: Array, sizes: Array) -> Array:
         """Indices from the start. Errors: SimulationError when one lies outside its axis."""
@@ -60,7 +60,7 @@ class ByElement(Scatter, abstract=True):
         return (x,)
 
     def places(self, x: Shape, indices: Array) -> tuple[Array, ...]:
-        found = list(np.indices(indices.shape, sparse=True))
+        found: list[Array] = list(np.indices(indices.shape, sparse=True))
         axis = self.dim % len(x)
         found[axis] = self.counted(indices, np.asarray(x[axis]))
         return tuple(found)
