@@ -16,6 +16,7 @@ from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+NARROW = {"int2": (2, True), "uint2": (2, False), "int4": (4, True), "uint4": (4, False)}
 TYPES = ("bool", *INTEGERS, "float16", "float32", "float64")
 
 
@@ -24,8 +25,8 @@ class ConvertType(Algorithm):
     """x as the type `to`. Source: ONNX Cast; LiteRT CAST.
 
     Floats to integers: towards zero, limited to the type's range, NaN to its largest number. Integers to smaller
-    integers: the low bits. Anything to bool: whether it is not 0. Codes are converted as plain integers: their scale
-    is not looked at.
+    integers: the low bits. Anything to 2 or 4 bits: towards zero, then the low bits, stored in bytes. Anything to bool:
+    whether it is not 0. Codes are converted as plain integers: their scale is not looked at.
 
     >>> ConvertType("int8")(np.array([-1.9, 300.0, np.nan]))
     array([ -1, 127, 127], dtype=int8)
@@ -36,8 +37,8 @@ class ConvertType(Algorithm):
     keeps_types: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.to not in TYPES:
-            raise ShapeError(f"ConvertType: to={self.to!r} is not one of {', '.join(TYPES)}")
+        if self.to not in (*TYPES, *NARROW):
+            raise ShapeError(f"ConvertType: to={self.to!r} is not one of {', '.join((*TYPES, *NARROW))}")
 
     @property
     def quant(self) -> QuantRule:
@@ -49,12 +50,23 @@ class ConvertType(Algorithm):
     def compute(self, x: Array) -> Array:
         if self.to == "bool":
             return np.asarray(x != 0)
+        if self.to in NARROW:
+            return low_bits(x, *NARROW[self.to])
         if x.dtype.kind != "f" or self.to.startswith("float"):
             return np.asarray(x.astype(self.to))
         return truncated(x, np.dtype(self.to))
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         return self.compute(inputs[0]), np.zeros(inputs[0].shape, bool)
+
+
+def low_bits(x: Array, bits: int, signed: bool) -> Array:
+    """The low bits of numbers without their fractions, in bytes."""
+    whole = truncated(x, np.dtype(np.int64)) if x.dtype.kind == "f" else x.astype(np.int64)
+    kept = whole & ((1 << bits) - 1)
+    if not signed:
+        return kept.astype(np.uint8)
+    return np.asarray(kept - ((kept >> (bits - 1)) << bits)).astype(np.int8)
 
 
 def truncated(x: Array, to: np.dtype[np.generic]) -> Array:

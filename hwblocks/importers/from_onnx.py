@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from hwblocks.errors import FileFormatError, GraphError, HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
+from hwblocks.importers.onnx_functions import with_functions_expanded
 from hwblocks.importers.onnx_graph import Importer, NeedsConstantError, OnnxNode, graphs_of, read_names
 from hwblocks.importers.onnx_operators import FOLDED, OPERATORS
 from hwblocks.importers.onnx_quantized import QONNX_DOMAINS, QUANTIZED, QUANTIZERS, derive
@@ -55,6 +56,7 @@ def import_model(
     model: onnx.ModelProto, shapes: Shapes, name: str, frozen: Mapping[str, np.ndarray[Any, Any]] | None = None
 ) -> Graph:
     """The graph of a parsed model; inputs that are `frozen` are constants of these values."""
+    model = with_functions_expanded(model, RULES)
     opset = max((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), default=1)
     nodes = nodes_of(model.graph, opset)
     importer = Importer(name, [o.name for o in model.graph.output])

@@ -14,8 +14,10 @@ from onnx.backend.test.runner import BackendIsNotSupposedToImplementIt
 
 from hwblocks.errors import HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
-from hwblocks.importers.from_onnx import import_model
-from hwblocks.importers.onnx_graph import NeedsConstantError, graphs_of, read_names
+from hwblocks.importers.from_onnx import RULES, import_model
+from hwblocks.importers.onnx_functions import with_functions_expanded
+from hwblocks.importers.onnx_graph import COPY, NeedsConstantError, graphs_of, read_names
+from hwblocks.importers.onnx_types import as_codes, in_file_type
 from hwblocks.simulate.simulator import Simulator
 
 Array = np.ndarray[Any, Any]
@@ -53,8 +55,10 @@ class Built:
         made: Mapping[str, Array] = {}
         if not self.is_folded:
             with np.errstate(all="ignore"):
-                made = self.simulator.run({n: arrays[n][None] for n in self.graph.inputs}).outputs
-        return tuple(np.asarray(made[t.name][0] if t.value is None else t.value) for t in tensors)
+                made = self.simulator.run({n: as_codes(arrays[n])[None] for n in self.graph.inputs}).outputs
+        return tuple(
+            in_file_type(np.asarray(made[t.name][0] if t.value is None else t.value), t.format) for t in tensors
+        )
 
 
 class BackendRep(interface.BackendRep):
@@ -67,7 +71,7 @@ class BackendRep(interface.BackendRep):
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.model = model
+        self.model = with_functions_expanded(model, RULES)
         self.frozen: frozenset[str] = frozenset()
         self._built: dict[Any, Built] = {}
 
@@ -127,7 +131,7 @@ class BackendRep(interface.BackendRep):
 def upstream(graph: onnx.GraphProto, name: str) -> set[str]:
     """The tensors that a tensor is made from, itself included."""
     sources = dict(made_from(graph))
-    found, waiting = set(), [name]
+    found, waiting = set(), [name.rsplit(COPY, 1)[-1]]
     while waiting:
         current = waiting.pop()
         if current and current not in found:

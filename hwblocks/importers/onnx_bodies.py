@@ -13,7 +13,7 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.builder import Value
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
-from hwblocks.importers.onnx_graph import Importer, OnnxNode, graphs_of
+from hwblocks.importers.onnx_graph import COPY, Importer, OnnxNode, graphs_of
 from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
@@ -75,10 +75,10 @@ def inline(outer: Importer, node: OnnxNode, graph: onnx.GraphProto, given: Mappi
     """
     inner = dict.fromkeys(n for p in graph.node for n in p.output if n)
     inner |= dict.fromkeys(t.name for t in graph.initializer)
-    names = {**{name: f"{tag}/{name}" for name in inner}, **given}
+    names = {**{name: f"{tag}{COPY}{name}" for name in inner}, **given}
     copy = renamed(graph, names)
     for proto in copy.node:
-        proto.name = f"{tag}/{proto.name or proto.op_type}"
+        proto.name = f"{tag}{COPY}{proto.name or proto.op_type}"
     outer.run_graph(outer, copy, node.opset)
     return [o.name for o in copy.output]
 

@@ -15,7 +15,7 @@ from hwblocks.errors import GraphError, HwblocksError
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.graph import Graph
 from hwblocks.importers.onnx_bodies import Body, attribute_graphs, captured_values, hand_over, import_body, inline
-from hwblocks.importers.onnx_graph import Importer, OnnxNode
+from hwblocks.importers.onnx_graph import COPY, Importer, OnnxNode
 from hwblocks.importers.onnx_rule import Rule
 from hwblocks.importers.onnx_types import BOOL, INT64
 
@@ -181,7 +181,11 @@ def _written_out(build: Importer, node: OnnxNode, carried: int, scans: int, trip
     rows: list[list[str]] = [[] for _ in range(scans)]
     for trip in range(trips):
         tag = f"{node.name}.{trip}"
-        given = {number: f"{tag}/number", condition: f"{tag}/goes_on", **dict(zip(names, values, strict=True))}
+        given = {
+            number: f"{tag}{COPY}number",
+            condition: f"{tag}{COPY}goes_on",
+            **dict(zip(names, values, strict=True)),
+        }
         build.constants[given[number]], build.constants[given[condition]] = np.array(trip), np.array(True)
         goes_on, *made = inline(build, node, graph, given, tag)
         if not build.is_constant(goes_on):

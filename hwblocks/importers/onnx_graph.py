@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from hwblocks.blocks.conversion import ConvertType
 from hwblocks.blocks.edges import Dequantize, Relabel
 from hwblocks.blocks.shape import Reshape, Transpose
 from hwblocks.errors import GraphError
@@ -29,6 +30,7 @@ Array = np.ndarray[Any, Any]
 Rearrange = Callable[[Array], Array]
 
 FILE, LAST = "file", "last"
+COPY = "::"  # stands before the name of a tensor in a graph that was copied into another one
 SPATIAL_NAMES = {1: "T", 2: "HW", 3: "DHW"}
 
 
@@ -396,7 +398,13 @@ def _one_node(node: OnnxNode, feeds: dict[str, Array]) -> onnx.ModelProto:
 
 
 def refuse_codes(block: Block, inputs: Sequence[Value | None]) -> None:
-    """Raise GraphError for an operator that would take stored codes for the numbers that they stand for."""
+    """Raise GraphError for an operator that would take stored codes for numbers, or compute in fewer than 8 bits."""
+    narrow = [v for v in inputs if v is not None and v.tensor.format.kind == "raw" and v.tensor.format.bits < 8]
+    if narrow and not isinstance(block, (Move, ConvertType)):
+        raise GraphError(
+            f"{type(block).__name__} of {narrow[0].name!r}, which holds {narrow[0].tensor.format.name}, "
+            "is not supported; put a Cast before it"
+        )
     codes = [v for v in inputs if v is not None and v.tensor.format.is_quantized]
     if codes and not isinstance(block, Move):
         raise GraphError(

@@ -44,7 +44,7 @@ def _bit_shift(build: Importer, node: OnnxNode) -> None:
 
 def convert(build: Importer, node: OnnxNode, to: Format) -> None:
     """The numbers of the first input in another type."""
-    single(build, node, conversion.ConvertType(to.dtype.name), to)
+    single(build, node, conversion.ConvertType(to.name if to.kind == "raw" else to.dtype.name), to)
 
 
 def stated_type(node: OnnxNode) -> Format:

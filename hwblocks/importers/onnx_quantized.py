@@ -44,7 +44,7 @@ def format_of(
     """The format that a scale and a zero point state; both must be constants."""
     scales = np.asarray(build.constant(scale), dtype=np.float32).astype(np.float64)
     zeros = build.constant(zero) if zero else np.zeros((), kind)
-    if zeros.dtype.kind not in "iu":
+    if zeros.dtype.kind not in "iu" and zeros.dtype.name not in SUB_BYTES:
         raise GraphError(f"codes of type {zeros.dtype} are not supported; integers are")
     bits, signed = SUB_BYTES.get(zeros.dtype.name, (8 * zeros.dtype.itemsize, zeros.dtype.kind == "i"))
     if scales.size == 1:
