@@ -143,7 +143,7 @@ class PReLU(Algorithm):
 
     @property
     def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "weight"))
+        return QuantRule(inputs=("activation", "activation"))
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, slope = shapes

@@ -14,7 +14,8 @@ from hwblocks.errors import FileFormatError, GraphError, HwblocksError, InputErr
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
 from hwblocks.importers.onnx_functions import with_functions_expanded
-from hwblocks.importers.onnx_graph import Importer, NeedsConstantError, OnnxNode, graphs_of, read_names
+from hwblocks.importers.onnx_graph import Importer, NeedsConstantError
+from hwblocks.importers.onnx_node import OnnxNode, graphs_of, read_names
 from hwblocks.importers.onnx_operators import FOLDED, OPERATORS
 from hwblocks.importers.onnx_quantized import QONNX_DOMAINS, QUANTIZED, QUANTIZERS, derive
 from hwblocks.importers.onnx_types import format_of_type

@@ -16,7 +16,8 @@ from hwblocks.errors import HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.importers.from_onnx import RULES, import_model
 from hwblocks.importers.onnx_functions import with_functions_expanded
-from hwblocks.importers.onnx_graph import COPY, NeedsConstantError, graphs_of, read_names
+from hwblocks.importers.onnx_graph import COPY, NeedsConstantError
+from hwblocks.importers.onnx_node import graphs_of, read_names
 from hwblocks.importers.onnx_types import as_codes, in_file_type
 from hwblocks.simulate.simulator import Simulator
 

@@ -13,7 +13,8 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.builder import Value
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
-from hwblocks.importers.onnx_graph import COPY, Importer, OnnxNode, graphs_of
+from hwblocks.importers.onnx_graph import COPY, Importer
+from hwblocks.importers.onnx_node import OnnxNode, graphs_of
 from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import onnx
 from onnx import defs, inliner
 
-from hwblocks.importers.onnx_graph import graphs_of
+from hwblocks.importers.onnx_node import graphs_of
 
 STANDARD = ("", "ai.onnx")
 DEEPEST = 8  # functions made of functions
@@ -41,7 +42,7 @@ def expandable(model: onnx.ModelProto, served: Collection[str]) -> set[tuple[str
         name = f"{domain}:{node.op_type}" if domain else node.op_type
         if name in served or domain not in versions or not defs.has(node.op_type, versions[domain], domain):
             continue
-        schema = defs.get_schema(node.op_type, versions[domain], domain)
+        schema: Any = defs.get_schema(node.op_type, versions[domain], domain)
         if schema.has_function or schema.has_context_dependent_function:
             found.add((domain, node.op_type))
     return found
