@@ -195,7 +195,7 @@ def _import_node(node: OnnxNode, importer: Importer) -> None:
     try:
         if node.op in QUANTIZERS and derive(importer, node):
             return
-        if importer.fold(node):
+        if (node.op not in RULES or RULES[node.op].folds) and importer.fold(node):
             return
         RULES[node.op].build(importer, node)
     except HwblocksError as error:

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from hwblocks.blocks.conversion import ConvertType
 from hwblocks.blocks.edges import Dequantize, Relabel
 from hwblocks.blocks.shape import Reshape, Transpose
-from hwblocks.errors import GraphError
+from hwblocks.errors import GraphError, UnsupportedOperatorError
 from hwblocks.graph.block import Block, Move
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.graph import Graph
@@ -98,6 +98,7 @@ class Importer:
         self.constants: dict[str, Array] = {}
         self.forms: dict[str, dict[str, Value]] = {}
         self.derived: dict[str, Derived] = {}
+        self.sequences: dict[str, tuple[str, ...]] = {}  # names of the tensors in lists known at import
         self.output_names = tuple(outputs)
         self.input_names: list[str] = []
         self.run_graph: Callable[[Importer, onnx.GraphProto, int], None] = no_graphs
@@ -125,7 +126,7 @@ class Importer:
             return tuple(self.constants[name].shape)
         if name in self.derived:
             return tuple(self.derived[name].arrays[0].shape)
-        forms = self.forms[name]
+        forms = self._forms(name)
         if FILE in forms:
             return forms[FILE].shape
         shape = forms[LAST].shape
@@ -141,12 +142,17 @@ class Importer:
             return self.builder.constant(name, *as_stored(self.constants[name]))
         if name in self.derived and name not in self.forms:
             self.forms[name] = {FILE: self.made(self.derived[name], name)}
-        forms = self.forms[name]
+        forms = self._forms(name)
         if layout not in forms:
             other = next(iter(forms.values()))
             perm = last_axes(len(other.shape)) if layout == LAST else file_axes(len(other.shape))
             forms[layout] = self._moved(other, perm, name, layout)
         return forms[layout]
+
+    def _forms(self, name: str) -> dict[str, Value]:
+        if name in self.sequences:
+            raise UnsupportedOperatorError(f"{name!r} is a sequence where a tensor is needed")
+        return self.forms[name]
 
     def weight(self, name: str, move: Rearrange = lambda w: w) -> Value:
         """A constant weight with its axes moved; a derived one keeps its quantizer."""
@@ -304,6 +310,8 @@ class Importer:
         """The finished graph."""
         outputs = []
         for name in self.output_names:
+            if name in self.sequences:
+                raise UnsupportedOperatorError(f"output {name!r} is a sequence; tensors are supported")
             if name not in self.forms and name not in self.constants:
                 raise GraphError(f"output {name!r} is made by no node; connect or remove it")
             outputs.append(self.value(name, FILE))

@@ -10,6 +10,7 @@ from hwblocks.importers import (
     onnx_moves,
     onnx_picks,
     onnx_reductions,
+    onnx_sequences,
     onnx_shapes,
     onnx_windows,
 )
@@ -23,6 +24,7 @@ FAMILIES = (
     onnx_moves,
     onnx_picks,
     onnx_reductions,
+    onnx_sequences,
     onnx_shapes,
     onnx_windows,
 )
@@ -30,4 +32,4 @@ FAMILIES = (
 OPERATORS: dict[str, Rule] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
 
 # Operators that are evaluated when all their inputs are constants, beside those above.
-FOLDED = frozenset({*OPERATORS, "Constant", "ReduceProd"})
+FOLDED = frozenset({*(name for name, rule in OPERATORS.items() if rule.folds), "Constant", "ReduceProd"})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unittest
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test import BackendTest
+from onnx.backend.test.loader import load_model_tests
 
 from hwblocks.errors import HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.importers.onnx_backend import Backend, RefusedModelError
@@ -17,6 +19,7 @@ from hwblocks.importers.onnx_conformance import conformance, node_tests
 INSTALLED = "1.23.2"  # the version whose tests are counted below
 PASSED = 856  # computed by blocks
 ANSWERED = 901  # these, and those that are constants
+SHIPPED = 106  # of the models with files, computed by blocks
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,36 @@ def test_the_package_runs_its_own_tests_on_the_backend():
     suite.test_suite.run(outcome)
     assert (outcome.errors, outcome.failures) == ([], [])
     assert outcome.testsRun > 1000
+
+
+def shipped():
+    """The models of the package that come with files of inputs and outputs."""
+    kinds = ("simple", "pytorch-operator", "pytorch-converted")
+    tests = [test for kind in kinds for test in load_model_tests(kind=kind) if test.model_dir]
+    return sorted(tests, key=lambda test: test.name)
+
+
+def stored(folder, kind):
+    paths = [folder / f"{kind}_{i}.pb" for i in range(len(list(folder.glob(f"{kind}_*.pb"))))]
+    return [numpy_helper.to_array(onnx.TensorProto.FromString(path.read_bytes())) for path in paths]
+
+
+def test_shipped_models_pass_or_are_refused():
+    refused, passed = [], 0
+    for test in shipped():
+        ready = Backend.prepare(onnx.load(Path(test.model_dir) / "model.onnx"))
+        for folder in sorted(Path(test.model_dir).glob("test_data_set_*")):
+            try:
+                made = ready.run(stored(folder, "input"))
+            except RefusedModelError as error:
+                refused.append((test.name, error.message))
+                continue
+            for got, right in zip(made, stored(folder, "output"), strict=True):
+                assert (got.shape, got.dtype) == (right.shape, right.dtype), test.name
+                np.testing.assert_allclose(got, right, rtol=test.rtol, atol=test.atol, err_msg=test.name)
+            passed += 1
+    assert passed >= SHIPPED
+    assert all(message for _, message in refused)
 
 
 def model(nodes, inputs, outputs, opset=21, constants=()):
