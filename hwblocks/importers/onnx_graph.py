@@ -200,7 +200,7 @@ class Importer:
         """A layout change: a Reshape where only axes of size 1 move, so that K keeps its order for free."""
         shape = value.shape
         moving = [a for a in perm if shape[a] != 1]
-        if moving == sorted(moving) and shape[:1] == (1,):
+        if moving == sorted(moving) and shape[:1] == (1,) and 0 not in shape:
             block: Block = Reshape((0, *(shape[a] for a in perm[1:])))
         else:
             block = Transpose(perm)

@@ -55,7 +55,7 @@ def _slice(build: Importer, node: OnnxNode) -> None:
     layout, place = standing_axes(build, node)
     cuts = []
     for start, end, step, axis in zip(starts, ends, steps, range(len(starts)) if axes is None else axes, strict=True):
-        made = range(*slice(start, end, step).indices(x[axis]))
+        made = range(clamped(start, x[axis], step, 0), clamped(end, x[axis], step, -1), step)
         if made == range(x[axis]):
             continue
         stop = made.stop if made and made.stop >= 0 else (None if made else made.start)
@@ -63,6 +63,12 @@ def _slice(build: Importer, node: OnnxNode) -> None:
     value = build.value(node.inputs[0], layout)
     block: Block = slicing.Slice(*(tuple(part) for part in zip(*cuts, strict=True))) if cuts else shape.Identity()
     build.add(node, block, [value], layout)
+
+
+def clamped(bound: int, length: int, step: int, lowest: int) -> int:
+    """A bound of a Slice counted from the start; backwards a start stays on the axis, an end may lie before it."""
+    counted = bound + length if bound < 0 else bound
+    return min(max(counted, 0), length) if step > 0 else min(max(counted, lowest), length - 1)
 
 
 def _split(build: Importer, node: OnnxNode) -> None:

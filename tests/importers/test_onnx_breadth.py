@@ -98,6 +98,24 @@ def test_after_a_convolution(name, through):
     check(nodes, {"x": IMAGE}, ("y",), {n: a for n, a in NAMED.items() if n in used})
 
 
+SLICES = [
+    ([-9, 2], [-9, -9], [2, 3], [-1, -2]),  # a start before the axis counts as its first element when going backwards
+    ([2**31 - 1, 1], [3, 9], [3, 1], [1, 1]),  # nothing is left of an axis
+    ([5, -1], [-(2**31), 1], [-1, 1], [-3, -1]),
+    ([0, 2**40], [2**40, 0], [2, 3], [1, -2]),
+]
+
+
+@pytest.mark.parametrize(("starts", "ends", "axes", "steps"), SLICES)
+@pytest.mark.parametrize("first", ["Conv", "Add"])
+def test_bounds_of_slices(first, starts, ends, axes, steps):
+    inner = CONV if first == "Conv" else ("Add", ["x", "x"], ["c"], {})
+    nodes = [inner, ("Slice", ["c", "starts", "ends", "axes", "steps"], ["y"], {})]
+    given = {"starts": starts, "ends": ends, "axes": axes, "steps": steps}
+    constants = {name: np.array(values) for name, values in given.items()}
+    check(nodes, {"x": IMAGE}, constants=constants | ({"w": NAMED["w"]} if first == "Conv" else {}))
+
+
 def test_outputs_of_a_split_after_a_convolution():
     nodes = [CONV, ("Split", ["c", "sizes"], ["p", "q", "r"], {"axis": 1})]
     ready = check(nodes, {"x": IMAGE}, ("p", "r"), {"w": NAMED["w"], "sizes": np.array([1, 2, 1])})
