@@ -96,7 +96,9 @@ class Take(Move):
         return ((*x[:axis], *indices[self.batch_dims :], *x[axis + 1 :]),)
 
     def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.batch_dims > 0
+        x, indices = shapes[0], shapes[1]
+        table = self.dim % len(x) == 0 and x[:1] != indices[:1]  # x has no sample axis: it is the same for all
+        return self.batch_dims > 0 or table
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         x, given = arrays

@@ -38,7 +38,7 @@ def _if(build: Importer, node: OnnxNode) -> None:
 
 def _loop(build: Importer, node: OnnxNode) -> None:
     (graph,) = attribute_graphs(node, "body")
-    carried = len(node.inputs) - 2
+    carried = max(len(node.inputs) - 2, 0)
     scans = len(graph.output) - 1 - carried
     starts = not node.input(1) or not build.is_constant(node.inputs[1]) or bool(build.constant(node.inputs[1]).any())
     trips = trip_count(build, node, scans > 0)
@@ -51,7 +51,7 @@ def _loop(build: Importer, node: OnnxNode) -> None:
     try:
         _while(build, node, carried, scans, trips)
     except HwblocksError:
-        if trips is None or not starts_surely(build, node):
+        if trips is None or trips > MOST_COPIES or not starts_surely(build, node):
             raise
         _written_out(build, node, carried, scans, trips)
 
@@ -174,8 +174,6 @@ def _add_loop(build: Importer, node: OnnxNode, block: control.While, outside: Se
 def _written_out(build: Importer, node: OnnxNode, carried: int, scans: int, trips: int) -> None:
     """A copy of the body for each trip, the trip's number a constant. Errors: GraphError for a condition in between."""
     (graph,) = attribute_graphs(node, "body")
-    if trips > MOST_COPIES:
-        raise GraphError(f"the loop would be written out {trips} times; at most {MOST_COPIES} copies are made")
     number, condition, *names = (i.name for i in graph.input)
     values = list(node.inputs[2:])
     rows: list[list[str]] = [[] for _ in range(scans)]

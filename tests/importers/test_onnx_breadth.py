@@ -212,6 +212,16 @@ def test_run_time_operands(name):
     check(nodes, inputs, ("y",), {n: a for n, a in FIXED.items() if n in read})
 
 
+def test_samples_of_an_embedding_run_together():
+    nodes = [("Gather", ["table", "i"], ["e"], {}), ("Neg", ["e"], ["y"], {})]
+    given, table = RNG.integers(-5, 5, (7, 1, 3)), floats(5, 2)
+    graph = import_model(of(nodes, {"i": given[0]}, constants={"table": table}), {}, "g")
+    assert graph.batched
+    np.testing.assert_array_equal(hb.run(graph, given).outputs["y"], -table[given])
+    both = import_model(of([("Gather", ["x", "i"], ["y"], {})], {"x": floats(1, 2), "i": given[0]}), {}, "g")
+    assert not both.batched
+
+
 def test_an_index_outside_is_an_error():
     inputs = {"t": VALUES["t"], "i": np.array([4])}
     graph = import_model(of([("Gather", ["t", "i"], ["y"], {"axis": 1})], inputs), {}, "g")
