@@ -25,8 +25,10 @@ class Clamp(Pointwise, abstract=True):
 
     def function(self, x: Array) -> Array:
         low, high = self.clamp
-        x = np.where(x < low, low, x)
-        return np.asarray(np.where(x > high, high, x))
+        if x.dtype.kind in "iu":  # bounds as integers, so that 64 bits stay exact
+            low, high = (round(v) if np.isfinite(v) else v for v in (low, high))
+        x = x if low == -np.inf else np.where(x < low, low, x)
+        return np.asarray(x if high == np.inf else np.where(x > high, high, x))
 
     def work(self, *shapes: Shape) -> Work:
         bounds = sum(bool(np.isfinite(bound)) for bound in self.clamp)
@@ -141,7 +143,7 @@ class PReLU(Algorithm):
 
     @property
     def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "weight"))
+        return QuantRule(inputs=("activation", "activation"))
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, slope = shapes

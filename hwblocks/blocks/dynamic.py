@@ -152,7 +152,7 @@ class ConvInteger(Dynamic):
     def accumulated(self, x: Array, w: Array, accumulator: Accumulator, *zeros: Array) -> Array:
         """The sums in an accumulator; padding holds the zero point."""
         first = int(np.ravel(zeros[0])[0]) if zeros else 0
-        second = int(np.ravel(zeros[1])[0]) if len(zeros) > 1 else 0
+        second = zeros[1].astype(np.int64).reshape(-1, 1, 1, 1) if len(zeros) > 1 else 0  # one, or one per channel
         made = window(x.shape[1:3], w.shape[1:3], self.stride, self.padding, self.dilation)
         taps, groups, per = size(made.kernel), self.groups, w.shape[3]
         rows = made.gather(x.astype(np.int64), first).reshape(x.shape[0], -1, taps, groups, per)

@@ -1,7 +1,8 @@
-"""Elementary functions: Floor, Ceil, Round, Sin, Cos, Pow, FloorDiv, FloorMod."""
+"""Elementary functions: Floor, Ceil, Round, Sign, Sin, Cos, Pow, FloorDiv, FloorMod, TruncMod."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,21 @@ class Round(Pointwise):
 
     def function(self, x: Array) -> Array:
         return np.asarray(np.rint(x))
+
+
+@dataclass(frozen=True)
+class Sign(Pointwise):
+    """−1, 0 or 1 as x is below, equal to or above 0. Source: ONNX Sign.
+
+    >>> Sign()(np.array([-2.0, 0.0, 3.0]))
+    array([-1.,  0.,  1.])
+    """
+
+    def function(self, x: Array) -> Array:
+        return np.asarray(np.sign(x))
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=2 * size(shapes[0]))
 
 
 @dataclass(frozen=True)
@@ -131,3 +147,22 @@ class FloorMod(Pair):
             self.no_zero(b)
         with np.errstate(invalid="ignore"):
             return np.asarray(a % b)
+
+
+@dataclass(frozen=True)
+class TruncMod(Pair):
+    """y = a − trunc(a / b) · b, which has the sign of a; NaN for floats where b is 0. Source: ONNX Mod with fmod=1.
+
+    Errors: SimulationError when a divisor that is no float is 0.
+
+    >>> TruncMod()(np.array([7.0, -7.0]), np.array(4.0))
+    array([ 3., -3.])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        if b.dtype.kind != "f":
+            self.no_zero(b)
+        if a.dtype == object or b.dtype == object:
+            return np.asarray(a - b * np.frompyfunc(math.trunc, 1, 1)(a / b))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.fmod(a, b))

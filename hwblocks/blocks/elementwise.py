@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hwblocks.errors import SimulationError
 from hwblocks.graph.binary import Binary
 from hwblocks.graph.block import Call, size
 from hwblocks.graph.contraction import Array
@@ -82,16 +83,26 @@ class Mul(Binary):
 class Div(Binary):
     """y = a / b, element by element. Source: ONNX Div.
 
+    Integers without a scale: the quotient towards zero. Errors: SimulationError when such a divisor is 0.
+
     >>> Div()(np.array([6.0]), np.array([3.0]))
     array([2.])
     """
 
     def compute(self, a: Array, b: Array) -> Array:
-        return np.asarray(a / b)
+        return towards_zero(a, b) if a.dtype.kind in "iu" and b.dtype.kind in "iu" else np.asarray(a / b)
 
     def work(self, *shapes: Shape) -> Work:
         made = size(self.shape(*shapes)[0])
         return Work(divisions=made, requants=made)
+
+
+def towards_zero(a: Array, b: Array) -> Array:
+    """The quotient of integers without its fraction. Errors: SimulationError when a divisor is 0."""
+    if (b == 0).any():
+        raise SimulationError("Div: a divisor is 0")
+    floor = a // b
+    return np.asarray(floor + ((floor * b != a) & ((a < 0) != (b < 0))))
 
 
 class Choice(Binary, abstract=True):

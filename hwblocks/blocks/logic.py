@@ -150,6 +150,18 @@ class LogicalOr(Comparison):
 
 
 @dataclass(frozen=True)
+class LogicalXor(Comparison):
+    """y = a ⊕ b, true where exactly one is true; what is not 0 is true. Source: ONNX Xor.
+
+    >>> LogicalXor()(np.array([True, False]), np.array(True))
+    array([False,  True])
+    """
+
+    def compute(self, a: Array, b: Array) -> Array:
+        return np.asarray((a != 0) ^ (b != 0))
+
+
+@dataclass(frozen=True)
 class LogicalNot(Truth):
     """y = ¬x; what is not 0 is true. Source: ONNX Not.
 
@@ -159,3 +171,33 @@ class LogicalNot(Truth):
 
     def compute(self, x: Array) -> Array:
         return np.asarray(x == 0)
+
+
+@dataclass(frozen=True)
+class IsNaN(Truth):
+    """y = whether x is no number; false for all codes. Source: ONNX IsNaN.
+
+    >>> IsNaN()(np.array([1.0, np.nan]))
+    array([False,  True])
+    """
+
+    def compute(self, x: Array) -> Array:
+        return np.asarray(x != x)
+
+
+@dataclass(frozen=True)
+class IsInf(Truth):
+    """y = whether x is infinite, of the signs that are looked for; false for all codes. Source: ONNX IsInf.
+
+    >>> IsInf(negative=False)(np.array([1.0, np.inf, -np.inf]))
+    array([False,  True, False])
+    """
+
+    negative: bool = True
+    positive: bool = True
+
+    def compute(self, x: Array) -> Array:
+        none = np.zeros(x.shape, dtype=bool)
+        below = np.asarray(x == -np.inf) if self.negative else none
+        above = np.asarray(x == np.inf) if self.positive else none
+        return np.asarray(below | above)

@@ -149,10 +149,11 @@ class ReduceMin(Extreme):
 
 @dataclass(frozen=True)
 class Position(Algorithm, abstract=True):
-    """The index of an extreme along `dim`; the first one wins. The output holds raw integers."""
+    """The index of an extreme along `dim`; of equal ones the first, or the last. The output holds raw integers."""
 
     dim: int = -1
     keepdim: bool = True
+    last: bool = False
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x = shapes[0]
@@ -172,6 +173,13 @@ class Position(Algorithm, abstract=True):
         found = np.asarray(self.compute(inputs[0]))
         return found, np.zeros(found.shape, bool)
 
+    def found(self, x: Array, function: Any) -> Array:
+        """np.argmax or np.argmin, counted from the end where the last one wins."""
+        if not self.last:
+            return np.asarray(function(x, axis=self.dim, keepdims=self.keepdim))
+        turned = function(np.flip(x, self.dim), axis=self.dim, keepdims=self.keepdim)
+        return np.asarray(x.shape[self.dim] - 1 - turned)
+
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=size(shapes[0]) - size(self.shape(*shapes)[0]))
 
@@ -185,7 +193,7 @@ class ArgMax(Position):
     """
 
     def compute(self, x: Array) -> Array:
-        return np.asarray(np.argmax(x, axis=self.dim, keepdims=self.keepdim))
+        return self.found(x, np.argmax)
 
 
 @dataclass(frozen=True)
@@ -197,4 +205,4 @@ class ArgMin(Position):
     """
 
     def compute(self, x: Array) -> Array:
-        return np.asarray(np.argmin(x, axis=self.dim, keepdims=self.keepdim))
+        return self.found(x, np.argmin)

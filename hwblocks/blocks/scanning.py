@@ -1,4 +1,4 @@
-"""Running and scattered sums: CumSum, ScatterND."""
+"""Running sums and products, scattered sums: CumSum, CumProd, ScatterND."""
 
 from __future__ import annotations
 
@@ -47,6 +47,40 @@ class CumSum(Algorithm):
 
     def work(self, *shapes: Shape) -> Work:
         return Work(adds=size(shapes[0]), requants=size(shapes[0]))
+
+
+@dataclass(frozen=True)
+class CumProd(Algorithm):
+    """y[i] = Π_{j ≤ i} x[j] along `dim`. Source: ONNX CumProd.
+
+    exclusive: without x[i] itself. reverse: multiplied from the end.
+
+    >>> CumProd(0)(np.array([2.0, 3.0, 4.0]))
+    array([ 2.,  6., 24.])
+    """
+
+    dim: int = -1
+    exclusive: bool = False
+    reverse: bool = False
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        x = shapes[0]
+        if not -len(x) <= self.dim < len(x):
+            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
+        return (x,)
+
+    def keeps_samples(self, *shapes: Shape) -> bool:
+        return self.dim % len(shapes[0]) != 0
+
+    def compute(self, x: Array) -> Array:
+        given = np.moveaxis(np.flip(x, self.dim) if self.reverse else x, self.dim, 0)
+        if self.exclusive and len(given):
+            given = np.concatenate([np.ones_like(given[:1]), given[:-1]])
+        products = np.moveaxis(np.cumprod(given, axis=0), 0, self.dim)
+        return np.flip(products, self.dim) if self.reverse else np.asarray(products)
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(muls=size(shapes[0]), requants=size(shapes[0]))
 
 
 @dataclass(frozen=True)

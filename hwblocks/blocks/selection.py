@@ -25,6 +25,12 @@ def checked_indices(block: Block, indices: Array, limit: Any, floor: Any = 0) ->
     return wide
 
 
+def counted_indices(block: Block, indices: Array, limit: Any) -> Array:
+    """Indices in [−limit, limit) counted from the start. Errors: SimulationError when one lies outside."""
+    wide = checked_indices(block, indices, limit, -limit)
+    return np.asarray(np.where(wide < 0, wide + limit, wide))
+
+
 @dataclass(frozen=True)
 class Select(Move):
     """a where the condition is true, else b; all three broadcast as in NumPy. Source: ONNX Where, TFLite SELECT_V2.
@@ -56,7 +62,7 @@ class Take(Move):
     """Slices picked along `dim` by indices that are known at run time only. Source: TFLite GATHER, ONNX Gather.
 
     x [B…, P…, D, S…], indices [B…, I…] → [B…, P…, I…, S…], where B are the first `batch_dims` axes of both.
-    Errors: SimulationError for an index outside [0, D).
+    from_end: negative indices count from the end. Errors: SimulationError for an index outside [0, D) or [−D, D).
 
     >>> Take(1, 1)(np.array([[5, 6], [7, 8]]), np.array([[1], [0]]))
     array([[6],
@@ -65,6 +71,7 @@ class Take(Move):
 
     dim: int = 0
     batch_dims: int = 0
+    from_end: bool = False
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
     steering: ClassVar[frozenset[int]] = frozenset({1})
@@ -89,12 +96,15 @@ class Take(Move):
         return ((*x[:axis], *indices[self.batch_dims :], *x[axis + 1 :]),)
 
     def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.batch_dims > 0
+        x, indices = shapes[0], shapes[1]
+        table = self.dim % len(x) == 0 and x[:1] != indices[:1]  # x has no sample axis: it is the same for all
+        return self.batch_dims > 0 or table
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         x, given = arrays
         axis = self.axis(x.shape, given.shape)
-        indices, batch = checked_indices(self, given, x.shape[axis]), self.batch_dims
+        size, batch = x.shape[axis], self.batch_dims
+        indices = counted_indices(self, given, size) if self.from_end else checked_indices(self, given, size)
         made = np.empty(self.shape(x.shape, given.shape)[0], x.dtype)
         for at in np.ndindex(x.shape[:batch]):
             made[at] = np.take(x[at], indices[at], axis=axis - batch)
@@ -103,13 +113,17 @@ class Take(Move):
 
 @dataclass(frozen=True)
 class GatherND(Move):
-    """Slices picked by index vectors: x [D…, S…], indices [I…, K] → [I…, S…] for K axes D. Source: ONNX GatherND.
+    """Slices picked by index vectors: x [B…, D…, S…], indices [B…, I…, K] → [B…, I…, S…] for K axes D.
 
+    B are the first `batch_dims` axes of both. from_end: negative indices count from the end. Source: ONNX GatherND.
     Errors: SimulationError for an index outside its axis.
 
     >>> GatherND()(np.array([[5, 6], [7, 8]]), np.array([[1, 0], [0, 1]]))
     array([7, 6])
     """
+
+    batch_dims: int = 0
+    from_end: bool = False
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
     steering: ClassVar[frozenset[int]] = frozenset({1})
@@ -119,22 +133,28 @@ class GatherND(Move):
         return QuantRule(inputs=("activation", "parameter"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x, indices = shapes[0], shapes[1]
-        if not indices or indices[-1] > len(x):
+        x, indices, batch = shapes[0], shapes[1], self.batch_dims
+        if not indices or indices[-1] + batch > len(x) or not 0 <= batch < len(indices):
             raise self.fail("the last axis of indices counts at most the axes of x", *shapes)
-        return ((*indices[:-1], *x[indices[-1] :]),)
+        if x[:batch] != indices[:batch]:
+            raise self.fail(f"the first {batch} axes must agree", *shapes)
+        return ((*indices[:-1], *x[batch + indices[-1] :]),)
 
     def keeps_samples(self, *shapes: Shape) -> bool:
-        return False
+        return self.batch_dims > 0
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         x, given = arrays
-        indices = checked_indices(self, given, np.array(x.shape[: given.shape[-1]], dtype=np.int64))
-        return (
-            np.asarray(x[tuple(np.moveaxis(indices, -1, 0))])
-            if given.shape[-1]
-            else np.broadcast_to(x, (*given.shape[:-1], *x.shape))
-        )
+        batch, count = self.batch_dims, given.shape[-1]
+        limit = np.array(x.shape[batch : batch + count], dtype=np.int64)
+        indices = counted_indices(self, given, limit) if self.from_end else checked_indices(self, given, limit)
+        places = tuple(np.moveaxis(indices, -1, 0))
+        lead = np.indices(given.shape[:batch], sparse=True)
+        samples = tuple(a.reshape(*a.shape, *(1,) * (given.ndim - 1 - batch)) for a in lead)
+        if not (samples or places):
+            return np.broadcast_to(x, (*given.shape[:-1], *x.shape))
+        made = np.asarray(x[samples + places])
+        return np.broadcast_to(made, self.shape(x.shape, given.shape)[0])
 
 
 @dataclass(frozen=True)
@@ -221,30 +241,41 @@ class DynamicUpdateSlice(Move):
 
 @dataclass(frozen=True)
 class TopK(Move):
-    """The k largest elements along the last axis in falling order, and their positions; of equal ones the first.
+    """The k largest elements along `dim` in falling order, and their positions; of equal ones the first.
 
-    x [..., D] → values [..., k], indices [..., k]. Source: ONNX TopK, TFLite TOPK_V2.
+    x [..., D, ...] → values [..., k, ...], indices [..., k, ...]. largest=False: the smallest ones in rising order.
+    Source: ONNX TopK, TFLite TOPK_V2.
 
     >>> [part.tolist() for part in TopK(2)(np.array([3, 7, 7, 1]))]
     [[7, 7], [1, 2]]
     """
 
     k: int = 1
+    dim: int = -1
+    largest: bool = True
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x = shapes[0]
-        if not x or not 0 <= self.k <= x[-1]:
-            raise self.fail(f"k={self.k} is more than the last axis has", *shapes)
-        return ((*x[:-1], self.k),) * 2
+        x, rank = shapes[0], len(shapes[0])
+        if not -rank <= self.dim < rank:
+            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
+        axis = self.dim % rank
+        if not 0 <= self.k <= x[axis]:
+            where = "the last axis" if axis == rank - 1 else f"axis {axis}"
+            raise self.fail(f"k={self.k} is more than {where} has", *shapes)
+        return ((*x[:axis], self.k, *x[axis + 1 :]),) * 2
 
     def keeps_samples(self, *shapes: Shape) -> bool:
-        return len(shapes[0]) > 1
+        return self.dim % len(shapes[0]) != 0
 
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=size(shapes[0]) * self.k)
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Any:
-        x = arrays[0]
-        rising = np.argsort(np.flip(x, -1), axis=-1, kind="stable")  # of equal elements the last one first
-        indices = x.shape[-1] - 1 - np.flip(rising, -1)[..., : self.k]
-        return np.take_along_axis(x, indices, -1), indices
+        x = np.moveaxis(arrays[0], self.dim, -1)
+        if self.largest:  # of equal elements the last one first, then all turned around
+            indices = x.shape[-1] - 1 - np.flip(np.argsort(np.flip(x, -1), axis=-1, kind="stable"), -1)
+        else:
+            indices = np.argsort(x, axis=-1, kind="stable")
+        indices = indices[..., : self.k]
+        values = np.take_along_axis(x, indices, -1)
+        return np.moveaxis(values, -1, self.dim), np.moveaxis(indices, -1, self.dim)

@@ -26,22 +26,24 @@ class View(Move, abstract=True):
 class Reshape(View):
     """The same elements in another shape; 0 copies the input's size at that axis, one −1 is inferred.
 
-    Source: ONNX Reshape with allowzero=0. A leading 0 keeps the sample axis.
+    Source: ONNX Reshape. A leading 0 keeps the sample axis. allow_zero: 0 is a size of 0, as with allowzero=1.
 
     >>> Reshape((0, -1))(np.zeros((2, 3, 4))).shape
     (2, 12)
     """
 
     new_shape: tuple[int, ...] = (0, -1)
+    allow_zero: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "new_shape", tuple(int(s) for s in self.new_shape))
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x = shapes[0]
-        if any(s == 0 and i >= len(x) for i, s in enumerate(self.new_shape)) or self.new_shape.count(-1) > 1:
+        copied = [i for i, s in enumerate(self.new_shape) if s == 0 and not self.allow_zero]
+        if any(i >= len(x) for i in copied) or self.new_shape.count(-1) > 1:
             raise self.fail(f"{self.new_shape} copies an axis that is not there or infers two", *shapes)
-        made = [x[i] if s == 0 else s for i, s in enumerate(self.new_shape)]
+        made = [x[i] if i in copied else s for i, s in enumerate(self.new_shape)]
         known = size(tuple(s for s in made if s != -1))
         if -1 in made:
             if known == 0 or size(x) % known:

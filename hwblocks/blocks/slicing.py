@@ -258,31 +258,36 @@ class DepthToSpace(Move):
 
 @dataclass(frozen=True)
 class SpaceToDepth(Move):
-    """Space moved into channels: x [N, b·H, b·W, C] → [N, H, W, b²·C], channel = (row, column, c). Source: ONNX.
+    """Space moved into channels: x [N, b·H, b·W, C] → [N, H, W, b²·C]. Source: ONNX SpaceToDepth, channels last.
+
+    mode: "DCR" (channel = (row, column, c), as TFLite) or "CRD" (channel = (c, row, column)).
 
     >>> SpaceToDepth(2)(np.arange(4).reshape(1, 2, 2, 1)).ravel()
     array([0, 1, 2, 3])
     """
 
     block_size: int = 2
+    mode: str = "DCR"
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, b = shapes[0], self.block_size
-        if len(x) != 4 or b < 1 or x[1] % b or x[2] % b:
-            raise self.fail(f"x [N, H, W, C] needs H and W multiples of {b}", *shapes)
+        if len(x) != 4 or b < 1 or x[1] % b or x[2] % b or self.mode not in ("DCR", "CRD"):
+            raise self.fail(f"x [N, H, W, C] needs H and W multiples of {b}, mode DCR or CRD", *shapes)
         return ((x[0], x[1] // b, x[2] // b, x[3] * b * b),)
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         x, b = arrays[0], self.block_size
         n, h, w, c = x.shape
-        return x.reshape(n, h // b, b, w // b, b, c).transpose(0, 1, 3, 2, 4, 5).reshape(self.shape(x.shape)[0])
+        order = (0, 1, 3, 2, 4, 5) if self.mode == "DCR" else (0, 1, 3, 5, 2, 4)
+        return x.reshape(n, h // b, b, w // b, b, c).transpose(order).reshape(self.shape(x.shape)[0])
 
 
 @dataclass(frozen=True)
 class MirrorPad(Move):
     """Elements mirrored around each axis: pads ((before, after), ...). Source: ONNX Pad, TFLite MIRROR_PAD.
 
-    mode: "reflect" (the edge itself is not repeated), "symmetric" (it is), "edge" (the edge element again).
+    mode: "reflect" (the edge itself is not repeated), "symmetric" (it is), "edge" (the edge element again), "wrap" (the
+    other end).
 
     >>> MirrorPad(((2, 0),))(np.array([1, 2, 3]))
     array([3, 2, 1, 2, 3])
@@ -293,7 +298,7 @@ class MirrorPad(Move):
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x = shapes[0]
-        if len(self.pads) != len(x) or self.mode not in ("reflect", "symmetric", "edge"):
+        if len(self.pads) != len(x) or self.mode not in ("reflect", "symmetric", "edge", "wrap"):
             raise self.fail(f"pads={self.pads} need one pair for each of {len(x)} axes, mode {self.mode!r}", *shapes)
         return (tuple(s + before + after for s, (before, after) in zip(x, self.pads, strict=True)),)
 

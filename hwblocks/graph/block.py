@@ -45,6 +45,7 @@ class Block:
     changes_values: ClassVar[bool] = True
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
     own_variant: ClassVar[str | None] = None  # its own integer meaning among the names that `variant` may take
+    keeps_types: ClassVar[bool] = False  # True where `compute` is given arrays of the stored types, not wider ones
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
@@ -239,7 +240,9 @@ class Move(Block, abstract=True):
         raise GraphError(f"{type(self).__name__} states no move")
 
     def compute(self, *arrays: Array) -> Array:
-        return self.move(*arrays, zero=self.fill, lowest=-np.inf)
+        moved = next((a for i, a in enumerate(arrays) if i not in self.steering), arrays[0])
+        lowest: Any = np.iinfo(moved.dtype).min if moved.dtype.kind in "iu" else -np.inf
+        return self.move(*arrays, zero=self.fill, lowest=lowest)
 
     @property
     def quant(self) -> QuantRule:

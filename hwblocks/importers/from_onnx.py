@@ -13,22 +13,15 @@ from onnx import numpy_helper
 from hwblocks.errors import FileFormatError, GraphError, HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
-from hwblocks.graph.tensor import FLOAT32
-from hwblocks.importers.onnx_graph import Importer, OnnxNode
+from hwblocks.importers.onnx_functions import with_functions_expanded
+from hwblocks.importers.onnx_graph import Importer, NeedsConstantError
+from hwblocks.importers.onnx_node import OnnxNode, graphs_of, read_names
 from hwblocks.importers.onnx_operators import FOLDED, OPERATORS
 from hwblocks.importers.onnx_quantized import QONNX_DOMAINS, QUANTIZED, QUANTIZERS, derive
-from hwblocks.numerics.formats import Format
+from hwblocks.importers.onnx_types import format_of_type
 
 RULES = {**OPERATORS, **QUANTIZED}
 Shapes = Mapping[str, Sequence[int]]
-FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-INTEGERS: dict[int, tuple[int, bool]] = {
-    onnx.TensorProto.INT8: (8, True),
-    onnx.TensorProto.UINT8: (8, False),
-    onnx.TensorProto.INT16: (16, True),
-    onnx.TensorProto.UINT16: (16, False),
-    onnx.TensorProto.INT32: (32, True),
-}
 NEWEST_OPSET = 28
 
 
@@ -60,19 +53,41 @@ def read_model(path: Path) -> onnx.ModelProto:
     return model
 
 
-def import_model(model: onnx.ModelProto, shapes: Shapes, name: str) -> Graph:
-    """The graph of a parsed model."""
+def import_model(
+    model: onnx.ModelProto, shapes: Shapes, name: str, frozen: Mapping[str, np.ndarray[Any, Any]] | None = None
+) -> Graph:
+    """The graph of a parsed model; inputs that are `frozen` are constants of these values."""
+    model = with_functions_expanded(model, RULES)
     opset = max((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), default=1)
-    used = {n for proto in model.graph.node for n in proto.input} | {o.name for o in model.graph.output}
-    nodes = [OnnxNode.read(proto, i, opset, used) for i, proto in enumerate(model.graph.node)]
+    nodes = nodes_of(model.graph, opset)
     importer = Importer(name, [o.name for o in model.graph.output])
-    _constants(model, importer)
+    importer.run_graph = run_graph
+    _constants(model.graph, importer)
+    importer.constants.update(frozen or {})
     check_supported(nodes, importer.constants)
     _inputs(model, importer, shapes)
-    for node in in_order(nodes, importer, name):
-        _import_node(node, importer)
+    _import_nodes(nodes, importer, name)
     graph = importer.build({"source": f"{name}.onnx", "opset": str(opset)})
     return without_dead_nodes(graph).replace(dialect=default_dialect(nodes))
+
+
+def nodes_of(graph: onnx.GraphProto, opset: int) -> list[OnnxNode]:
+    """The nodes of a graph; of their outputs after the first those that nobody reads count as absent."""
+    used = {n for proto in graph.node for n in read_names(proto)} | {o.name for o in graph.output}
+    return [OnnxNode.read(proto, i, opset, used) for i, proto in enumerate(graph.node)]
+
+
+def run_graph(importer: Importer, graph: onnx.GraphProto, opset: int) -> None:
+    """Import the constants and nodes of a graph inside a node; its inputs are there already."""
+    nodes = nodes_of(graph, opset)
+    _constants(graph, importer)
+    check_supported(nodes, importer.constants)
+    _import_nodes(nodes, importer, importer.builder.name)
+
+
+def _import_nodes(nodes: Sequence[OnnxNode], importer: Importer, name: str) -> None:
+    for node in in_order(nodes, importer, name):
+        _import_node(node, importer)
 
 
 def default_dialect(nodes: Sequence[OnnxNode]) -> str:
@@ -83,8 +98,8 @@ def default_dialect(nodes: Sequence[OnnxNode]) -> str:
     return "ort-noopt" if names else ""
 
 
-def _constants(model: onnx.ModelProto, importer: Importer) -> None:
-    for tensor in model.graph.initializer:
+def _constants(graph: onnx.GraphProto, importer: Importer) -> None:
+    for tensor in graph.initializer:
         try:
             importer.constants[tensor.name] = numpy_helper.to_array(tensor)
         except Exception as error:  # damaged data of any kind
@@ -98,28 +113,15 @@ def _inputs(model: onnx.ModelProto, importer: Importer, shapes: Shapes) -> None:
         raise InputError(f"shapes names {unknown[0]!r}, but the inputs are {', '.join(names)}")
     for value in model.graph.input:
         if value.name not in importer.constants:
-            importer.add_input(value.name, _shape(value, shapes.get(value.name)), _format(value))
-
-
-def _format(value: onnx.ValueInfoProto) -> Format:
-    """Floats, truth values, or integers whose meaning their readers state."""
-    kind = value.type.tensor_type.elem_type
-    if kind == onnx.TensorProto.BOOL:
-        return Format("bool")
-    if kind in FLOATS:
-        return FLOAT32
-    if kind in INTEGERS:
-        bits, signed = INTEGERS[kind]
-        return Format(kind="raw", bits=bits, signed=signed)
-    name = onnx.TensorProto.DataType.Name(kind) if kind else "no tensor"
-    raise UnsupportedOperatorError(f"input {value.name!r} holds {name}; float, integer and bool inputs are supported")
+            format = format_of_type(value.type.tensor_type.elem_type, f"input {value.name!r}")
+            importer.add_input(value.name, _shape(value, shapes.get(value.name)), format)
 
 
 def _shape(value: onnx.ValueInfoProto, given: Sequence[int] | None) -> tuple[int, ...]:
     kind = value.type.tensor_type
     dims = list(kind.shape.dim)
     if given is not None:
-        if len(given) != len(dims):
+        if len(given) != len(dims) and kind.HasField("shape"):
             raise InputError(f"shapes[{value.name!r}] has {len(given)} axes, the input {len(dims)}")
         return tuple(int(size) for size in given)
     sizes = []
@@ -136,12 +138,22 @@ def _shape(value: onnx.ValueInfoProto, given: Sequence[int] | None) -> tuple[int
 
 def check_supported(nodes: Sequence[OnnxNode], constants: Mapping[str, Any]) -> None:
     """Raise one UnsupportedOperatorError that lists every operator without a rule, and every refused attribute."""
-    known = set(constants)
+    missing = _missing(nodes, set(constants))
+    if missing:
+        lines = [f"{op} × {len(names)}: {', '.join(names)}" for op, names in sorted(missing.items())]
+        raise UnsupportedOperatorError("the model holds operators that are not supported:\n  " + "\n  ".join(lines))
+
+
+def _missing(nodes: Sequence[OnnxNode], known: set[str]) -> dict[str, list[str]]:
+    """Names of nodes by operator (and reason), those of graphs inside nodes included."""
     missing: dict[str, list[str]] = {}
     for node in nodes:
-        foldable = (
-            node.op in FOLDED and node.op not in QUANTIZERS and all(name in known for name in node.inputs if name)
-        )
+        for attribute in node.proto.attribute:
+            for graph in graphs_of(attribute):
+                inner = _missing(nodes_of(graph, node.opset), known | {t.name for t in graph.initializer})
+                for what, names in inner.items():
+                    missing.setdefault(what, []).extend(names)
+        foldable = node.op in FOLDED and node.op not in QUANTIZERS and all(name in known for name in node.reads)
         if node.op == "Constant" or foldable or node.op == "Shape":
             known.update(node.outputs)
             continue
@@ -149,22 +161,20 @@ def check_supported(nodes: Sequence[OnnxNode], constants: Mapping[str, Any]) -> 
         reason = "" if rule is None else rule.refuse(node)
         if rule is None or reason:
             missing.setdefault(f"{node.op} ({reason})" if reason else node.op, []).append(node.name)
-    if missing:
-        lines = [f"{op} × {len(names)}: {', '.join(names)}" for op, names in sorted(missing.items())]
-        raise UnsupportedOperatorError("the model holds operators that are not supported:\n  " + "\n  ".join(lines))
+    return missing
 
 
 def in_order(nodes: Sequence[OnnxNode], importer: Importer, name: str) -> list[OnnxNode]:
     """Nodes so that every input is made before it is used."""
-    made = {*importer.constants, *importer.input_names}
+    made = {*importer.constants, *importer.forms, *importer.derived}
     produced = {output for node in nodes for output in node.outputs}
     for node in nodes:
-        dangling = [n for n in node.inputs if n and n not in made and n not in produced]
+        dangling = [n for n in node.reads if n not in made and n not in produced]
         if dangling:
             raise GraphError(f"model {name!r}: {node.where} reads {dangling[0]!r}, which nothing makes")
     order, waiting = [], list(nodes)
     while waiting:
-        ready = [n for n in waiting if all(i in made for i in n.inputs if i)]
+        ready = [n for n in waiting if all(i in made for i in n.reads)]
         if not ready:
             raise GraphError(f"model {name!r}: these nodes wait for each other in a cycle: {waiting[0].where}, ...")
         for node in ready:
@@ -175,16 +185,22 @@ def in_order(nodes: Sequence[OnnxNode], importer: Importer, name: str) -> list[O
     return order
 
 
+def named(error: HwblocksError, node: OnnxNode) -> HwblocksError:
+    """The error with the node in front of its message."""
+    message = f"{node.where}: {error.message}"
+    return NeedsConstantError(message, error.tensor) if isinstance(error, NeedsConstantError) else type(error)(message)
+
+
 def _import_node(node: OnnxNode, importer: Importer) -> None:
     try:
         if node.op in QUANTIZERS and derive(importer, node):
             return
-        if importer.fold(node):
+        if (node.op not in RULES or RULES[node.op].folds) and importer.fold(node):
             return
         RULES[node.op].build(importer, node)
     except HwblocksError as error:
         if repr(node.name) in error.message:
             raise
-        raise type(error)(f"{node.where}: {error.message}") from None
+        raise named(error, node) from None
     except (IndexError, KeyError, ValueError, TypeError, np.exceptions.AxisError) as error:
         raise GraphError(f"{node.where}: attributes or inputs are not those of the operator ({error})") from None

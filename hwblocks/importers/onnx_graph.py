@@ -14,13 +14,17 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from hwblocks.blocks.edges import Relabel
+from hwblocks.blocks.conversion import ConvertType
+from hwblocks.blocks.edges import Dequantize, Relabel
 from hwblocks.blocks.shape import Identity, Reshape, Transpose
-from hwblocks.errors import GraphError
+from hwblocks.errors import GraphError, UnsupportedOperatorError
 from hwblocks.graph.block import Block, Move
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import FLOAT32
+from hwblocks.importers.onnx_node import OnnxNode as OnnxNode
+from hwblocks.importers.onnx_node import graphs_of
+from hwblocks.importers.onnx_types import format_of_array
 from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
@@ -28,43 +32,8 @@ Array = np.ndarray[Any, Any]
 Rearrange = Callable[[Array], Array]
 
 FILE, LAST = "file", "last"
+COPY = "::"  # stands before the name of a tensor in a graph that was copied into another one
 SPATIAL_NAMES = {1: "T", 2: "HW", 3: "DHW"}
-
-
-@dataclass(frozen=True)
-class OnnxNode:
-    """A node of the file: operator, names, attributes as Python values, and the operator set."""
-
-    op: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: dict[str, Any]
-    opset: int
-    proto: onnx.NodeProto
-
-    @classmethod
-    def read(cls, proto: onnx.NodeProto, position: int, opset: int, used: set[str]) -> OnnxNode:
-        """The node of a protobuf record; outputs after the first that nobody uses count as absent."""
-        domain = "" if proto.domain in ("", "ai.onnx") else f"{proto.domain}:"
-        outputs = tuple(name if i == 0 or name in used else "" for i, name in enumerate(proto.output))
-        name = proto.name or next((o for o in outputs if o), f"node{position}")
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
-        return cls(domain + proto.op_type, name, tuple(proto.input), outputs, attributes, opset, proto)
-
-    @property
-    def where(self) -> str:
-        """How messages name the node."""
-        return f"{self.op} {self.name!r}"
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute, bytes as text."""
-        value = self.attributes.get(name, default)
-        return value.decode() if isinstance(value, bytes) else value
-
-    def input(self, position: int) -> str:
-        """The name of an input, "" when absent."""
-        return self.inputs[position] if position < len(self.inputs) else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +82,14 @@ def axis_in_last(axis: int, rank: int) -> int:
     return last_axes(rank).index(axis % rank)
 
 
+class NeedsConstantError(GraphError):
+    """A rule asked for the value of a tensor that is made at run time; `tensor` is its name."""
+
+    def __init__(self, message: str, tensor: str = "") -> None:
+        super().__init__(message)
+        self.tensor = tensor
+
+
 class Importer:
     """Collects the graph; operators call `value`, `constant`, `add` and `alias`."""
 
@@ -121,8 +98,10 @@ class Importer:
         self.constants: dict[str, Array] = {}
         self.forms: dict[str, dict[str, Value]] = {}
         self.derived: dict[str, Derived] = {}
+        self.sequences: dict[str, tuple[str, ...]] = {}  # names of the tensors in lists known at import
         self.output_names = tuple(outputs)
         self.input_names: list[str] = []
+        self.run_graph: Callable[[Importer, onnx.GraphProto, int], None] = no_graphs
 
     def add_input(self, name: str, shape: tuple[int, ...], format: Format = FLOAT32) -> None:
         """A run-time input in the file's layout."""
@@ -138,7 +117,7 @@ class Importer:
     def constant(self, name: str) -> Array:
         """The value of a constant input. Errors: GraphError when it is made at run time."""
         if name not in self.constants:
-            raise GraphError(f"{name!r} must be a constant, but it is made at run time")
+            raise NeedsConstantError(f"{name!r} must be a constant, but it is made at run time", name)
         return self.constants[name]
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -147,7 +126,7 @@ class Importer:
             return tuple(self.constants[name].shape)
         if name in self.derived:
             return tuple(self.derived[name].arrays[0].shape)
-        forms = self.forms[name]
+        forms = self._forms(name)
         if FILE in forms:
             return forms[FILE].shape
         shape = forms[LAST].shape
@@ -163,18 +142,25 @@ class Importer:
             return self.builder.constant(name, *as_stored(self.constants[name]))
         if name in self.derived and name not in self.forms:
             self.forms[name] = {FILE: self.made(self.derived[name], name)}
-        forms = self.forms[name]
+        forms = self._forms(name)
         if layout not in forms:
             other = next(iter(forms.values()))
             perm = last_axes(len(other.shape)) if layout == LAST else file_axes(len(other.shape))
             forms[layout] = self._moved(other, perm, name, layout)
         return forms[layout]
 
+    def _forms(self, name: str) -> dict[str, Value]:
+        if name in self.sequences:
+            raise UnsupportedOperatorError(f"{name!r} is a sequence where a tensor is needed")
+        return self.forms[name]
+
     def weight(self, name: str, move: Rearrange = lambda w: w) -> Value:
         """A constant weight with its axes moved; a derived one keeps its quantizer."""
         if name in self.derived:
             return self.made(self.derived[name].moved(move), name)
-        return self.builder.constant(name, np.ascontiguousarray(move(self.constant(name).astype(np.float32))))
+        array = self.constant(name)
+        wide = array if array.dtype.kind == "f" else array.astype(np.float32)
+        return self.builder.constant(name, *as_stored(np.ascontiguousarray(move(wide))))
 
     def is_weight(self, name: str) -> bool:
         """True for constants and for what a quantizer makes of them."""
@@ -190,8 +176,9 @@ class Importer:
             )
         ]
         output = self.builder.fresh(name)
+        made = format_of_array(self.constants[node.inputs[1]]) if isinstance(derived.block, Dequantize) else FLOAT32
         return self.builder.add(
-            derived.block, *values, name=node.name, outputs=(output,), formats=(FLOAT32,), source_name=node.name
+            derived.block, *values, name=node.name, outputs=(output,), formats=(made,), source_name=node.name
         )
 
     def quantized(self, name: str, format: Format, layout: str = FILE, move: Rearrange = lambda w: w) -> Value:
@@ -213,7 +200,7 @@ class Importer:
         """A layout change: a Reshape where only axes of size 1 move, so that K keeps its order for free."""
         shape = value.shape
         moving = [a for a in perm if shape[a] != 1]
-        if moving == sorted(moving) and shape[:1] == (1,):
+        if moving == sorted(moving) and shape[:1] == (1,) and 0 not in shape:
             block: Block = Reshape((0, *(shape[a] for a in perm[1:])))
         else:
             block = Transpose(perm)
@@ -247,11 +234,16 @@ class Importer:
         inputs: Sequence[Value | None],
         layout: str = FILE,
         part: str = "",
+        types: Sequence[Format] = (),
         **more: Any,
     ) -> Value:
-        """Append a block that makes the node's first output (or, with `part`, a step on the way to it)."""
+        """Append a block that makes the node's first output (or, with `part`, a step on the way to it).
+
+        types: the output's type where it is not that of the first input. formats: the same for rules that read codes.
+        """
         if "formats" not in more:
             refuse_codes(block, inputs)
+            more |= {"formats": tuple(types)} if types else {}
         source = node.outputs[0]
         rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
         if part:
@@ -274,18 +266,22 @@ class Importer:
     ) -> None:
         """Append a block that makes all of the node's outputs; absent ones get names of their own."""
         names = [name or f"{node.name}.unused" for name in (*node.outputs, *("",) * (len(formats) - len(node.outputs)))]
-        outputs = self.builder.reserved(names)
+        shapes = block.shape(*(v.shape for v in inputs if v is not None))
+        taken = [layout == LAST and name in self.output_names for name in names]
+        stems = [self._twin(n, LAST, len(s)) if t else n for n, s, t in zip(names, shapes, taken, strict=True)]
+        outputs = self.builder.reserved(stems)
         self.builder.add(block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name)
         for name, output in zip(node.outputs, outputs, strict=False):
             if name:
                 self.forms.setdefault(name, {})[layout] = Value(self.builder, output)
 
-    def alias(self, node: OnnxNode, value: Value, layout: str = FILE) -> None:
-        """The node's first output is an existing tensor."""
-        if node.outputs[0] in self.output_names:
-            self.add(node, Identity(), [value], layout)
+    def alias(self, node: OnnxNode, value: Value, layout: str = FILE, position: int = 0) -> None:
+        """An output of the node is an existing tensor."""
+        if node.outputs[position] in self.output_names:
+            only = replace(node, outputs=node.outputs[position : position + 1])
+            self.add(only, Identity(), [value], layout)
         else:
-            self.forms.setdefault(node.outputs[0], {})[layout] = value
+            self.forms.setdefault(node.outputs[position], {})[layout] = value
 
     def results(self, node: OnnxNode, values: Sequence[Value]) -> None:
         """The node's outputs are existing tensors, in order; outputs of the file get nodes of their names."""
@@ -296,15 +292,19 @@ class Importer:
                 self.forms.setdefault(name, {})[FILE] = value
 
     def fold(self, node: OnnxNode) -> bool:
-        """Evaluate a node whose inputs are constants, or whose result is a shape; True when that was done."""
+        """Evaluate a node whose inputs are constants, or whose result is a shape; True when that was done.
+
+        Graphs inside nodes are left to the rules, which import what is in them.
+        """
         if node.op == "Shape" and node.inputs[0] in self.forms:
             shape = np.array(self.shape(node.inputs[0]), dtype=np.int64)
             self.constants[node.outputs[0]] = shape[node.attribute("start", 0) : node.attribute("end", len(shape))]
             return True
-        if any(name and name not in self.constants for name in node.inputs):
+        holds_graphs = any(graphs_of(attribute) for attribute in node.proto.attribute)
+        if holds_graphs or any(name not in self.constants for name in node.reads):
             return False
         try:
-            feeds = {name: self.constants[name] for name in node.inputs if name}
+            feeds = {name: self.constants[name] for name in node.reads}
             results = ReferenceEvaluator(_one_node(node, feeds)).run(None, feeds)
         except Exception as error:  # whatever a reference operator raises on bad input
             raise GraphError(f"{node.where}: cannot be evaluated on its constants ({error})") from None
@@ -316,10 +316,17 @@ class Importer:
         """The finished graph."""
         outputs = []
         for name in self.output_names:
+            if name in self.sequences:
+                raise UnsupportedOperatorError(f"output {name!r} is a sequence; tensors are supported")
             if name not in self.forms and name not in self.constants:
                 raise GraphError(f"output {name!r} is made by no node; connect or remove it")
             outputs.append(self.value(name, FILE))
         return self.builder.build(*outputs, metadata=metadata)
+
+
+def no_graphs(build: Importer, graph: onnx.GraphProto, opset: int) -> None:
+    """Stands where an importer was not told how graphs inside nodes are imported."""
+    raise GraphError(f"{build.builder.name!r}: graphs inside nodes are not imported here")
 
 
 def _one_node(node: OnnxNode, feeds: dict[str, Array]) -> onnx.ModelProto:
@@ -335,7 +342,13 @@ def _one_node(node: OnnxNode, feeds: dict[str, Array]) -> onnx.ModelProto:
 
 
 def refuse_codes(block: Block, inputs: Sequence[Value | None]) -> None:
-    """Raise GraphError for an operator that would take stored codes for the numbers that they stand for."""
+    """Raise GraphError for an operator that would take stored codes for numbers, or compute in fewer than 8 bits."""
+    narrow = [v for v in inputs if v is not None and v.tensor.format.kind == "raw" and v.tensor.format.bits < 8]
+    if narrow and not isinstance(block, (Move, ConvertType)):
+        raise GraphError(
+            f"{type(block).__name__} of {narrow[0].name!r}, which holds {narrow[0].tensor.format.name}, "
+            "is not supported; put a Cast before it"
+        )
     codes = [v for v in inputs if v is not None and v.tensor.format.is_quantized]
     if codes and not isinstance(block, Move):
         raise GraphError(
@@ -345,10 +358,8 @@ def refuse_codes(block: Block, inputs: Sequence[Value | None]) -> None:
 
 
 def as_stored(array: Array) -> tuple[Array, Format]:
-    """A constant of the file in a format: floats as float32, integers without a scale."""
-    if array.dtype.kind in "iu" and array.dtype.itemsize < 8:
-        return array, Format(kind="raw", bits=8 * array.dtype.itemsize, signed=array.dtype.kind == "i")
-    return array.astype(np.float32), FLOAT32
+    """A constant of the file in the format of its own type."""
+    return array, format_of_array(array)
 
 
 def layout_name(layout: str, rank: int) -> str:

@@ -6,6 +6,8 @@ import numpy as np
 
 import hwblocks.blocks.shape as shape
 import hwblocks.blocks.slicing as slicing
+from hwblocks.errors import GraphError
+from hwblocks.graph.block import Block
 from hwblocks.importers.onnx_graph import FILE, LAST, Importer, OnnxNode, axis_in_last, last_axes
 from hwblocks.importers.onnx_rule import Rule, given_axes
 
@@ -13,13 +15,13 @@ from hwblocks.importers.onnx_rule import Rule, given_axes
 def _reshape(build: Importer, node: OnnxNode) -> None:
     x = build.shape(node.inputs[0])
     target = node.attribute("shape") if node.opset < 5 else build.constant(node.inputs[1]).tolist()
-    (made,) = shape.Reshape(tuple(target)).shape(x)
-    keeps = len(x) > 1 and len(made) > 1 and x[0] == made[0] == 1
-    build.add(node, shape.Reshape((0, *made[1:]) if keeps else made), [build.value(node.inputs[0])])
-
-
-def _refuse_reshape(node: OnnxNode) -> str:
-    return "allowzero=1" if node.attribute("allowzero", 0) else ""
+    block = shape.Reshape(tuple(target), bool(node.attribute("allowzero", 0)))
+    (made,) = block.shape(x)
+    if len(x) > 1 and len(made) > 1 and x[0] == made[0] == 1:
+        block = shape.Reshape((0, *made[1:])) if 0 not in made else block
+    elif 0 not in made:
+        block = shape.Reshape(made)
+    build.add(node, block, [build.value(node.inputs[0])])
 
 
 def _flatten(build: Importer, node: OnnxNode) -> None:
@@ -76,12 +78,23 @@ def _pad(build: Importer, node: OnnxNode) -> None:
     layout = LAST if build.has_last(name) else FILE
     if layout == LAST:
         pairs = [pairs[a] for a in last_axes(rank)]
-    build.add(node, shape.Pad(tuple(pairs), value), [build.value(name, layout)], layout)
+    build.add(
+        node, pad_block(tuple(pairs), value, node.attribute("mode", "constant")), [build.value(name, layout)], layout
+    )
+
+
+def pad_block(pairs: tuple[tuple[int, int], ...], value: float, mode: str) -> Block:
+    """The block of a padding mode. Errors: GraphError for elements taken away in a mode that adds others."""
+    if mode == "constant":
+        return shape.Pad(pairs, value)
+    if min(min(pair) for pair in pairs) < 0:
+        raise GraphError(f"pads {pairs} take elements away in mode {mode!r}; only mode 'constant' does")
+    return slicing.MirrorPad(pairs, mode)
 
 
 def _refuse_pad(node: OnnxNode) -> str:
     mode = node.attribute("mode", "constant")
-    return "" if mode == "constant" else f"mode={mode}"
+    return "" if mode in ("constant", "reflect", "edge", "wrap") else f"mode={mode}"
 
 
 def _concat(build: Importer, node: OnnxNode) -> None:
@@ -98,12 +111,18 @@ def _depth_to_space(build: Importer, node: OnnxNode) -> None:
     build.add(node, block, [build.value(node.inputs[0], LAST)], LAST)
 
 
+def _space_to_depth(build: Importer, node: OnnxNode) -> None:
+    block = slicing.SpaceToDepth(int(node.attribute("blocksize")), node.attribute("mode", "DCR"))
+    build.add(node, block, [build.value(node.inputs[0], LAST)], LAST)
+
+
 RULES: dict[str, Rule] = {
     "Concat": Rule(_concat),
     "DepthToSpace": Rule(_depth_to_space),
     "Flatten": Rule(_flatten),
     "Pad": Rule(_pad, _refuse_pad),
-    "Reshape": Rule(_reshape, _refuse_reshape),
+    "Reshape": Rule(_reshape),
+    "SpaceToDepth": Rule(_space_to_depth),
     "Squeeze": Rule(_squeeze),
     "Transpose": Rule(_transpose),
     "Unsqueeze": Rule(_unsqueeze),

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from hwblocks.importers import (
+    onnx_control,
     onnx_elements,
     onnx_layers,
+    onnx_logic,
     onnx_moves,
+    onnx_picks,
     onnx_recurrent,
     onnx_reductions,
+    onnx_scan,
+    onnx_sequences,
+    onnx_shapes,
     onnx_windows,
 )
 from hwblocks.importers.onnx_rule import Rule
 
-FAMILIES = (onnx_elements, onnx_layers, onnx_moves, onnx_recurrent, onnx_reductions, onnx_windows)
+FAMILIES = (
+    onnx_control,
+    onnx_elements,
+    onnx_layers,
+    onnx_logic,
+    onnx_moves,
+    onnx_picks,
+    onnx_recurrent,
+    onnx_reductions,
+    onnx_scan,
+    onnx_sequences,
+    onnx_shapes,
+    onnx_windows,
+)
 
 OPERATORS: dict[str, Rule] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
 
 # Operators that are evaluated when all their inputs are constants, beside those above.
-FOLDED = frozenset(
-    {
-        *OPERATORS,
-        *(
-            "Cast",
-            "Constant",
-            "ConstantOfShape",
-            "Div",
-            "Equal",
-            "Exp",
-            "Expand",
-            "Gather",
-            "Max",
-            "Min",
-            "Neg",
-            "Pow",
-        ),
-        *("Range", "ReduceProd", "Reciprocal", "Shape", "Slice", "Split", "Sqrt", "Where", "Floor", "Ceil"),
-    }
-)
+FOLDED = frozenset({*(name for name, rule in OPERATORS.items() if rule.folds), "Constant", "ReduceProd"})

@@ -21,11 +21,12 @@ import hwblocks.blocks.softmax as softmax
 import hwblocks.blocks.steps as steps
 from hwblocks.composites.recurrent_dynamic import DynamicQuantizeLSTM
 from hwblocks.errors import GraphError
-from hwblocks.graph.block import Block
+from hwblocks.graph.block import Block, size
 from hwblocks.graph.builder import Value
 from hwblocks.graph.tensor import FLOAT32
 from hwblocks.importers.onnx_graph import FILE, LAST, Derived, Importer, OnnxNode, axis_in_last
 from hwblocks.importers.onnx_rule import Rule, spatial
+from hwblocks.importers.onnx_types import format_of_array
 from hwblocks.importers.onnx_windows import refuse_pool
 from hwblocks.numerics.formats import Format
 
@@ -41,11 +42,9 @@ def format_of(
     build: Importer, node: OnnxNode, scale: str, zero: str, axis: int | None = None, kind: str = "uint8"
 ) -> Format:
     """The format that a scale and a zero point state; both must be constants."""
-    if not build.is_constant(scale) or (zero and not build.is_constant(zero)):
-        raise GraphError(f"scale {scale!r} and zero point {zero!r} must be constants")
     scales = np.asarray(build.constant(scale), dtype=np.float32).astype(np.float64)
     zeros = build.constant(zero) if zero else np.zeros((), kind)
-    if zeros.dtype.kind not in "iu":
+    if zeros.dtype.kind not in "iu" and zeros.dtype.name not in SUB_BYTES:
         raise GraphError(f"codes of type {zeros.dtype} are not supported; integers are")
     bits, signed = SUB_BYTES.get(zeros.dtype.name, (8 * zeros.dtype.itemsize, zeros.dtype.kind == "i"))
     if scales.size == 1:
@@ -109,7 +108,7 @@ def dequantize_linear(build: Importer, node: OnnxNode) -> None:
     if not codes.is_float:
         check_codes(format, codes.bits, codes.signed)
     x = build.quantized(node.inputs[0], format, layout)
-    build.add(node, edges.Dequantize(), [x], layout, formats=(FLOAT32,))
+    build.add(node, edges.Dequantize(), [x], layout, formats=(format_of_array(build.constant(node.inputs[1])),))
 
 
 def derive(build: Importer, node: OnnxNode) -> bool:
@@ -147,8 +146,9 @@ def qlinear_conv(build: Importer, node: OnnxNode) -> None:
     n = node.inputs
     x_shape, w_shape, groups = build.shape(n[0]), build.shape(n[3]), int(node.attribute("group", 1))
     cls = {3: conv.Conv1d, 4: conv.Conv2d}.get(len(x_shape))
-    if cls is None or not build.is_constant(n[3]):
-        raise GraphError("convolutions over one or two axes with constant weights are supported")
+    if cls is None:
+        raise GraphError("convolutions over one or two axes are supported")
+    build.constant(n[3])  # weights are packed
     stride, padding, dilation = spatial(node, x_shape, w_shape[2:])
     x_format, w_format = format_of(build, node, n[1], n[2]), format_of(build, node, n[4], n[5], 0)
     y_format = format_of(build, node, n[6], n[7])
@@ -171,8 +171,7 @@ def qgemm(build: Importer, node: OnnxNode) -> None:
     n = node.inputs
     if node.attribute("alpha", 1.0) != 1.0 or node.attribute("transA", 0):
         raise GraphError("alpha=1 and transA=0 are supported")
-    if not build.is_constant(n[3]):
-        raise GraphError("constant weights are supported")
+    build.constant(n[3])  # weights are packed
     transposed = bool(node.attribute("transB", 0))
     a_format = format_of(build, node, n[1], n[2])
     w_format = format_of(build, node, n[4], n[5], 0 if transposed else 1)
@@ -280,8 +279,22 @@ def optional(build: Importer, node: OnnxNode, positions: tuple[int, ...]) -> lis
     return [build.value(node.input(i)) if node.input(i) else None for i in positions]
 
 
+def with_zeros(build: Importer, node: OnnxNode, first: str) -> list[Value | None]:
+    """The zero points of both operands; an absent first one becomes 0 where the second is there.
+
+    Errors: GraphError for several zero points of the first operand.
+    """
+    zeros = optional(build, node, (2, 3))
+    if zeros[0] is not None and size(zeros[0].shape) > 1:
+        raise GraphError(f"{size(zeros[0].shape)} zero points of {first}; one for the whole tensor is supported")
+    if zeros[0] is None and zeros[1] is not None:
+        zeros[0] = build.builder.constant(f"{node.name}.zero", np.zeros((), np.uint8), UINT8)
+    return zeros
+
+
 def matmul_integer(build: Importer, node: OnnxNode) -> None:
-    build.add(node, dynamic.MatMulInteger(), optional(build, node, (0, 1, 2, 3)), formats=(INT32,))
+    operands = optional(build, node, (0, 1))
+    build.add(node, dynamic.MatMulInteger(), [*operands, *with_zeros(build, node, "a")], formats=(INT32,))
 
 
 def conv_integer(build: Importer, node: OnnxNode) -> None:
@@ -294,7 +307,7 @@ def conv_integer(build: Importer, node: OnnxNode) -> None:
         Format(kind="raw", bits=8, signed=build.constant(n[1]).dtype.kind == "i"),
     )
     block = dynamic.ConvInteger(stride, padding, dilation, groups)
-    build.add(node, block, [build.value(n[0], LAST), w, *optional(build, node, (2, 3))], LAST, formats=(INT32,))
+    build.add(node, block, [build.value(n[0], LAST), w, *with_zeros(build, node, "x")], LAST, formats=(INT32,))
 
 
 def matmul_integer_to_float(build: Importer, node: OnnxNode) -> None:

@@ -18,10 +18,12 @@ Build = Callable[[Importer, OnnxNode], None]
 
 @dataclass(frozen=True)
 class Rule:
-    """How an operator is built, and which of its attribute values are refused (with the reason)."""
+    """How an operator is built, which of its attribute values are refused (with the reason), and whether it is
+    evaluated when all its inputs are constants."""
 
     build: Build
     refuse: Callable[[OnnxNode], str] = lambda node: ""
+    folds: bool = True
 
 
 def spatial(node: OnnxNode, x: tuple[int, ...], kernel: Any) -> tuple[Any, Any, Any]:

@@ -44,16 +44,24 @@ def run_node(site: Site, inputs: Sequence[Array | None], follow: bool = False) -
 def run_float(site: Site, inputs: Sequence[Array]) -> Outputs:
     """The formula in float64, rounded once to the output's float format; a fused clamp comes before rounding.
 
-    Between raw integers and bools it runs in int64, which wraps as C does.
+    Between raw integers and bools it runs in 64 bits, which wrap as in C.
     """
     block = site.node.block
-    wide_type = np.float64 if any(t.format.is_float for t in (*site.present, *site.outputs)) else np.int64
-    wide = inputs if isinstance(block, Move) else [a.astype(wide_type) for a in inputs]
+    kept = isinstance(block, Move) or block.keeps_types
+    wide = inputs if kept else [a.astype(wide_type(site)) for a in inputs]
     result = block.compute(*wide)
     results = result if isinstance(result, tuple) else (result,)
     if site.node.clamp is not None:
         results = (np.clip(results[0], *site.node.clamp), *results[1:])
     return tuple(np.asarray(r, dtype=t.format.dtype, order="C") for r, t in zip(results, site.outputs, strict=False))
+
+
+def wide_type(site: Site) -> type[np.generic]:
+    """The type in which a formula runs: float64 where a tensor is float, uint64 where all integers are of that type."""
+    if any(t.format.is_float for t in (*site.present, *site.outputs)):
+        return np.float64
+    integers = {t.format.dtype for t in site.present if t.format.kind != "bool"}
+    return np.uint64 if integers == {np.dtype(np.uint64)} else np.int64
 
 
 def run_integer(

@@ -28,8 +28,8 @@ class Samples:
 class Reader:
     """Reads the inputs of one graph; what need not be looked at is found once."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, finite: bool = True) -> None:
+        self.graph, self.finite = graph, finite
         tensors = [graph.tensors[name] for name in graph.inputs]
         self.names = set(graph.inputs)
         self.forms = [
@@ -42,7 +42,7 @@ class Reader:
     def read(self, x: Any, real: bool = False) -> Samples:
         """Samples from one array, a dict by input name, or a list in model order; see read_samples."""
         read = self._stored(x) if self.plain and not real else None
-        return read_samples(self.graph, x, real) if read is None else read
+        return read_samples(self.graph, x, real, self.finite) if read is None else read
 
     def _stored(self, x: Any) -> Samples | None:
         """Arrays of the inputs' own types, where every value is a code, or a float; None for all that needs more."""
@@ -57,7 +57,7 @@ class Reader:
             rest = shape[1:]
             if not shape or (rest != whole and rest != short):
                 return None
-            if is_float:
+            if is_float and self.finite:
                 _check_finite(tensor, array)
             form = (shape[0], rest != whole)
             arrays[tensor.name] = array.reshape(shape[0], *whole) if form[1] else array
@@ -88,14 +88,15 @@ def _holds_every_code(tensor: Tensor) -> bool:
     return tensor.format.lo == limits.min and tensor.format.hi == limits.max
 
 
-def read_samples(graph: Graph, x: Any, real: bool = False) -> Samples:
+def read_samples(graph: Graph, x: Any, real: bool = False, finite: bool = True) -> Samples:
     """Samples from one array, a dict by input name, or a list in model order.
 
-    Floats are real values; integers at a quantized input are stored codes unless `real` is set.
+    Floats are real values; integers at a quantized input are stored codes unless `real` is set. Without `finite`, NaN
+    and infinity pass at inputs that are not quantized.
     Errors: InputError for unknown or missing names, wrong shape or dtype, NaN, codes outside the format.
     """
     by_name = _by_name(graph, x)
-    read = {name: _read(graph.tensors[name], by_name[name], real) for name in graph.inputs}
+    read = {name: _read(graph.tensors[name], by_name[name], real, finite) for name in graph.inputs}
     counts = {name: array.shape[0] for name, (array, _) in read.items()}
     if len(set(counts.values())) > 1:
         raise InputError(f"inputs hold different numbers of samples: {counts}")
@@ -123,7 +124,7 @@ def _by_name(graph: Graph, x: Any) -> dict[str, Any]:
     raise InputError(f"graph {graph.name!r} takes {len(graph.inputs)} inputs {graph.inputs}; pass a dict or a list")
 
 
-def _read(tensor: Tensor, value: Any, real: bool) -> tuple[Array, bool]:
+def _read(tensor: Tensor, value: Any, real: bool, finite: bool) -> tuple[Array, bool]:
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -131,7 +132,7 @@ def _read(tensor: Tensor, value: Any, real: bool) -> tuple[Array, bool]:
     if array.dtype.kind not in "fiub":
         raise InputError(f"input {tensor.name!r}: holds {array.dtype}, needs floats (real values) or integers (codes)")
     array, short = _shaped(tensor, array)
-    return _typed(tensor, array, real), short
+    return _typed(tensor, array, real, finite), short
 
 
 def _shaped(tensor: Tensor, array: Array) -> tuple[Array, bool]:
@@ -146,10 +147,11 @@ def _shaped(tensor: Tensor, array: Array) -> tuple[Array, bool]:
     raise InputError(f"input {tensor.name!r}: has shape {array.shape}, needs {wanted}; the leading axis counts samples")
 
 
-def _typed(tensor: Tensor, array: Array, real: bool) -> Array:
+def _typed(tensor: Tensor, array: Array, real: bool, finite: bool) -> Array:
     format = tensor.format
     if array.dtype.kind == "f" or (real and format.is_quantized):
-        _check_finite(tensor, array)
+        if finite or not format.is_float:
+            _check_finite(tensor, array)
         return format.quantize(array) if format.is_quantized else array.astype(format.dtype, copy=False)
     if not format.is_quantized:
         return array.astype(format.dtype)

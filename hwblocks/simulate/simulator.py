@@ -77,6 +77,7 @@ class Simulator:
     threads: that share samples, or the layers of a single one (default: the processors this process may use).
     engine: "fast" (kernels where there are any) or "definition" (the exact Python definition of every node).
     isa: instruction set of the kernels, default the best of this machine or HWBLOCKS_ISA.
+    finite: refuse NaN and infinity in float inputs; without it they are numbers like others.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Simulator:
         threads: int | None = None,
         engine: str = "fast",
         isa: str | None = None,
+        finite: bool = True,
     ) -> None:
         if engine not in ("fast", "definition"):
             raise SimulationError(f'engine {engine!r}: use "fast" or "definition"')
@@ -100,7 +102,7 @@ class Simulator:
         self.graph = with_accumulators(graph, self.decided)
         self.threads = threads or available_processors()
         self.engine, self.isa = engine, isa
-        self._reader = Reader(self.graph)
+        self._reader = Reader(self.graph, finite)
         self._plans: dict[tuple[bool, bool], Plan] = {}
         self._directs: dict[tuple[int, tuple[str, ...], int], Direct | None] = {}
         self._state: dict[str, Array] = {}

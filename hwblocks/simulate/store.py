@@ -30,7 +30,8 @@ class Store:
         array = self.arrays[owner]
         if owner == name:
             return array
-        leading = array.shape[0] // max(self.graph.tensors[owner].shape[0], 1) if array.ndim else 1
+        whole = self.graph.tensors[owner].shape
+        leading = array.shape[0] // max(whole[0], 1) if array.ndim and whole else 1
         return array.reshape(leading * tensor.shape[0], *tensor.shape[1:]) if tensor.shape else array.reshape(())
 
     def __setitem__(self, name: str, array: Array) -> None:

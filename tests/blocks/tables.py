@@ -122,7 +122,10 @@ CASES = {
     "Sub": [(hb.Sub(), (X2, X2[0]), np.array([[a - b for a, b in zip(row, X2[0])] for row in X2]))],
     "Mul": [(hb.Mul(), (X2, X2[0]), np.array([[a * b for a, b in zip(row, X2[0])] for row in X2]))],
     "Concat": [(hb.Concat(1), (X2, X2[:, :2]), np.array([[*row, *row[:2]] for row in X2.tolist()]))],
-    "Reshape": [(hb.Reshape((0, 2, -1)), (X2,), np.array([[row[:2], row[2:]] for row in X2.tolist()]))],
+    "Reshape": [
+        (hb.Reshape((0, 2, -1)), (X2,), np.array([[row[:2], row[2:]] for row in X2.tolist()])),
+        (hb.Reshape((3, 0), True), (np.zeros((0, 7)),), np.zeros((3, 0))),
+    ],
     "Flatten": [(hb.Flatten(), (X3,), np.array([list(itertools.chain(*sample)) for sample in X3.tolist()]))],
     "Squeeze": [(hb.Squeeze(1), (X2[:, None],), X2)],
     "Unsqueeze": [(hb.Unsqueeze(1), (X2,), np.array([[row] for row in X2.tolist()]))],

@@ -96,6 +96,9 @@ CASES = {
         (hb.ConvertType("int8"), (np.array([128, -129, 255]),), np.array([-128, 127, -1])),
         (hb.ConvertType("int64"), (np.array([1e30, -1e30]),), np.array([2**63 - 1, -(2**63)])),
         (hb.ConvertType("bool"), (TIES,), TIES != 0),
+        (hb.ConvertType("int4"), (np.array([-9.9, -8, 7.9, 8, 17]),), np.array([7, -8, 7, -8, 1])),
+        (hb.ConvertType("uint4"), (np.array([-1, 15, 16, 300]),), np.array([15, 15, 0, 12])),
+        (hb.ConvertType("int2"), (np.array([-3, -2, 1, 2], np.int8),), np.array([1, -2, 1, -2])),
         (hb.ConvertType("float32"), (np.array([1, 2**24 + 1]),), np.array([1.0, 2.0**24])),
     ],
     "Floor": [(hb.Floor(), (TIES,), singly(math.floor, TIES))],
@@ -123,10 +126,14 @@ CASES = {
     "Take": [
         (hb.Take(1), (GRID, np.array([2, 0])), loop_take(GRID, [2, 0], 0)),
         (hb.Take(1, 1), (GRID, np.array([[2, 2], [0, 1]])), loop_take(GRID, [[2, 2], [0, 1]], 1)),
+        (hb.Take(1, from_end=True), (GRID, np.array([-1, 0])), loop_take(GRID, [2, 0], 0)),
     ],
     "GatherND": [
         (hb.GatherND(), (GRID, np.array([[1, 2], [0, 0]])), np.array([GRID[1, 2], GRID[0, 0]])),
         (hb.GatherND(), (GRID, np.array([[[1, 2, 3]]])), np.array([[23.0]])),
+        (hb.GatherND(1), (GRID, np.array([[2], [0]])), np.array([GRID[0, 2], GRID[1, 0]])),
+        (hb.GatherND(1, True), (GRID, np.array([[[2, -1]], [[0, 1]]])), np.array([[GRID[0, 2, 3]], [GRID[1, 0, 1]]])),
+        (hb.GatherND(2), (GRID, np.array([[[1], [2], [3]]] * 2)), np.array([[1.0, 6, 11], [13, 18, 23]])),
     ],
     "DynamicSlice": [
         (hb.DynamicSlice((1, 2, 2)), (GRID, np.array([1, 0, -2])), GRID[1:2, 0:2, 2:4]),
@@ -148,7 +155,13 @@ CASES = {
             hb.TopK(3),
             (np.array([[1.0, 5.0, 5.0, -2.0], [0.0, 0.0, 0.0, 7.0]]),),
             (np.array([[5.0, 5, 1], [7, 0, 0]]), np.array([[1, 2, 0], [3, 0, 1]])),
-        )
+        ),
+        (
+            hb.TopK(2, -1, False),
+            (np.array([[1.0, 5.0, -2.0, -2.0]]),),
+            (np.array([[-2.0, -2.0]]), np.array([[2, 3]])),
+        ),
+        (hb.TopK(1, 0), (np.array([[1.0, 5.0], [3.0, 5.0]]),), (np.array([[3.0, 5.0]]), np.array([[1, 0]]))),
     ],
     "SpaceToBatch": [
         (hb.SpaceToBatch((2, 3), ((1, 0), (0, 2))), (GRID,), loop_to_batch(GRID, (2, 3), ((1, 0), (0, 2)))),
@@ -192,6 +205,8 @@ BAD = [
     (hb.DynamicSlice((4,)), ((3, 3), (2,)), "one entry per axis"),
     (hb.DynamicUpdateSlice(), ((3,), (4,), (1,)), "must fit"),
     (hb.TopK(4), ((3,),), "k=4"),
+    (hb.TopK(1, 1), ((3,),), "dim=1"),
+    (hb.GatherND(1), ((3, 2), (2, 1)), "must agree"),
     (hb.SpaceToBatch((2,), ((0, 0),)), ((1, 3),), "not multiples"),
     (hb.BatchToSpace((2,), ((0, 0),)), ((1, 3),), "more than there is"),
     (hb.CumSum(3), ((1, 3),), "dim=3"),

@@ -191,6 +191,7 @@ def dynamic_codes(x):
 def loop_conv_integer(x, w, zero, stride, pads):
     """Products of x − zero and w, one at a time; padding holds the zero point."""
     _, height, width, channels = x.shape
+    w = np.asarray(w)
     outputs, kh, kw, _ = w.shape
     size = [(length + 2 * pads - k) // stride + 1 for length, k in ((height, kh), (width, kw))]
     y = np.zeros((1, *size, outputs), dtype=np.int64)
@@ -291,7 +292,12 @@ CASES = {
             hb.ConvInteger(padding=1, stride=2),
             (IMAGE, TAPS, np.array(5)),
             loop_conv_integer(IMAGE, TAPS, 5, 2, 1),
-        )
+        ),
+        (
+            hb.ConvInteger(padding=1),
+            (IMAGE, TAPS, np.array(5), np.arange(len(TAPS)) + 3),
+            loop_conv_integer(IMAGE, [w - 3 - o for o, w in enumerate(TAPS.astype(int))], 5, 1, 1),
+        ),
     ],
     "MatMulIntegerToFloat": [
         (
@@ -355,13 +361,20 @@ CASES = {
         (hb.DepthToSpace(2), (X4,), spread_of(X4, 2)),
         (hb.DepthToSpace(2, "CRD"), (X4,), spread_of(X4, 2, True)),
     ],
-    "SpaceToDepth": [(hb.SpaceToDepth(2), (X4,), blocks_of(X4, 2))],
+    "SpaceToDepth": [
+        (hb.SpaceToDepth(2), (X4,), blocks_of(X4, 2)),
+        (hb.SpaceToDepth(2, "CRD"), (spread_of(X4, 2, crd=True),), X4),
+    ],
     "MirrorPad": [
         (hb.MirrorPad(((0, 0), (1, 2))), (X2,), np.array([[r[1], *r, r[2], r[1]] for r in X2])),
         (hb.MirrorPad(((0, 0), (1, 1)), "symmetric"), (X2,), np.array([[r[0], *r, r[3]] for r in X2])),
         (hb.MirrorPad(((0, 0), (1, 2)), "edge"), (X2,), np.array([[r[0], *r, r[3], r[3]] for r in X2])),
+        (hb.MirrorPad(((0, 0), (1, 2)), "wrap"), (X2,), np.array([[r[3], *r, r[0], r[1]] for r in X2])),
     ],
-    "Div": [(hb.Div(), (X2, POSITIVE), np.array([[a / b for a, b in zip(r, s)] for r, s in zip(X2, POSITIVE)]))],
+    "Div": [
+        (hb.Div(), (X2, POSITIVE), np.array([[a / b for a, b in zip(r, s)] for r, s in zip(X2, POSITIVE)])),
+        (hb.Div(), (np.array([7, -7, 7, -7, -6]), np.array([2, 2, -2, -2, 3])), np.array([3, -3, -3, 3, -2])),
+    ],
     "Maximum": [(hb.Maximum(), (X2, X2[0]), np.array([[max(a, b) for a, b in zip(r, X2[0])] for r in X2]))],
     "Minimum": [(hb.Minimum(), (X2, X2[0]), np.array([[min(a, b) for a, b in zip(r, X2[0])] for r in X2]))],
     "SquaredDifference": [
@@ -399,8 +412,14 @@ CASES = {
     "ReduceProd": [(hb.ReduceProd((1,)), (X2,), np.array([[math.prod(row)] for row in X2]))],
     "ReduceMax": [(hb.ReduceMax((1,), False), (X2,), np.array([max(row) for row in X2]))],
     "ReduceMin": [(hb.ReduceMin((1,)), (X2,), np.array([[min(row)] for row in X2]))],
-    "ArgMax": [(hb.ArgMax(), (X2,), np.array([[list(row).index(max(row))] for row in X2]))],
-    "ArgMin": [(hb.ArgMin(1, False), (X2,), np.array([list(row).index(min(row)) for row in X2]))],
+    "ArgMax": [
+        (hb.ArgMax(), (X2,), np.array([[list(row).index(max(row))] for row in X2])),
+        (hb.ArgMax(0, False, True), (np.array([[1.0, 2.0], [1.0, 0.0]]),), np.array([1, 0])),
+    ],
+    "ArgMin": [
+        (hb.ArgMin(1, False), (X2,), np.array([list(row).index(min(row)) for row in X2])),
+        (hb.ArgMin(-1, True, True), (np.array([[1.0, 1.0, 3.0]]),), np.array([[1]])),
+    ],
     "ResizeNearest": [
         (hb.ResizeNearest((8, 3)), (X4,), np.repeat(X4, 2, axis=1)[:, :, ::2]),
         (hb.ResizeNearest((7, 6), True), (X4,), X4[:, [0, 1, 1, 2, 2, 3, 3]]),
