@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from hwblocks.importers import onnx_elements, onnx_layers, onnx_moves, onnx_reductions, onnx_windows
+from hwblocks.importers import (
+    onnx_elements,
+    onnx_layers,
+    onnx_moves,
+    onnx_norms,
+    onnx_reductions,
+    onnx_windows,
+)
 from hwblocks.importers.onnx_rule import Rule
 
-FAMILIES = (onnx_elements, onnx_layers, onnx_moves, onnx_reductions, onnx_windows)
+FAMILIES = (onnx_elements, onnx_layers, onnx_moves, onnx_norms, onnx_reductions, onnx_windows)
 
 OPERATORS: dict[str, Rule] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
 
