@@ -88,7 +88,10 @@ def cubic(distance: Fraction, a: Fraction) -> Fraction:
     return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a if d < 2 else Fraction(0)
 
 
-KERNELS: dict[str, tuple[int, Callable[[Fraction, Fraction], Fraction]]] = {"linear": (1, triangle), "cubic": (2, cubic)}
+KERNELS: dict[str, tuple[int, Callable[[Fraction, Fraction], Fraction]]] = {
+    "linear": (1, triangle),
+    "cubic": (2, cubic),
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,3 +172,14 @@ def same_pads(
         small, large = total // 2, total - total // 2
         pads.append((small, large) if upper else (large, small))
     return tuple(pads)
+
+
+def pool_window(block: Any, x: tuple[int, ...], axes: int) -> Window:
+    """The window of a pooling block over x [N, *spatial, C]; stride None means the kernel size."""
+    if len(x) != axes + 2:
+        raise block.fail(f"x needs {axes + 2} axes, channels last", x)
+    stride = block.kernel_size if block.stride is None else block.stride
+    try:
+        return window(x[1:-1], block.kernel_size, stride, block.padding, block.dilation, block.ceil_mode)
+    except ShapeError as error:
+        raise block.fail(error.message, x) from None

@@ -274,8 +274,14 @@ class Importer:
     ) -> None:
         """Append a block that makes all of the node's outputs; absent ones get names of their own."""
         names = [name or f"{node.name}.unused" for name in (*node.outputs, *("",) * (len(formats) - len(node.outputs)))]
-        outputs = self.builder.reserved(names)
-        self.builder.add(block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name)
+        rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
+        outputs = self.builder.reserved(
+            [self._twin(n, LAST, rank) if layout == LAST and n in self.output_names else n for n in names]
+        )
+        more = {"layout": layout_name(LAST, rank)} if layout == LAST else {}
+        self.builder.add(
+            block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name, **more
+        )
         for name, output in zip(node.outputs, outputs, strict=False):
             if name:
                 self.forms.setdefault(name, {})[layout] = Value(self.builder, output)
