@@ -30,8 +30,10 @@ from hwblocks.blocks.adaptive_pooling import AdaptiveMaxPool2d as AdaptiveMaxPoo
 from hwblocks.blocks.adaptive_pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from hwblocks.blocks.batching import BatchToSpace as BatchToSpace
 from hwblocks.blocks.batching import SpaceToBatch as SpaceToBatch
+from hwblocks.blocks.bilinear import Bilinear as Bilinear
 from hwblocks.blocks.control import If as If
 from hwblocks.blocks.control import While as While
+from hwblocks.blocks.conv import CausalConv1d as CausalConv1d
 from hwblocks.blocks.conv import Conv1d as Conv1d
 from hwblocks.blocks.conv import Conv2d as Conv2d
 from hwblocks.blocks.conv import Conv3d as Conv3d
@@ -48,6 +50,8 @@ from hwblocks.blocks.edges import Dequantize as Dequantize
 from hwblocks.blocks.edges import Quantize as Quantize
 from hwblocks.blocks.edges import Relabel as Relabel
 from hwblocks.blocks.edges import Rescale as Rescale
+from hwblocks.blocks.einsum import Diagonal as Diagonal
+from hwblocks.blocks.einsum import Einsum as Einsum
 from hwblocks.blocks.elementary import Ceil as Ceil
 from hwblocks.blocks.elementary import Cos as Cos
 from hwblocks.blocks.elementary import Floor as Floor
@@ -63,6 +67,8 @@ from hwblocks.blocks.elementwise import Minimum as Minimum
 from hwblocks.blocks.elementwise import Mul as Mul
 from hwblocks.blocks.elementwise import SquaredDifference as SquaredDifference
 from hwblocks.blocks.elementwise import Sub as Sub
+from hwblocks.blocks.embedding import Embedding as Embedding
+from hwblocks.blocks.embedding import EmbeddingBag as EmbeddingBag
 from hwblocks.blocks.exponential import ELU as ELU
 from hwblocks.blocks.exponential import GELU as GELU
 from hwblocks.blocks.exponential import Erf as Erf

@@ -1,4 +1,4 @@
-"""Convolutions: Conv1d, Conv2d and Conv3d, grouped and depthwise included, over any number of spatial axes."""
+"""Convolutions: Conv1d, CausalConv1d, Conv2d and Conv3d, grouped and depthwise included."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.registry import block_class
 from hwblocks.graph.site import Site
 from hwblocks.graph.sums import sample_weights, sum_constants
 from hwblocks.graph.tensor import Shape
-from hwblocks.graph.window import Window, window
+from hwblocks.graph.window import Window, pads_of, per_axis, window
 from hwblocks.graph.work import Work
 from hwblocks.numerics.kernels.conv import ConvCall
 
@@ -200,6 +201,56 @@ class Conv1d(Convolution):
     """
 
     axes: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class CausalConv1d(Convolution):
+    """Convolution of the present and the past: x [N, T, C], w [O, k, C / groups], b [O] → [N, ⌈T / stride⌉, O].
+
+    y[n, t] sees x[n, t − (k − 1) · dilation] up to x[n, t]; what lies before the first step is 0. See Convolution.
+
+    streaming: in a graph the last (k − 1) · dilation inputs are kept as a state from sample to sample (a Concat before
+    and a Slice beside a Conv1d without padding), so that a sequence cut into samples of any lengths gives the outputs
+    of the whole; the samples' length must be a multiple of the stride.
+    Source: ONNX CausalConvWithState; torch.nn.Conv1d behind a padding on the left.
+
+    >>> CausalConv1d()(np.ones((1, 4, 1)), w=np.ones((1, 3, 1))).ravel()
+    array([1., 2., 3., 3.])
+    """
+
+    streaming: bool = False
+
+    axes: ClassVar[int] = 1
+
+    def past(self, w: Shape) -> int:
+        """Inputs before the present one that an output sees."""
+        return per_axis(self.dilation, 1, "dilation")[0] * (w[1] - 1)
+
+    def window(self, x: Shape, w: Shape) -> Window:
+        return window(x[1:-1], w[1:-1], self.stride, ((self.past(w), 0),), self.dilation)
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        if any(sum(pair) for pair in pads_of(self.padding, 1)):
+            raise self.fail(f"a causal convolution pads the past only, so padding={self.padding} must be 0", *shapes)
+        step = per_axis(self.stride, 1, "stride")[0]
+        if self.streaming and len(shapes[0]) == 3 and shapes[0][1] % max(step, 1):
+            raise self.fail(f"streams need samples whose length is a multiple of stride={step}", *shapes)
+        return super().shape(*shapes)
+
+    def place(self, builder: Any, name: str, inputs: tuple[str, ...]) -> Any:
+        """The nodes of a stream: state and input joined, convolved, and the end kept."""
+        shapes = [builder.tensors[n].shape for n in inputs if n]
+        self.shape(*shapes)
+        x, past = builder.tensors[inputs[0]], self.past(shapes[1])
+        plain = Conv1d(stride=self.stride, dilation=self.dilation, groups=self.groups, pad_code=self.pad_code)
+        if not self.streaming or not past:
+            return builder.add(plain, *inputs, name=name) if self.streaming else None
+        start = x.format.code_of(0.0) if x.format.is_quantized else 0.0
+        state = builder.state(f"{name}.past", np.full((x.shape[0], past, x.shape[2]), start), x.format)
+        joined = builder.add(block_class("Concat")(1), state, inputs[0], name=f"{name}.joined")  # type: ignore[call-arg]
+        ends = ((x.shape[1],), (None,), (1,), (1,))
+        builder.becomes(state, builder.add(block_class("Slice")(*ends), joined, name=f"{name}.kept"))  # type: ignore[call-arg]
+        return builder.add(plain, joined, *inputs[1:], name=name)
 
 
 @dataclass(frozen=True)

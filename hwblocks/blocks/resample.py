@@ -167,9 +167,11 @@ class Resize(Resampling, Algorithm):
         for dim, taps in self.taps(inputs[0].shape):
             total, scale = resampled(total, taps, dim, taps.numerators), scale / taps.denominator
         value, mask = Fraction(self.extrapolation_value), self.outside(inputs[0].shape)
-        num = np.where(mask, value.numerator, total * scale.numerator)
-        den = np.where(np.broadcast_to(mask, num.shape), value.denominator, scale.denominator)
-        return cast_ratio(num.astype(object), den.astype(object), site)
+        num = np.asarray(total * scale.numerator, dtype=object)
+        den = np.full(num.shape, scale.denominator, dtype=object)
+        num[np.broadcast_to(mask, num.shape)] = value.numerator
+        den[np.broadcast_to(mask, num.shape)] = value.denominator
+        return cast_ratio(num, den, site)
 
     def work(self, *shapes: Shape) -> Work:
         x, muls, adds = list(shapes[0]), 0, 0

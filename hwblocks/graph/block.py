@@ -98,6 +98,10 @@ class Block:
         """Operations of one sample, from shapes."""
         return Work()
 
+    def place(self, builder: Any, name: str, inputs: tuple[str, ...]) -> Any:
+        """The output of the nodes that stand for the block in a graph under construction; None: it is one node."""
+        return None
+
     @property
     def quant(self) -> QuantRule:
         """What quantization needs to know."""

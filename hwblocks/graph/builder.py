@@ -112,6 +112,9 @@ class GraphBuilder:
         names = tuple("" if v is None else v if isinstance(v, str) else v.name for v in inputs)
         block, names = self._with_parameters(block, names, name)
         block.check_arity(names)
+        placed = block.place(self, name, names)
+        if placed is not None:
+            return placed  # type: ignore[no-any-return]
         shapes = block.shape(*(self.tensors[n].shape for n in names if n))
         made = tuple(outputs) or tuple(self.fresh(f"{name}.{i}" if i else name) for i in range(len(shapes)))
         for position, output in enumerate(made):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor, lcm
 
 import numpy as np
@@ -88,10 +89,8 @@ def cubic(distance: Fraction, a: Fraction) -> Fraction:
     return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a if d < 2 else Fraction(0)
 
 
-KERNELS: dict[str, tuple[int, Callable[[Fraction, Fraction], Fraction]]] = {
-    "linear": (1, triangle),
-    "cubic": (2, cubic),
-}
+Kernel = Callable[[Fraction, Fraction], Fraction]
+KERNELS: dict[str, tuple[int, Kernel]] = {"linear": (1, triangle), "cubic": (2, cubic)}  # reach, weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +122,7 @@ def nearest_index(axis: Axis, coordinates: str, rounding: str) -> Array:
     return np.where(outside(axis, coordinates, places), -1, index)
 
 
+@lru_cache(256)
 def taps_of(axis: Axis, coordinates: str, mode: str, a: Fraction, antialias: bool, exclude_outside: bool) -> Taps:
     """The weights of an axis.
 

@@ -7,13 +7,23 @@ from hwblocks.importers import (
     onnx_layers,
     onnx_moves,
     onnx_norms,
+    onnx_products,
     onnx_reductions,
     onnx_resize,
     onnx_windows,
 )
 from hwblocks.importers.onnx_rule import Rule
 
-FAMILIES = (onnx_elements, onnx_layers, onnx_moves, onnx_norms, onnx_reductions, onnx_resize, onnx_windows)
+FAMILIES = (
+    onnx_elements,
+    onnx_layers,
+    onnx_moves,
+    onnx_norms,
+    onnx_products,
+    onnx_reductions,
+    onnx_resize,
+    onnx_windows,
+)
 
 OPERATORS: dict[str, Rule] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
 

@@ -81,7 +81,7 @@ def refuse_pool(node: OnnxNode) -> str:
 
 
 def _max_unpool(build: Importer, node: OnnxNode) -> None:
-    axes, numbers = windowed(build, node)
+    numbers = windowed(build, node)[1]
     size = tuple(int(n) for n in np.ravel(build.constant(node.inputs[2]))[2:]) if node.input(2) else None
     block = max_pooling.MaxUnpool(numbers["kernel_size"], numbers["stride"], numbers["padding"], size)
     name = node.inputs[1]
