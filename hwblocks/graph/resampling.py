@@ -42,8 +42,8 @@ def half_pixel_symmetric(y: int, axis: Axis) -> Fraction:
 
 
 def pytorch_half_pixel(y: int, axis: Axis) -> Fraction:
-    """half_pixel, but position −½ where the output has one element."""
-    return half_pixel(y, axis) if axis.span != 1 else -HALF
+    """half_pixel, but the first element where the output has one."""
+    return half_pixel(y, axis) if axis.made > 1 else Fraction(0)
 
 
 def align_corners(y: int, axis: Axis) -> Fraction:

@@ -40,9 +40,7 @@ UINT8 = Format(kind="raw", bits=8, signed=False)
 def format_of(
     build: Importer, node: OnnxNode, scale: str, zero: str, axis: int | None = None, kind: str = "uint8"
 ) -> Format:
-    """The format that a scale and a zero point state; both must be constants."""
-    if not build.is_constant(scale) or (zero and not build.is_constant(zero)):
-        raise GraphError(f"scale {scale!r} and zero point {zero!r} must be constants")
+    """The format that a scale and a zero point state. Errors: GraphError where one of them is no constant."""
     scales = np.asarray(build.constant(scale), dtype=np.float32).astype(np.float64)
     zeros = build.constant(zero) if zero else np.zeros((), kind)
     if zeros.dtype.kind not in "iu":
@@ -146,9 +144,10 @@ def bias_of(build: Importer, name: str, x: Format, w: Format) -> Value | None:
 def qlinear_conv(build: Importer, node: OnnxNode) -> None:
     n = node.inputs
     x_shape, w_shape, groups = build.shape(n[0]), build.shape(n[3]), int(node.attribute("group", 1))
-    cls = {3: conv.Conv1d, 4: conv.Conv2d}.get(len(x_shape))
-    if cls is None or not build.is_constant(n[3]):
-        raise GraphError("convolutions over one or two axes with constant weights are supported")
+    cls = {3: conv.Conv1d, 4: conv.Conv2d, 5: conv.Conv3d}.get(len(x_shape))
+    if cls is None:
+        raise GraphError("convolutions over one to three axes are supported")
+    build.constant(n[3])
     stride, padding, dilation = spatial(node, x_shape, w_shape[2:])
     x_format, w_format = format_of(build, node, n[1], n[2]), format_of(build, node, n[4], n[5], 0)
     y_format = format_of(build, node, n[6], n[7])

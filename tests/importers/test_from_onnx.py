@@ -196,7 +196,12 @@ def test_all_missing_operators_in_one_error(tmp_path):
     onnx.save(model_of(nodes, {"x": (1, 2, 4, 4)}, {}), str(tmp_path / "m.onnx"))
     with pytest.raises(UnsupportedOperatorError) as error:
         hb.load(tmp_path / "m.onnx")
-    for words in ("Asin × 2: first, second", "Det × 1", "CausalConvWithState (activation=relu) × 1: third", "Cast × 1: fourth"):
+    for words in (
+        "Asin × 2: first, second",
+        "Det × 1",
+        "CausalConvWithState (activation=relu) × 1: third",
+        "Cast × 1: fourth",
+    ):
         assert words in error.value.message
 
 
