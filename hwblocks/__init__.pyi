@@ -82,6 +82,10 @@ from hwblocks.blocks.feature_norm import LayerNorm as LayerNorm
 from hwblocks.blocks.feature_norm import LpNorm as LpNorm
 from hwblocks.blocks.feature_norm import MeanVarianceNorm as MeanVarianceNorm
 from hwblocks.blocks.feature_norm import RMSNorm as RMSNorm
+from hwblocks.blocks.folding import Fold as Fold
+from hwblocks.blocks.folding import Unfold as Unfold
+from hwblocks.blocks.grid_sample import AffineGrid as AffineGrid
+from hwblocks.blocks.grid_sample import GridSample as GridSample
 from hwblocks.blocks.hardmax import Hardmax as Hardmax
 from hwblocks.blocks.linear import Linear as Linear
 from hwblocks.blocks.linear import MatMul as MatMul

@@ -1,4 +1,4 @@
-"""ONNX Resize and Upsample."""
+"""ONNX Resize, Upsample, GridSample and AffineGrid."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import hwblocks.blocks.grid_sample as grid_sample
 import hwblocks.blocks.resample as resample
 import hwblocks.blocks.shape as shape
 from hwblocks.errors import GraphError
@@ -100,6 +101,20 @@ def _resize(build: Importer, node: OnnxNode) -> None:
     build.add(node, _block(node, found, axes, sizes), [value], layout)
 
 
+def _grid_sample(build: Importer, node: OnnxNode) -> None:
+    old = {"bilinear": "linear", "bicubic": "cubic"}  # names before operator set 20
+    mode = str(node.attribute("mode", "linear"))
+    padding, aligned = str(node.attribute("padding_mode", "zeros")), bool(node.attribute("align_corners", 0))
+    block = grid_sample.GridSample(old.get(mode, mode), padding, aligned)
+    build.add(node, block, [build.value(node.inputs[0], LAST), build.value(node.inputs[1])], LAST)
+
+
+def _affine_grid(build: Importer, node: OnnxNode) -> None:
+    size = tuple(int(n) for n in np.ravel(build.constant(node.inputs[1])))[2:]
+    block = grid_sample.AffineGrid(size, bool(node.attribute("align_corners", 0)))
+    build.add(node, block, [build.value(node.inputs[0])])
+
+
 def _refuse_resize(node: OnnxNode) -> str:
     if node.attribute("mode", "nearest") not in ("nearest", "linear", "cubic"):
         return f"mode={node.attribute('mode')}"
@@ -107,6 +122,8 @@ def _refuse_resize(node: OnnxNode) -> str:
 
 
 RULES: dict[str, Rule] = {
+    "AffineGrid": Rule(_affine_grid),
+    "GridSample": Rule(_grid_sample),
     "Resize": Rule(_resize, _refuse_resize),
     "Upsample": Rule(_resize, _refuse_resize),
 }

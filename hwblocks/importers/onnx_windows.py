@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+import hwblocks.blocks.folding as folding
 import hwblocks.blocks.lp_pooling as lp_pooling
 import hwblocks.blocks.max_pooling as max_pooling
 import hwblocks.blocks.pooling as pooling
+import hwblocks.blocks.shape as shape
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.importers.onnx_graph import LAST, Importer, OnnxNode
@@ -93,6 +95,26 @@ def _max_unpool(build: Importer, node: OnnxNode) -> None:
     build.add(node, block, [build.value(node.inputs[0], LAST), places], LAST)
 
 
+def _column_to_image(build: Importer, node: OnnxNode) -> None:
+    """Columns [N, C · taps, L] as rows [N, L, taps · C], folded."""
+    size, kernel = (tuple(int(n) for n in np.ravel(build.constant(name))) for name in node.inputs[1:3])
+    axes, taps, (n, depth, length) = len(size), int(np.prod(kernel)), build.shape(node.inputs[0])
+    pads = tuple(node.attribute("pads") or (0,) * 2 * axes)
+    block = folding.Fold(
+        kernel,
+        tuple(node.attribute("strides") or (1,) * axes),
+        tuple(zip(pads[:axes], pads[axes:], strict=True)),
+        tuple(node.attribute("dilations") or (1,) * axes),
+        size,
+    )
+    parts = build.add(
+        node, shape.Reshape((n, depth // taps, taps, length)), [build.value(node.inputs[0])], part="parts"
+    )
+    turned = build.add(node, shape.Transpose((0, 3, 2, 1)), [parts], part="turned")
+    rows = build.add(node, shape.Reshape((n, length, depth)), [turned], part="rows")
+    build.add(node, block, [rows], LAST)
+
+
 def whole(make: Callable[[OnnxNode], Block]) -> Build:
     """A pooling over all spatial axes."""
 
@@ -104,6 +126,7 @@ def whole(make: Callable[[OnnxNode], Block]) -> Build:
 
 RULES: dict[str, Rule] = {
     "AveragePool": Rule(_average_pool, refuse_pool),
+    "Col2Im": Rule(_column_to_image),
     "GlobalAveragePool": Rule(whole(lambda node: pooling.GlobalAvgPool())),
     "GlobalLpPool": Rule(whole(lambda node: lp_pooling.GlobalLpPool(int(node.attribute("p", 2)))), refuse_pool),
     "GlobalMaxPool": Rule(whole(lambda node: max_pooling.GlobalMaxPool())),

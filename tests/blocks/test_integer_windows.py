@@ -123,3 +123,19 @@ def test_volumes_pool_and_maxima_know_their_places(isa):
     got = run(hb.AvgPool3d(2, 1), data)
     for s, i, j, k, c in np.ndindex(got.shape):
         assert got[s, i, j, k, c] == cast(sum(map(real, data[s, i : i + 2, j : j + 2, k : k + 2, c].ravel())) / 8)
+
+
+def test_folding_adds_codes_exactly_and_unfolding_moves_them(isa):
+    data = drawn(2, 4, 8)
+    got = run(hb.Fold((2, 2), output_size=(3, 3)), data)
+    wanted = [[[[Fraction(0)] * 2 for _ in range(3)] for _ in range(3)] for _ in range(2)]
+    for s, w, t, c in np.ndindex(2, 4, 4, 2):
+        wanted[s][w // 2 + t // 2][w % 2 + t % 2][c] += real(data[s, w, 2 * t + c])
+    assert got.tolist() == [[[[cast(v) for v in cell] for cell in row] for row in image] for image in wanted]
+    block, image = hb.Unfold((2, 2), padding=1), drawn(3, 4, 3, 2)
+    build = GraphBuilder("g")
+    g = build.build(build.add(block, build.input("x", (1, 4, 3, 2), X), name="n"))
+    simulator = hb.Simulator(g, isa=isa)
+    assert simulator.plan.unserved == {}
+    wanted = block(image.astype(float) - X.zero_point) + X.zero_point
+    np.testing.assert_array_equal(simulator.run(image).outputs["n"], wanted.astype(np.int8))
