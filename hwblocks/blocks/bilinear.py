@@ -64,7 +64,7 @@ class Bilinear(Weighted, Algorithm):
         step = Fraction(scalar_scale(formats[0])) * Fraction(scalar_scale(formats[1]))
         num, den = total * step.numerator, np.full(total.shape, step.denominator, dtype=object)
         scales = np.frompyfunc(lambda s: Fraction(float(s)), 1, 1)(formats[2].scales(3)).ravel()
-        offset = parameter(inputs[3], site.input(3), total.shape) if site.has(3) else 0
+        offset = parameter(inputs[3], site.input(3)) if site.has(3) else 0
         value = np.asarray(num * scales * np.frompyfunc(Fraction, 2, 1)(1, den) + offset, dtype=object)
         top, bottom = np.frompyfunc(lambda v: v.numerator, 1, 1), np.frompyfunc(lambda v: v.denominator, 1, 1)
         return cast_ratio(np.asarray(top(value)), np.asarray(bottom(value)), site)

@@ -14,7 +14,7 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_fractions
 from hwblocks.graph.site import Site, scalar_scale
-from hwblocks.graph.spread import VARIANT, normalized, parameter, spread_of
+from hwblocks.graph.spread import VARIANT, normalized, parameter, spread_of, spread_over
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.roots import near_root
@@ -75,7 +75,7 @@ class FeatureNorm(Algorithm, abstract=True):
         shape, axes = self.split(codes.shape)
         spread = spread_of(codes.reshape(shape), site, axes, self.centred, self.eps)
         given = [
-            parameter(array, tensor, codes.shape).reshape(shape)
+            spread_over(parameter(array, tensor), codes.shape, shape)
             for array, tensor in zip(inputs[1:], site.present[1:], strict=True)
         ]
         gain, offset = (*given, None, None)[:2]
@@ -218,7 +218,10 @@ class MeanVarianceNorm(FeatureNorm):
             sign = (factor > 0) - (factor < 0)
             return near_root(-factor * extra, sign, v * factor * factor, 2, Fraction(unit))
 
-        return cast_fractions(np.asarray(np.frompyfunc(near, 2, 1)(spread.d, spread.total), dtype=object), site)
+        return cast_fractions(
+            np.asarray(np.frompyfunc(near, 2, 1)(spread.d.astype(object), spread.total.astype(object)), dtype=object),
+            site,
+        )
 
 
 @dataclass(frozen=True)
@@ -263,4 +266,4 @@ class LpNorm(FeatureNorm):
             return normalized(spread, site, self.variant, self.fraction_bits, None, None)
         norm = np.broadcast_to(abs(spread.d).sum(axis=axes, keepdims=True), spread.d.shape)
         share = np.frompyfunc(lambda d, n: Fraction(d, n) if n else Fraction(0), 2, 1)
-        return cast_fractions(np.asarray(share(spread.d, norm), dtype=object), site)
+        return cast_fractions(np.asarray(share(spread.d.astype(object), norm.astype(object)), dtype=object), site)

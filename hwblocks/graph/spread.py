@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, isqrt
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,16 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.rational import cast_fractions
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape, Tensor
+from hwblocks.numerics.cast import Cast
 from hwblocks.numerics.newton import inverse_root
 from hwblocks.numerics.roots import near_root
+from hwblocks.numerics.rounding import Rounding
 
 VARIANT = re.compile(r"exact|ibert|newton(?:\(([1-9])\))?")
 NEWTON_STEPS = 2
 LARGEST_BITS = 62
+DOUBT = 1e-6  # in halves of a code; float64 errs by less than 1e-8 where terms stay below LARGEST_TERM codes
+LARGEST_TERM = 1e6
 
 _whole_root = np.frompyfunc(isqrt, 1, 1)
 _fraction = np.frompyfunc(Fraction, 2, 1)
@@ -40,7 +45,10 @@ _fraction = np.frompyfunc(Fraction, 2, 1)
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Whole numbers d [*split shape], Σ d² of each element's group, what divides it, and eps in units of d²."""
+    """Whole numbers d [*split shape], Σ d² of each group (axes of size 1), what divides it, and eps in units of d².
+
+    int64 where no intermediate leaves 62 bits, else Python integers.
+    """
 
     d: Array
     total: Array
@@ -49,8 +57,18 @@ class Spread:
 
     @property
     def whole_square(self) -> Array:
-        """V of each element's group."""
-        return np.asarray(np.maximum(self.total // self.count + floor(self.eps + Fraction(1, 2)), 1))
+        """V of each group."""
+        more = floor(self.eps + Fraction(1, 2))
+        total = self.total if more.bit_length() < LARGEST_BITS else self.total.astype(object)
+        return np.asarray(np.maximum(total // self.count + more, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A scale or offset for every element [*split shape]: exact fractions, and the same in float64."""
+
+    exact: Array
+    real: Array
 
 
 def spread_of(codes: Array, site: Site, axes: Sequence[int], centred: bool, eps: float, mean: bool = True) -> Spread:
@@ -58,57 +76,102 @@ def spread_of(codes: Array, site: Site, axes: Sequence[int], centred: bool, eps:
     x = site.input(0).format
     if not x.is_quantized or not site.output.format.is_quantized:
         raise SimulationError(f"{site.where}: input and output must be quantized")
-    values = codes.astype(object) - scalar_zero_point(x)
     size = int(np.prod([codes.shape[a] for a in axes], dtype=np.int64))
+    largest = size << (x.bits + 1)
+    small = largest < 1 << 31 and size * largest * largest < 1 << LARGEST_BITS
+    values = codes.astype(np.int64 if small else object) - scalar_zero_point(x)
     d = values * size - values.sum(axis=tuple(axes), keepdims=True) if centred else values
-    total = np.broadcast_to((d * d).sum(axis=tuple(axes), keepdims=True), d.shape)
+    total = (d * d).sum(axis=tuple(axes), keepdims=True)
     unit = Fraction(scalar_scale(x)) / (size if centred else 1)
     return Spread(d, total, size if mean else 1, Fraction(eps) / unit**2)
 
 
-def parameter(array: Array, tensor: Tensor, shape: Shape) -> Array:
-    """A scale or offset as exact fractions [*shape]: floats by their value, stored codes by their format."""
+def parameter(array: Array, tensor: Tensor) -> Array:
+    """A constant as exact fractions: floats by their value, stored codes by their format."""
     if tensor.format.is_quantized:
         steps, zeros = tensor.format.scales(array.ndim), tensor.format.zero_points(array.ndim)
         exact = np.frompyfunc(lambda c, s, z: Fraction(float(s)) * (int(c) - int(z)), 3, 1)(array, steps, zeros)
     else:
         exact = np.frompyfunc(lambda v: Fraction(float(v)), 1, 1)(array)
-    return np.broadcast_to(np.asarray(exact, dtype=object), shape)
+    return np.asarray(exact, dtype=object)
 
 
-def exactly(spread: Spread, gain: Array, offset: Array, unit: Fraction) -> Array:
-    """Fractions that round as gain · d / √(mean square + eps) + offset; the offset where a group has no spread."""
+def spread_over(exact: Array, shape: Shape, split: Shape) -> Parameter:
+    """A parameter that broadcasts to `shape`, in the split shape."""
+    both = (exact, exact.astype(np.float64))
+    return Parameter(*(np.broadcast_to(array, shape).reshape(split) for array in both))
 
-    def near(d: int, total: int, g: Fraction, b: Fraction) -> Fraction:
-        square, v = Fraction(total, spread.count) + spread.eps, g * d
+
+def near(spread: Spread, unit: Fraction) -> Any:
+    """Of (d, total, g, b): a fraction that rounds as g · d / √(mean square + eps) + b; b where there is no spread."""
+
+    def of_element(d: int, total: int, g: Fraction, b: Fraction) -> Fraction:
+        square, v = Fraction(int(total), spread.count) + spread.eps, g * int(d)
         return near_root(b, (v > 0) - (v < 0), v * v / square, 2, unit) if square else b
 
-    return np.asarray(np.frompyfunc(near, 4, 1)(spread.d, spread.total, gain, offset), dtype=object)
+    return np.frompyfunc(of_element, 4, 1)
 
 
 def in_integers(spread: Spread, variant: str, bits: int, where: str) -> Array:
     """n of d / √V ≈ n · 2**−bits in an integer variant."""
     square = spread.whole_square
     if variant == "ibert":
-        root = np.asarray(_whole_root(square), dtype=object)
-        return np.asarray((spread.d * (1 << bits) + root // 2) // root, dtype=object)
-    if square.size and max(square.ravel()).bit_length() > LARGEST_BITS:
+        root = np.asarray(_whole_root(square), dtype=square.dtype)
+        return np.asarray((spread.d * (1 << bits) + root // 2) // root)
+    if square.size and int(square.max()).bit_length() > LARGEST_BITS:
         raise SimulationError(f"{where}: a mean square of more than {LARGEST_BITS} bits; use variant='ibert'")
     chosen = VARIANT.fullmatch(variant)
     steps = int((chosen and chosen[1]) or NEWTON_STEPS)
     code, exponent = inverse_root(square.astype(np.int64), steps)
-    shift = np.asarray(-(exponent + bits), dtype=object)
-    rounded = np.frompyfunc(lambda v, s: (v + (1 << s >> 1)) >> s if s > 0 else v << -s, 2, 1)
-    return np.asarray(rounded(spread.d * code.astype(object), shift), dtype=object)
+    shift = np.asarray(-(exponent + bits), dtype=spread.d.dtype)
+    right, left = np.maximum(shift, 0), np.maximum(-shift, 0)
+    half = (spread.d.dtype.type(1) if spread.d.dtype != object else 1) << right >> 1
+    return np.asarray((spread.d * code.astype(spread.d.dtype) + half) >> right << left)
 
 
 def normalized(
-    spread: Spread, site: Site, variant: str, bits: int, gain: Array | None, offset: Array | None
+    spread: Spread, site: Site, variant: str, bits: int, gain: Parameter | None, offset: Parameter | None
 ) -> tuple[Array, Array]:
-    """(codes, saturated mask) [*split shape] of gain · d / √(mean square + eps) + offset, cast once."""
-    g = np.full(spread.d.shape, Fraction(1), dtype=object) if gain is None else gain
-    b = np.full(spread.d.shape, Fraction(0), dtype=object) if offset is None else offset
+    """(codes, saturated mask) [*split shape] of gain · d / √(mean square + eps) + offset, cast once.
+
+    Float64 decides where it does so beyond doubt; the definition in exact numbers decides the rest.
+    """
+    shape = spread.d.shape
+    g = gain or spread_over(np.array(Fraction(1), dtype=object), shape, shape)
+    b = offset or spread_over(np.array(Fraction(0), dtype=object), shape, shape)
     if variant == "exact":
-        return cast_fractions(exactly(spread, g, b, Fraction(scalar_scale(site.output.format))), site)
-    n = in_integers(spread, variant, bits, site.where)
-    return cast_fractions(np.asarray(g * _fraction(n, 1 << bits) + b, dtype=object), site)
+        square = spread.total.astype(np.float64) / spread.count + float(spread.eps)
+        quotient = spread.d.astype(np.float64) / np.sqrt(np.where(square > 0, square, 1.0))
+        unit = Fraction(scalar_scale(site.output.format))
+        total = np.broadcast_to(spread.total, shape)
+
+        def exact(m: Array) -> Array:
+            return np.asarray(near(spread, unit)(spread.d[m], total[m], g.exact[m], b.exact[m]), dtype=object)
+    else:
+        n = in_integers(spread, variant, bits, site.where)
+        quotient = n.astype(np.float64) / (1 << bits)
+
+        def exact(m: Array) -> Array:
+            return np.asarray(g.exact[m] * _fraction(n[m].astype(object), 1 << bits) + b.exact[m], dtype=object)
+
+    return settled(site, quotient * g.real, b.real, exact)
+
+
+def settled(site: Site, first: Array, second: Array, exact: Any) -> tuple[Array, Array]:
+    """(codes, saturated mask) of first + second, float64 values near the true ones; exact(mask) gives fractions.
+
+    Where their sum lies within DOUBT of a point at which a rounding turns, or a term is large, the fractions decide.
+    """
+    step, value = scalar_scale(site.output.format), first + second
+    halves = value / step * 2
+    large = np.maximum(abs(first), abs(second)) >= LARGEST_TERM * step
+    doubtful = large | (abs(halves - np.rint(halves)) <= DOUBT)
+    if site.arithmetic.rounding is Rounding.STOCHASTIC:
+        doubtful = np.ones(value.shape, dtype=bool)
+    cast = Cast(site.output.format, site.arithmetic.rounding, site.arithmetic.overflow)
+    codes, outside = cast.real(np.where(doubtful, 0.0, value))
+    outside = outside & np.where(value > 0, site.counts[1], site.counts[0])
+    codes = np.clip(codes, *site.clamp_codes)
+    if doubtful.any():
+        codes[doubtful], outside[doubtful] = cast_fractions(exact(doubtful), site)
+    return codes, outside

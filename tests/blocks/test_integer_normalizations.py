@@ -12,6 +12,8 @@ import pytest
 import hwblocks as hb
 from hwblocks.errors import SimulationError
 from hwblocks.graph.builder import GraphBuilder
+from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.rounding import Rounding
 
 DIGITS = 60
 
@@ -139,6 +141,23 @@ def test_integer_variants_follow_their_recipe(variant, x, y, bits):
         got = hb.run(graph(block, x, y, (1, 7), GAIN, SHIFT), data).outputs["n"]
         wanted = [integer_norm(r, x, y, 1e-5, variant, bits, GAIN, SHIFT, cls is hb.LayerNorm) for r in data]
         assert got.tolist() == wanted
+
+
+@pytest.mark.parametrize("rounding", ["half_even", "floor", "half_up", "to_zero", "half_odd"])
+@pytest.mark.parametrize("variant", ["exact", "ibert", "newton"])
+def test_what_float64_settles_is_what_the_definition_says(monkeypatch, variant, rounding):
+    from hwblocks.graph import spread
+
+    data = drawn(X8, (300, 7), 11)
+    build = GraphBuilder("g")
+    names = [build.input("x", (1, 7), X8), build.constant("w", GAIN), build.constant("b", SHIFT)]
+    block, arithmetic = hb.LayerNorm(variant=variant), Arithmetic(rounding=Rounding(rounding))
+    g = build.build(build.add(block, *names, name="n", formats=[Y8], arithmetic=arithmetic))
+    fast = hb.run(g, data)
+    monkeypatch.setattr(spread, "DOUBT", 2.0)
+    exact = hb.run(g, data)
+    np.testing.assert_array_equal(fast.outputs["n"], exact.outputs["n"])
+    assert fast.events["n"].saturated == exact.events["n"].saturated > 0
 
 
 def test_parameters_may_be_codes():
