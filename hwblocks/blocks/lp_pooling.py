@@ -11,7 +11,7 @@ import numpy as np
 
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.rational import cast_fractions
+from hwblocks.graph.settled import settled
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, pool_window
@@ -36,7 +36,8 @@ class PowerNorm(Algorithm, abstract=True):
         scale = Fraction(scalar_scale(x)) ** self.p
         total = self.powers(abs(inputs[0].astype(object) - scalar_zero_point(x)) ** self.p)
         near = np.frompyfunc(lambda n: near_root(Fraction(0), 1, n * scale, self.p, unit), 1, 1)
-        return cast_fractions(np.asarray(near(total), dtype=object), site)
+        value = (total.astype(np.float64) * float(scale)) ** (1 / self.p)
+        return settled(site, value, np.zeros(()), lambda m: np.asarray(near(total[m]), dtype=object))
 
     def check_power(self, *shapes: Shape) -> None:
         """Raise ShapeError where p is no whole number from 1 on."""

@@ -14,11 +14,13 @@ from hwblocks.graph.block import Algorithm, Block, Move
 from hwblocks.graph.block import size as elements
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
-from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.resampling import COORDINATES, KERNELS, NEAREST, Axis, Taps, nearest_index, resampled, taps_of
+from hwblocks.graph.settled import settled
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
+
+LARGEST_BITS = 62
 
 
 @dataclass(frozen=True)
@@ -162,16 +164,22 @@ class Resize(Resampling, Algorithm):
         return np.asarray(np.where(self.outside(shape), self.extrapolation_value, x))
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
-        total = inputs[0].astype(object) - scalar_zero_point(site.input(0).format)
-        scale = Fraction(scalar_scale(site.input(0).format))
-        for dim, taps in self.taps(inputs[0].shape):
-            total, scale = resampled(total, taps, dim, taps.numerators), scale / taps.denominator
-        value, mask = Fraction(self.extrapolation_value), self.outside(inputs[0].shape)
-        num = np.asarray(total * scale.numerator, dtype=object)
-        den = np.full(num.shape, scale.denominator, dtype=object)
-        num[np.broadcast_to(mask, num.shape)] = value.numerator
-        den[np.broadcast_to(mask, num.shape)] = value.denominator
-        return cast_ratio(num, den, site)
+        codes, x = inputs[0], site.input(0).format
+        scale, largest, parts = Fraction(scalar_scale(x)), 1 << (x.bits + 1), self.taps(inputs[0].shape)
+        for _, taps in parts:
+            largest *= max((sum(map(abs, row)) for row in taps.numerators), default=1)
+            scale /= taps.denominator
+        dtype = np.int64 if largest < 1 << LARGEST_BITS else object
+        total = codes.astype(dtype) - scalar_zero_point(x)
+        for dim, taps in parts:
+            total = resampled(total, taps, dim, taps.numerators.astype(dtype))
+        value, mask = Fraction(self.extrapolation_value), np.broadcast_to(self.outside(codes.shape), total.shape)
+
+        def exact(m: Array) -> Array:
+            return np.where(mask[m], np.array(value, dtype=object), total[m].astype(object) * scale)
+
+        near = np.where(mask, float(value), total.astype(np.float64) * float(scale))
+        return settled(site, near, np.zeros(()), exact)
 
     def work(self, *shapes: Shape) -> Work:
         x, muls, adds = list(shapes[0]), 0, 0

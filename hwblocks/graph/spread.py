@@ -25,19 +25,15 @@ import numpy as np
 
 from hwblocks.errors import SimulationError
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.rational import cast_fractions
+from hwblocks.graph.settled import settled
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape, Tensor
-from hwblocks.numerics.cast import Cast
 from hwblocks.numerics.newton import inverse_root
 from hwblocks.numerics.roots import near_root
-from hwblocks.numerics.rounding import Rounding
 
 VARIANT = re.compile(r"exact|ibert|newton(?:\(([1-9])\))?")
 NEWTON_STEPS = 2
 LARGEST_BITS = 62
-DOUBT = 1e-6  # in halves of a code; float64 errs by less than 1e-8 where terms stay below LARGEST_TERM codes
-LARGEST_TERM = 1e6
 
 _whole_root = np.frompyfunc(isqrt, 1, 1)
 _fraction = np.frompyfunc(Fraction, 2, 1)
@@ -155,23 +151,3 @@ def normalized(
             return np.asarray(g.exact[m] * _fraction(n[m].astype(object), 1 << bits) + b.exact[m], dtype=object)
 
     return settled(site, quotient * g.real, b.real, exact)
-
-
-def settled(site: Site, first: Array, second: Array, exact: Any) -> tuple[Array, Array]:
-    """(codes, saturated mask) of first + second, float64 values near the true ones; exact(mask) gives fractions.
-
-    Where their sum lies within DOUBT of a point at which a rounding turns, or a term is large, the fractions decide.
-    """
-    step, value = scalar_scale(site.output.format), first + second
-    halves = value / step * 2
-    large = np.maximum(abs(first), abs(second)) >= LARGEST_TERM * step
-    doubtful = large | (abs(halves - np.rint(halves)) <= DOUBT)
-    if site.arithmetic.rounding is Rounding.STOCHASTIC:
-        doubtful = np.ones(value.shape, dtype=bool)
-    cast = Cast(site.output.format, site.arithmetic.rounding, site.arithmetic.overflow)
-    codes, outside = cast.real(np.where(doubtful, 0.0, value))
-    outside = outside & np.where(value > 0, site.counts[1], site.counts[0])
-    codes = np.clip(codes, *site.clamp_codes)
-    if doubtful.any():
-        codes[doubtful], outside[doubtful] = cast_fractions(exact(doubtful), site)
-    return codes, outside

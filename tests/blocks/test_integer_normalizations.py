@@ -146,7 +146,7 @@ def test_integer_variants_follow_their_recipe(variant, x, y, bits):
 @pytest.mark.parametrize("rounding", ["half_even", "floor", "half_up", "to_zero", "half_odd"])
 @pytest.mark.parametrize("variant", ["exact", "ibert", "newton"])
 def test_what_float64_settles_is_what_the_definition_says(monkeypatch, variant, rounding):
-    from hwblocks.graph import spread
+    from hwblocks.graph import settled
 
     data = drawn(X8, (300, 7), 11)
     build = GraphBuilder("g")
@@ -154,7 +154,7 @@ def test_what_float64_settles_is_what_the_definition_says(monkeypatch, variant, 
     block, arithmetic = hb.LayerNorm(variant=variant), Arithmetic(rounding=Rounding(rounding))
     g = build.build(build.add(block, *names, name="n", formats=[Y8], arithmetic=arithmetic))
     fast = hb.run(g, data)
-    monkeypatch.setattr(spread, "DOUBT", 2.0)
+    monkeypatch.setattr(settled, "DOUBT", 2.0)
     exact = hb.run(g, data)
     np.testing.assert_array_equal(fast.outputs["n"], exact.outputs["n"])
     assert fast.events["n"].saturated == exact.events["n"].saturated > 0
