@@ -274,14 +274,11 @@ class Importer:
     ) -> None:
         """Append a block that makes all of the node's outputs; absent ones get names of their own."""
         names = [name or f"{node.name}.unused" for name in (*node.outputs, *("",) * (len(formats) - len(node.outputs)))]
-        rank = len(block.shape(*(v.shape for v in inputs if v is not None))[0])
-        outputs = self.builder.reserved(
-            [self._twin(n, LAST, rank) if layout == LAST and n in self.output_names else n for n in names]
-        )
-        more = {"layout": layout_name(LAST, rank)} if layout == LAST else {}
-        self.builder.add(
-            block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name, **more
-        )
+        shapes = block.shape(*(v.shape for v in inputs if v is not None))
+        taken = [layout == LAST and name in self.output_names for name in names]
+        stems = [self._twin(n, LAST, len(s)) if t else n for n, s, t in zip(names, shapes, taken, strict=True)]
+        outputs = self.builder.reserved(stems)
+        self.builder.add(block, *inputs, name=node.name, outputs=outputs, formats=formats, source_name=node.name)
         for name, output in zip(node.outputs, outputs, strict=False):
             if name:
                 self.forms.setdefault(name, {})[layout] = Value(self.builder, output)

@@ -40,10 +40,10 @@ UINT8 = Format(kind="raw", bits=8, signed=False)
 def format_of(
     build: Importer, node: OnnxNode, scale: str, zero: str, axis: int | None = None, kind: str = "uint8"
 ) -> Format:
-    """The format that a scale and a zero point state. Errors: GraphError where one of them is no constant."""
+    """The format that a scale and a zero point state; both must be constants."""
     scales = np.asarray(build.constant(scale), dtype=np.float32).astype(np.float64)
     zeros = build.constant(zero) if zero else np.zeros((), kind)
-    if zeros.dtype.kind not in "iu":
+    if zeros.dtype.kind not in "iu" and zeros.dtype.name not in SUB_BYTES:
         raise GraphError(f"codes of type {zeros.dtype} are not supported; integers are")
     bits, signed = SUB_BYTES.get(zeros.dtype.name, (8 * zeros.dtype.itemsize, zeros.dtype.kind == "i"))
     if scales.size == 1:
@@ -144,10 +144,10 @@ def bias_of(build: Importer, name: str, x: Format, w: Format) -> Value | None:
 def qlinear_conv(build: Importer, node: OnnxNode) -> None:
     n = node.inputs
     x_shape, w_shape, groups = build.shape(n[0]), build.shape(n[3]), int(node.attribute("group", 1))
-    cls = {3: conv.Conv1d, 4: conv.Conv2d, 5: conv.Conv3d}.get(len(x_shape))
+    cls = {3: conv.Conv1d, 4: conv.Conv2d}.get(len(x_shape))
     if cls is None:
-        raise GraphError("convolutions over one to three axes are supported")
-    build.constant(n[3])
+        raise GraphError("convolutions over one or two axes are supported")
+    build.constant(n[3])  # weights are packed
     stride, padding, dilation = spatial(node, x_shape, w_shape[2:])
     x_format, w_format = format_of(build, node, n[1], n[2]), format_of(build, node, n[4], n[5], 0)
     y_format = format_of(build, node, n[6], n[7])
