@@ -237,20 +237,20 @@ class CausalConv1d(Convolution):
             raise self.fail(f"streams need samples whose length is a multiple of stride={step}", *shapes)
         return super().shape(*shapes)
 
-    def place(self, builder: Any, name: str, inputs: tuple[str, ...]) -> Any:
+    def place(self, builder: Any, name: str, inputs: tuple[str, ...], **more: Any) -> Any:
         """The nodes of a stream: state and input joined, convolved, and the end kept."""
         shapes = [builder.tensors[n].shape for n in inputs if n]
         self.shape(*shapes)
         x, past = builder.tensors[inputs[0]], self.past(shapes[1])
         plain = Conv1d(stride=self.stride, dilation=self.dilation, groups=self.groups, pad_code=self.pad_code)
         if not self.streaming or not past:
-            return builder.add(plain, *inputs, name=name) if self.streaming else None
+            return builder.add(plain, *inputs, name=name, **more) if self.streaming else None
         start = x.format.code_of(0.0) if x.format.is_quantized else 0.0
         state = builder.state(f"{name}.past", np.full((x.shape[0], past, x.shape[2]), start), x.format)
         joined = builder.add(block_class("Concat")(1), state, inputs[0], name=f"{name}.joined")  # type: ignore[call-arg]
         ends = ((x.shape[1],), (None,), (1,), (1,))
         builder.becomes(state, builder.add(block_class("Slice")(*ends), joined, name=f"{name}.kept"))  # type: ignore[call-arg]
-        return builder.add(plain, joined, *inputs[1:], name=name)
+        return builder.add(plain, joined, *inputs[1:], name=name, **more)
 
 
 @dataclass(frozen=True)

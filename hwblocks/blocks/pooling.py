@@ -49,6 +49,8 @@ class AvgPool(Algorithm, abstract=True):
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         made = self.window(shapes[0])
+        if not made.counts(self.count_include_pad).all():
+            raise self.fail(f"a window lies on nothing that counts (padding={self.padding})", *shapes)
         return ((shapes[0][0], *made.output, shapes[0][-1]),)
 
     def sums(self, x: Array) -> Array:

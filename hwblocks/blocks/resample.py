@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.errors import GraphError
 from hwblocks.graph.block import Algorithm, Block, Move
 from hwblocks.graph.block import size as elements
 from hwblocks.graph.contraction import Array
@@ -141,6 +142,11 @@ class Resize(Resampling, Algorithm):
         super().check_modes(*shapes)
         if self.mode not in KERNELS:
             raise self.fail(f"mode={self.mode!r} must be linear or cubic", *shapes, hint="NearestResize takes nearest")
+
+    def check_site(self, site: Site) -> None:
+        if site.input(0).format.kind in ("raw", "bool"):
+            name = site.input(0).format.name
+            raise GraphError(f"{site.where}: interpolation of {name} has no stated rounding; cast it to float before")
 
     def taps(self, x: Shape) -> list[tuple[int, Taps]]:
         """The weights of every resized axis."""

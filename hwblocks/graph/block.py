@@ -98,8 +98,11 @@ class Block:
         """Operations of one sample, from shapes."""
         return Work()
 
-    def place(self, builder: Any, name: str, inputs: tuple[str, ...]) -> Any:
-        """The output of the nodes that stand for the block in a graph under construction; None: it is one node."""
+    def place(self, builder: Any, name: str, inputs: tuple[str, ...], **more: Any) -> Any:
+        """The output of the nodes that stand for the block in a graph under construction; None: it is one node.
+
+        more: what else GraphBuilder.add was given, for the node that makes the output.
+        """
         return None
 
     @property

@@ -112,7 +112,7 @@ class GraphBuilder:
         names = tuple("" if v is None else v if isinstance(v, str) else v.name for v in inputs)
         block, names = self._with_parameters(block, names, name)
         block.check_arity(names)
-        placed = block.place(self, name, names)
+        placed = block.place(self, name, names, outputs=outputs, formats=formats, layout=layout, **node)
         if placed is not None:
             return placed  # type: ignore[no-any-return]
         shapes = block.shape(*(self.tensors[n].shape for n in names if n))

@@ -12,6 +12,7 @@ import hwblocks.blocks.linear as linear
 import hwblocks.blocks.reduction as reduction
 import hwblocks.blocks.shape as shape
 from hwblocks.errors import GraphError
+from hwblocks.graph.block import Block
 from hwblocks.graph.builder import Value
 from hwblocks.graph.subscripts import parsed
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
@@ -124,11 +125,27 @@ def _einsum(build: Importer, node: OnnxNode) -> None:
     for i, (name, operand) in enumerate(zip(node.inputs[1:], operands[1:], strict=True), start=2):
         last = i == len(operands)
         kept = output if last else _kept(text, operand, "".join((*operands[i:], output)))
-        block = einsum.Einsum(f"{text},{operand}->{kept}")
         more = {} if last else {"part": f"product{i - 1}"}
-        value, text = build.add(node, block, [value, build.value(name)], **more), kept
+        block, second = _pair(build, node, (text, operand, kept), build.value(name))
+        value, text = build.add(node, block, [value, second], **more), kept
     if len(operands) == 1:
         _einsum_of_one(build, node, value, text, output)
+
+
+def _pair(build: Importer, node: OnnxNode, terms: tuple[str, str, str], second: Value) -> tuple[Block, Value]:
+    """The block of two operands, and the second one as it takes it: a matrix product, which has kernels, where it is one.
+
+    "lik,lkj->lij" and "lik,ljk->lij" for any number of equal leading subscripts l are matrix products.
+    """
+    a, b, y = terms
+    lead, rank = y[:-2], len(second.shape)
+    plain = "..." not in "".join(terms) and len(set(y)) == len(y) >= 2 and a[:-1] == y[:-1] and b[:-2] == lead
+    if plain and len(a) == len(b) == len(y) and a[-1] not in y and set(b[-2:]) == {a[-1], y[-1]}:
+        if b[-1] == a[-1]:
+            perm = (*range(rank - 2), rank - 1, rank - 2)
+            second = build.add(node, shape.Transpose(perm), [second], part="turned")
+        return linear.MatMul(), second
+    return einsum.Einsum(f"{a},{b}->{y}"), second
 
 
 def _kept(first: str, second: str, later: str) -> str:

@@ -271,6 +271,7 @@ CASES = {
 BAD = [
     (hb.MaxPool3d(5), ((1, 4, 4, 4, 1),), "no window fits"),
     (hb.AvgPool3d(2), ((1, 4, 4, 1),), "5 axes"),
+    (hb.AvgPool3d(2, padding=2, count_include_pad=False), ((1, 4, 4, 4, 1),), "nothing that counts"),
     (hb.GlobalMaxPool(), ((1, 4),), "spatial axes"),
     (hb.MaxPoolWithIndices(space="file"), ((1, 4, 4, 1),), "space='file'"),
     (hb.MaxUnpool(), ((1, 2, 2, 1), (1, 2, 2, 2)), "one shape"),
