@@ -133,7 +133,7 @@ def _einsum(build: Importer, node: OnnxNode) -> None:
 
 
 def _pair(build: Importer, node: OnnxNode, terms: tuple[str, str, str], second: Value) -> tuple[Block, Value]:
-    """The block of two operands, and the second one as it takes it: a matrix product, which has kernels, where it is one.
+    """The block of two operands, a matrix product where it is one (it has kernels), and the second one as it takes it.
 
     "lik,lkj->lij" and "lik,ljk->lij" for any number of equal leading subscripts l are matrix products.
     """
