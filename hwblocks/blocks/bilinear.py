@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, Weighted, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
-from hwblocks.graph.rational import cast_ratio
+from hwblocks.graph.rational import cast_fractions
 from hwblocks.graph.site import Site, scalar_scale
 from hwblocks.graph.spread import parameter
 from hwblocks.graph.tensor import Shape
@@ -59,15 +60,16 @@ class Bilinear(Weighted, Algorithm):
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         formats = [t.format for t in site.present[:3]]
+        if formats[2].axis not in (None, 0):
+            raise SimulationError(f"{site.where}: scales of w along axis {formats[2].axis}; use one, or one per output")
         centred = [c.astype(object) - f.zero_points(c.ndim) for c, f in zip(inputs, formats, strict=False)]
         total = np.asarray(self.sums(*centred), dtype=object)
         step = Fraction(scalar_scale(formats[0])) * Fraction(scalar_scale(formats[1]))
-        num, den = total * step.numerator, np.full(total.shape, step.denominator, dtype=object)
-        scales = np.frompyfunc(lambda s: Fraction(float(s)), 1, 1)(formats[2].scales(3)).ravel()
-        offset = parameter(inputs[3], site.input(3)) if site.has(3) else 0
-        value = np.asarray(num * scales * np.frompyfunc(Fraction, 2, 1)(1, den) + offset, dtype=object)
-        top, bottom = np.frompyfunc(lambda v: v.numerator, 1, 1), np.frompyfunc(lambda v: v.denominator, 1, 1)
-        return cast_ratio(np.asarray(top(value)), np.asarray(bottom(value)), site)
+        scales = [step * Fraction(float(s)) for s in formats[2].scales(3).ravel()]
+        value = total * np.array(scales, dtype=object)
+        if site.has(3):
+            value = value + parameter(inputs[3], site.input(3))
+        return cast_fractions(np.asarray(value, dtype=object), site)
 
     def work(self, *shapes: Shape) -> Work:
         rows, w = size(shapes[0][:-1]), shapes[2]

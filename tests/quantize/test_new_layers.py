@@ -76,3 +76,30 @@ def test_layers_quantize(tmp_path, block, shape, weights, recipe):
     np.testing.assert_array_equal(hb.run(hb.load(tmp_path / "q.hwb"), x).outputs["n"], run.outputs["n"])
     assert hb.profile(q).to_dict()
     assert hb.run(q, x[:1]).outputs["n"].tolist() == run.outputs["n"][:1].tolist()
+
+
+def test_bilinear_quantizes():
+    build = GraphBuilder("g")
+    names = [build.input("a", (1, 6)), build.input("b", (1, 4)), build.constant("w", floats(5, 6, 4))]
+    g = build.build(build.add(hb.Bilinear(), *names, build.constant("c", floats(5)), name="n"))
+    x = {"a": floats(30, 6), "b": floats(30, 4)}
+    q = qz.convert(g, qz.calibrate(g, x), recipe="int8")
+    assert q.site(q.node("n")).is_integer
+    error = np.abs(hb.run(q, x).real["n"] - hb.run(g, x).outputs["n"]).max()
+    assert error < 4 * float(q.tensors["n"].format.scale)
+
+
+def test_pooling_with_places_and_embeddings_stay_float_between_integers():
+    build = GraphBuilder("g")
+    x = build.input("x", (1, 6, 4))
+    value = build.add(hb.Conv1d(), x, build.constant("w", floats(4, 1, 4)), name="conv")
+    places = hb.Format(kind="raw", bits=64)
+    top = build.add(hb.MaxPoolWithIndices((2,)), value, name="pool", formats=[value.tensor.format, places])
+    back = build.add(hb.MaxUnpool((2,)), top, "pool.1", name="unpool")
+    g = build.build(build.add(hb.Conv1d(), back, build.constant("v", floats(3, 1, 4)), name="n"))
+    data = floats(20, 6, 4)
+    q = qz.convert(g, qz.calibrate(g, data), recipe="int8")
+    integer = {node.name for node in q.nodes if q.site(node).is_integer}
+    assert {"conv", "n"} <= integer
+    error = np.abs(hb.run(q, data).real["n"] - hb.run(g, data).outputs["n"])
+    assert np.percentile(error, 95) < 8 * float(q.tensors["n"].format.scale)
