@@ -14,7 +14,7 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_fractions
 from hwblocks.graph.site import Site, scalar_scale
-from hwblocks.graph.spread import VARIANT, normalized, parameter, spread_of, spread_over
+from hwblocks.graph.spread import VARIANT, newton_steps, normalized, parameter, spread_of, spread_over
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.roots import near_root
@@ -83,12 +83,20 @@ class FeatureNorm(Algorithm, abstract=True):
         return made.reshape(codes.shape), outside.reshape(codes.shape)
 
     def work(self, *shapes: Shape) -> Work:
-        """Squares, quotients and scales as products; one division for each group's reciprocal root."""
+        """Squares and scales as products; Σ d² / K and the root of each group as divisions, and so each quotient.
+
+        "newton(k)": products with the reciprocal root in place of quotients, for each group one look-up of a seed and
+        three products a step in place of the root.
+        """
         made, more = size(shapes[0]), len(shapes) - 1
         shape, axes = self.split(shapes[0])
         groups = made // max(size(tuple(shape[a] for a in axes)), 1)
-        adds = (3 if self.centred else 1) * made + (made if more > 1 else 0)
-        return Work(muls=(2 + (more > 0)) * made, adds=adds, divisions=groups, requants=made)
+        muls, adds = (1 + (more > 0)) * made, (3 if self.centred else 1) * made + (made if more > 1 else 0)
+        steps = newton_steps(self.variant)
+        if steps:
+            muls += made + 3 * steps * groups
+            return Work(muls=muls, adds=adds, lookups=groups, divisions=groups, requants=made)
+        return Work(muls=muls, adds=adds, divisions=made + 2 * groups, requants=made)
 
 
 def last_axes(block: Any, x: Shape, dims: int) -> tuple[Shape, tuple[int, ...]]:

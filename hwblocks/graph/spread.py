@@ -39,6 +39,18 @@ _whole_root = np.frompyfunc(isqrt, 1, 1)
 _fraction = np.frompyfunc(Fraction, 2, 1)
 
 
+def newton_steps(variant: str) -> int:
+    """Steps of "newton" or "newton(k)"; 0 for other variants.
+
+    >>> newton_steps("newton(3)"), newton_steps("newton"), newton_steps("ibert")
+    (3, 2, 0)
+    """
+    chosen = VARIANT.fullmatch(variant)
+    if chosen is None or not variant.startswith("newton"):
+        return 0
+    return int(chosen[1] or NEWTON_STEPS)
+
+
 @dataclass(frozen=True, eq=False)
 class Spread:
     """Whole numbers d [*split shape], Σ d² of each group (axes of size 1), what divides it, and eps in units of d².
@@ -116,9 +128,7 @@ def in_integers(spread: Spread, variant: str, bits: int, where: str) -> Array:
         return np.asarray((spread.d * (1 << bits) + root // 2) // root)
     if square.size and int(square.max()).bit_length() > LARGEST_BITS:
         raise SimulationError(f"{where}: a mean square of more than {LARGEST_BITS} bits; use variant='ibert'")
-    chosen = VARIANT.fullmatch(variant)
-    steps = int((chosen and chosen[1]) or NEWTON_STEPS)
-    code, exponent = inverse_root(square.astype(np.int64), steps)
+    code, exponent = inverse_root(square.astype(np.int64), newton_steps(variant))
     shift = np.asarray(-(exponent + bits), dtype=spread.d.dtype)
     right, left = np.maximum(shift, 0), np.maximum(-shift, 0)
     half = (spread.d.dtype.type(1) if spread.d.dtype != object else 1) << right >> 1

@@ -235,3 +235,13 @@ def test_a_converted_layer_norm_is_close_to_float(recipe):
     assert q.is_integer
     step = float(q.tensors["n"].format.scale)
     assert np.abs(hb.run(q, samples).real["n"] - hb.run(g, samples).outputs["n"]).max() < 4 * step
+
+
+def test_work_follows_the_variant():
+    shapes = ((2, 3, 8), (8,), (8,))  # 48 elements in 6 groups
+    exact = hb.LayerNorm().work(*shapes)
+    assert (exact.muls, exact.adds, exact.divisions, exact.requants) == (2 * 48, 4 * 48, 48 + 2 * 6, 48)
+    newton = hb.LayerNorm(variant="newton(3)").work(*shapes)
+    assert (newton.muls, newton.lookups, newton.divisions) == (3 * 48 + 9 * 6, 6, 6)
+    plain = hb.RMSNorm(variant="ibert").work(shapes[0])
+    assert (plain.muls, plain.adds) == (48, 48)
