@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -222,6 +223,11 @@ class CausalConv1d(Convolution):
 
     axes: ClassVar[int] = 1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.streaming:  # one node cannot keep a state
+            object.__setattr__(self, "kind", "composite")
+
     def past(self, w: Shape) -> int:
         """Inputs before the present one that an output sees."""
         return per_axis(self.dilation, 1, "dilation")[0] * (w[1] - 1)
@@ -237,20 +243,30 @@ class CausalConv1d(Convolution):
             raise self.fail(f"streams need samples whose length is a multiple of stride={step}", *shapes)
         return super().shape(*shapes)
 
-    def place(self, builder: Any, name: str, inputs: tuple[str, ...], **more: Any) -> Any:
+    def expanded(self, build: Any, inputs: Sequence[Any], name: str = "") -> tuple[Any, ...]:
         """The nodes of a stream: state and input joined, convolved, and the end kept."""
-        shapes = [builder.tensors[n].shape for n in inputs if n]
-        self.shape(*shapes)
-        x, past = builder.tensors[inputs[0]], self.past(shapes[1])
+        self.check_arity(self.arguments(inputs, {}))
         plain = Conv1d(stride=self.stride, dilation=self.dilation, groups=self.groups, pad_code=self.pad_code)
-        if not self.streaming or not past:
-            return builder.add(plain, *inputs, name=name, **more) if self.streaming else None
-        start = x.format.code_of(0.0) if x.format.is_quantized else 0.0
-        state = builder.state(f"{name}.past", np.full((x.shape[0], past, x.shape[2]), start), x.format)
-        joined = builder.add(block_class("Concat")(1), state, inputs[0], name=f"{name}.joined")  # type: ignore[call-arg]
-        ends = ((x.shape[1],), (None,), (1,), (1,))
-        builder.becomes(state, builder.add(block_class("Slice")(*ends), joined, name=f"{name}.kept"))  # type: ignore[call-arg]
-        return builder.add(plain, joined, *inputs[1:], name=name, **more)
+        with build.group(name or "causalconv1d", "CausalConv1d") as path:
+            x, w, b = (self._given(build, inputs, i) for i in range(3))
+            self.shape(*(v.shape for v in (x, w, b) if v is not None))
+            past, format = self.past(w.shape), x.tensor.format
+            if past:
+                start = format.code_of(0.0) if format.is_quantized else 0.0
+                state = build.state(f"{path}.past", np.full((x.shape[0], past, x.shape[2]), start), format)
+                joined = build.add(block_class("Concat")(1), state, x, name="joined")  # type: ignore[call-arg]
+                ends = ((x.shape[1],), (None,), (1,), (1,))
+                build.becomes(state, build.add(block_class("Slice")(*ends), joined, name="kept"))  # type: ignore[call-arg]
+                x = joined
+            return (build.add(plain, x, w, b, name="conv"),)
+
+    def _given(self, build: Any, inputs: Sequence[Any], position: int) -> Any:
+        """An input of the block in a graph; weights given with the block become constants, an absent one is None."""
+        value = inputs[position] if position < len(inputs) else None
+        stored = (None, self.weight, self.bias)[position]
+        if value is not None or stored is None:
+            return value
+        return build.constant(("x", "weight", "bias")[position], np.asarray(stored))
 
 
 @dataclass(frozen=True)

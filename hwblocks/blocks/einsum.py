@@ -21,6 +21,7 @@ class Diagonal(Move):
 
     subscripts: one letter for each axis, "..." for axes that stay. Source: numpy.einsum of one operand.
 
+    >>> import numpy as np
     >>> Diagonal("ii")(np.array([[1, 2], [3, 4]]))
     array([1, 4])
     """
@@ -51,6 +52,7 @@ class Einsum(Accumulate):
     operand only; every combination of subscripts is one product. K runs over the summed subscripts in order of
     appearance, the last fastest. Source: ONNX Einsum, numpy.einsum.
 
+    >>> import numpy as np
     >>> Einsum("ij,jk->ik")(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
     array([[11.]])
     """

@@ -98,13 +98,6 @@ class Block:
         """Operations of one sample, from shapes."""
         return Work()
 
-    def place(self, builder: Any, name: str, inputs: tuple[str, ...], **more: Any) -> Any:
-        """The output of the nodes that stand for the block in a graph under construction; None: it is one node.
-
-        more: what else GraphBuilder.add was given, for the node that makes the output.
-        """
-        return None
-
     @property
     def quant(self) -> QuantRule:
         """What quantization needs to know."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hwblocks.errors import GraphError
-from hwblocks.graph.block import Block
+from hwblocks.graph.block import Block, Move
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.state import State
@@ -54,6 +55,30 @@ class GraphBuilder:
         self.inputs: list[str] = []
         self.states: dict[str, State] = {}
         self._taken: Counter[str] = Counter()
+        self._groups: list[tuple[str, str]] = []
+
+    @contextmanager
+    def group(self, name: str, kind: str) -> Iterator[str]:
+        """Nodes and constants made meanwhile are named "name/…" and marked as parts of a composite of this kind."""
+        path = self._free_group(self._path(name))
+        self._groups.append((path, kind))
+        try:
+            yield path
+        finally:
+            self._groups.pop()
+
+    def _path(self, name: str) -> str:
+        """A name within the group that is being made."""
+        group = f"{self._groups[-1][0]}/" if self._groups else ""
+        return name if name.startswith(group) else group + name
+
+    def _free_group(self, path: str) -> str:
+        taken = {node.attributes.get("group", "") for node in self.nodes}
+        free, number = path, 0
+        while any(t == free or t.startswith(f"{free}/") for t in taken):
+            number += 1
+            free = f"{path}_{number}"
+        return free
 
     def fresh(self, stem: str) -> str:
         """A name that is not in use yet: the stem, or the stem with a number."""
@@ -93,7 +118,7 @@ class GraphBuilder:
 
     def constant(self, name: str, value: Any, format: Format = FLOAT32, **more: Any) -> Value:
         """A constant: floats for a float format, stored codes for a quantized one."""
-        name = self.fresh(name)
+        name = self.fresh(self._path(name))
         self.tensors[name] = constant(name, np.asarray(value), format, **more)
         return Value(self, name)
 
@@ -107,23 +132,40 @@ class GraphBuilder:
         layout: str = "",
         **node: Any,
     ) -> Value:
-        """Append a node and return its first output; the others are read by name."""
-        name = self._node_name(name or type(block).__name__.lower())
+        """Append a node and return its first output (see `add_all`)."""
+        made = self.add_all(block, *inputs, name=name, outputs=outputs, formats=formats, layout=layout, **node)
+        return made[0]
+
+    def add_all(
+        self,
+        block: Block,
+        *inputs: Value | str | None,
+        name: str = "",
+        outputs: Sequence[str] = (),
+        formats: Sequence[Format] = (),
+        layout: str = "",
+        **node: Any,
+    ) -> tuple[Value, ...]:
+        """Append a node, or all nodes of a composite, and return every output."""
+        if block.kind == "composite":
+            given = [Value(self, v) if isinstance(v, str) and v else v or None for v in inputs]
+            return block.expanded(self, given, name)  # type: ignore[attr-defined, no-any-return]
+        name = self._node_name(self._path(name or type(block).__name__.lower()))
+        if self._groups:
+            kinds = "/".join(kind for _, kind in self._groups)
+            node["attributes"] = {**node.get("attributes", {}), "group": self._groups[-1][0], "composite": kinds}
         names = tuple("" if v is None else v if isinstance(v, str) else v.name for v in inputs)
         block, names = self._with_parameters(block, names, name)
         block.check_arity(names)
-        placed = block.place(self, name, names, outputs=outputs, formats=formats, layout=layout, **node)
-        if placed is not None:
-            return placed  # type: ignore[no-any-return]
         shapes = block.shape(*(self.tensors[n].shape for n in names if n))
         made = tuple(outputs) or tuple(self.fresh(f"{name}.{i}" if i else name) for i in range(len(shapes)))
         for position, output in enumerate(made):
-            format = formats[position] if formats else self._output_format(names)
+            format = formats[position] if formats else self._output_format(block, names)
             if output in self.tensors:
                 raise GraphError(f"{type(block).__name__} {name!r}: output {output!r} exists already")
             self.tensors[output] = Tensor(output, shapes[position], format, layout=layout)
         self.nodes.append(Node(name, block, names, made, **node))
-        return Value(self, made[0])
+        return tuple(Value(self, output) for output in made)
 
     def _node_name(self, stem: str) -> str:
         taken = {node.name for node in self.nodes}
@@ -133,8 +175,10 @@ class GraphBuilder:
             name = f"{stem}_{number}"
         return name
 
-    def _output_format(self, names: tuple[str, ...]) -> Format:
-        return self.tensors[next(n for n in names if n)].format
+    def _output_format(self, block: Block, names: tuple[str, ...]) -> Format:
+        """That of the first input which is not there only to steer a move."""
+        steering = block.steering if isinstance(block, Move) else frozenset()
+        return self.tensors[next(n for i, n in enumerate(names) if n and i not in steering)].format
 
     def _with_parameters(self, block: Block, names: tuple[str, ...], node: str) -> tuple[Block, tuple[str, ...]]:
         wanted = [n.rstrip("?*") for n in block.input_names]
@@ -149,12 +193,14 @@ class GraphBuilder:
         return block.without_parameters(), tuple(filled)
 
     def build(self, *outputs: Value | str, metadata: dict[str, str] | None = None, dialect: str = "") -> Graph:
-        """The checked graph with these outputs."""
+        """The checked graph with these outputs, without those parts of composites that nothing reads."""
         names = tuple(v if isinstance(v, str) else v.name for v in outputs)
+        unread = self._unread({*names, *(state.next for state in self.states.values())})
+        gone = {name for node in unread for name in (*node.outputs, *self._own_constants(node, unread))}
         return Graph(
             self.name,
-            self.tensors,
-            tuple(self.nodes),
+            {name: tensor for name, tensor in self.tensors.items() if name not in gone},
+            tuple(node for node in self.nodes if node not in unread),
             tuple(self.inputs),
             names,
             metadata or {},
@@ -162,11 +208,31 @@ class GraphBuilder:
             dialect,
         )
 
+    def _unread(self, wanted: set[str]) -> list[Node]:
+        """The nodes of composites that reach none of these tensors, nor any other node."""
+        found = []
+        for node in reversed(self.nodes):
+            if "group" in node.attributes and not wanted.intersection(node.outputs):
+                found.append(node)
+            else:
+                wanted.update(node.inputs)
+        return found
 
-def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value:
-    """Add the block to the graph its first Value belongs to; arrays become constants."""
+    def _own_constants(self, node: Node, unread: Sequence[Node]) -> list[str]:
+        """The constants that only unread nodes read."""
+        read = {name for other in self.nodes if other not in unread for name in other.inputs}
+        return [name for name in node.inputs if name and self.tensors[name].is_constant and name not in read]
+
+
+def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value | tuple[Value, ...]:
+    """Add the block to the graph its first Value belongs to; arrays become constants.
+
+    A block with several outputs gives them all.
+    """
     builder = next(a.builder for a in arguments if isinstance(a, Value))
-    node = builder._node_name(type(block).__name__.lower())
+    node = builder._node_name(builder._path(type(block).__name__.lower()))
+    if block.kind == "composite":
+        node = type(block).__name__.lower()
     names = [n.rstrip("?*") for n in block.input_names]
     values: list[Value | None] = []
     for position, argument in enumerate(arguments):
@@ -174,7 +240,8 @@ def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value:
             values.append(argument)
         else:
             values.append(builder.constant(f"{node}.{names[min(position, len(names) - 1)]}", np.asarray(argument)))
-    return builder.add(block.without_parameters(), *values, name=node)
+    made = builder.add_all(block, *values, name=node)
+    return made if len(made) > 1 else made[0]
 
 
 class Sequential:
