@@ -1,7 +1,8 @@
-"""Convolutions: Conv1d, Conv2d and Conv3d, grouped and depthwise included, over any number of spatial axes."""
+"""Convolutions: Conv1d, CausalConv1d, Conv2d and Conv3d, grouped and depthwise included."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,10 +13,11 @@ from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.registry import block_class
 from hwblocks.graph.site import Site
 from hwblocks.graph.sums import sample_weights, sum_constants
 from hwblocks.graph.tensor import Shape
-from hwblocks.graph.window import Window, window
+from hwblocks.graph.window import Window, pads_of, per_axis, window
 from hwblocks.graph.work import Work
 from hwblocks.numerics.kernels.conv import ConvCall
 
@@ -200,6 +202,71 @@ class Conv1d(Convolution):
     """
 
     axes: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class CausalConv1d(Convolution):
+    """Convolution of the present and the past: x [N, T, C], w [O, k, C / groups], b [O] → [N, ⌈T / stride⌉, O].
+
+    y[n, t] sees x[n, t − (k − 1) · dilation] up to x[n, t]; what lies before the first step is 0. See Convolution.
+
+    streaming: in a graph the last (k − 1) · dilation inputs are kept as a state from sample to sample (a Concat before
+    and a Slice beside a Conv1d without padding), so that a sequence cut into samples of any lengths gives the outputs
+    of the whole; the samples' length must be a multiple of the stride.
+    Source: ONNX CausalConvWithState; torch.nn.Conv1d behind a padding on the left.
+
+    >>> CausalConv1d()(np.ones((1, 4, 1)), w=np.ones((1, 3, 1))).ravel()
+    array([1., 2., 3., 3.])
+    """
+
+    streaming: bool = False
+
+    axes: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.streaming:  # one node cannot keep a state
+            object.__setattr__(self, "kind", "composite")
+
+    def past(self, w: Shape) -> int:
+        """Inputs before the present one that an output sees."""
+        return per_axis(self.dilation, 1, "dilation")[0] * (w[1] - 1)
+
+    def window(self, x: Shape, w: Shape) -> Window:
+        return window(x[1:-1], w[1:-1], self.stride, ((self.past(w), 0),), self.dilation)
+
+    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
+        if any(sum(pair) for pair in pads_of(self.padding, 1)):
+            raise self.fail(f"a causal convolution pads the past only, so padding={self.padding} must be 0", *shapes)
+        step = per_axis(self.stride, 1, "stride")[0]
+        if self.streaming and len(shapes[0]) == 3 and shapes[0][1] % max(step, 1):
+            raise self.fail(f"streams need samples whose length is a multiple of stride={step}", *shapes)
+        return super().shape(*shapes)
+
+    def expanded(self, build: Any, inputs: Sequence[Any], name: str = "") -> tuple[Any, ...]:
+        """The nodes of a stream: state and input joined, convolved, and the end kept."""
+        self.check_arity(self.arguments(inputs, {}))
+        plain = Conv1d(stride=self.stride, dilation=self.dilation, groups=self.groups, pad_code=self.pad_code)
+        with build.group(name or "causalconv1d", "CausalConv1d") as path:
+            x, w, b = (self._given(build, inputs, i) for i in range(3))
+            self.shape(*(v.shape for v in (x, w, b) if v is not None))
+            past, format = self.past(w.shape), x.tensor.format
+            if past:
+                start = format.code_of(0.0) if format.is_quantized else 0.0
+                state = build.state(f"{path}.past", np.full((x.shape[0], past, x.shape[2]), start), format)
+                joined = build.add(block_class("Concat")(1), state, x, name="joined")  # type: ignore[call-arg]
+                ends = ((x.shape[1],), (None,), (1,), (1,))
+                build.becomes(state, build.add(block_class("Slice")(*ends), joined, name="kept"))  # type: ignore[call-arg]
+                x = joined
+            return (build.add(plain, x, w, b, name="conv"),)
+
+    def _given(self, build: Any, inputs: Sequence[Any], position: int) -> Any:
+        """An input of the block in a graph; weights given with the block become constants, an absent one is None."""
+        value = inputs[position] if position < len(inputs) else None
+        stored = (None, self.weight, self.bias)[position]
+        if value is not None or stored is None:
+            return value
+        return build.constant(("x", "weight", "bias")[position], np.asarray(stored))
 
 
 @dataclass(frozen=True)

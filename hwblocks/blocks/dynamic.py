@@ -14,7 +14,7 @@ from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.tensor import Shape
-from hwblocks.graph.window import window
+from hwblocks.graph.window import Window, window
 from hwblocks.graph.work import Work
 from hwblocks.numerics.accumulator import Accumulator, accumulate
 from hwblocks.numerics.gemmlowp import wrap
@@ -116,14 +116,19 @@ class MatMulInteger(IntegerProduct):
 
     def accumulated(self, a: Array, b: Array, accumulator: Accumulator, *zeros: Array) -> Array:
         """The sums in an accumulator."""
-        first = int(np.ravel(zeros[0])[0]) if zeros else 0
         second = zeros[1].astype(np.int64) if len(zeros) > 1 else 0
+        if zeros and zeros[0].size > 1:  # one zero point for each row
+            rows = zeros[0].astype(np.int64)
+            a, zeros = a.astype(np.int64) - (rows[:, None] if rows.ndim == 1 else rows), ()
+        first = int(np.ravel(zeros[0])[0]) if zeros else 0
         return products(a, b.astype(np.int64) - second, first, accumulator)
 
 
 @dataclass(frozen=True)
 class ConvInteger(Dynamic):
-    """Convolution of codes in 32 bits: x [N, H, W, C], w [O, kH, kW, C / groups]. Source: ONNX ConvInteger.
+    """Convolution of codes in 32 bits: x [N, *spatial, C], w [O, *kernel, C / groups] over any number of axes.
+
+    x_zero is one number, w_zero one or one for each of the O outputs. Source: ONNX ConvInteger.
 
     >>> ConvInteger()(np.ones((1, 2, 2, 1)), np.ones((1, 2, 2, 1))).ravel()
     array([4])
@@ -136,12 +141,17 @@ class ConvInteger(Dynamic):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "w", "x_zero?", "w_zero?")
 
+    def window(self, x: Shape, w: Shape) -> Window:
+        """The sliding window over x's spatial axes."""
+        return window(x[1:-1], w[1:-1], self.stride, self.padding, self.dilation)
+
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, w = shapes[0], shapes[1]
-        if len(x) != 4 or len(w) != 4 or w[3] * self.groups != x[3]:
-            raise self.fail("x [N, H, W, C] and w [O, kH, kW, C / groups] do not fit", *shapes)
-        made = window(x[1:3], w[1:3], self.stride, self.padding, self.dilation)
-        return ((x[0], *made.output, w[0]),)
+        if len(x) < 3 or len(w) != len(x) or w[-1] * self.groups != x[-1] or w[0] % self.groups:
+            raise self.fail("x [N, *spatial, C] and w [O, *kernel, C / groups] do not fit", *shapes)
+        if size((*shapes, ())[2]) != 1 or size((*shapes, (), ())[3]) not in (1, w[0]):
+            raise self.fail(f"one x_zero, and one w_zero or {w[0]}, are needed", *shapes)
+        return ((x[0], *self.window(x, w).output, w[0]),)
 
     def keeps_samples(self, *shapes: Shape) -> bool:
         return True
@@ -152,9 +162,9 @@ class ConvInteger(Dynamic):
     def accumulated(self, x: Array, w: Array, accumulator: Accumulator, *zeros: Array) -> Array:
         """The sums in an accumulator; padding holds the zero point."""
         first = int(np.ravel(zeros[0])[0]) if zeros else 0
-        second = zeros[1].astype(np.int64).reshape(-1, 1, 1, 1) if len(zeros) > 1 else 0  # one, or one per channel
-        made = window(x.shape[1:3], w.shape[1:3], self.stride, self.padding, self.dilation)
-        taps, groups, per = size(made.kernel), self.groups, w.shape[3]
+        second = np.ravel(zeros[1]).astype(np.int64).reshape(-1, *(1,) * (w.ndim - 1)) if len(zeros) > 1 else 0
+        made = self.window(x.shape, w.shape)
+        taps, groups, per = size(made.kernel), self.groups, w.shape[-1]
         rows = made.gather(x.astype(np.int64), first).reshape(x.shape[0], -1, taps, groups, per)
         rows = rows.transpose(0, 3, 1, 2, 4).reshape(x.shape[0], groups, -1, taps * per)
         columns = (w.astype(np.int64) - second).reshape(groups, w.shape[0] // groups, -1).transpose(0, 2, 1)
@@ -162,8 +172,8 @@ class ConvInteger(Dynamic):
         return sums.transpose(0, 2, 1, 3).reshape(x.shape[0], *made.output, -1)
 
     def work(self, *shapes: Shape) -> Work:
-        made = window(shapes[0][1:3], shapes[1][1:3], self.stride, self.padding, self.dilation)
-        per_tap = shapes[0][0] * shapes[1][3] * shapes[1][0]
+        made, w = self.window(*shapes[:2]), shapes[1]
+        per_tap = shapes[0][0] * w[-1] * w[0]
         return Work(macs=per_tap * made.taps, macs_valid=per_tap * made.valid_taps)
 
 

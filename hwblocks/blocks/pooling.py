@@ -1,4 +1,4 @@
-"""Pooling: maximum and average over windows, and over all spatial axes."""
+"""Average pooling: over windows of one, two and three axes, and over all spatial axes."""
 
 from __future__ import annotations
 
@@ -9,91 +9,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.errors import ShapeError
-from hwblocks.graph.block import Algorithm, Call, Move, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.ratios import scale_ratio
 from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
-from hwblocks.graph.window import Window, window
+from hwblocks.graph.window import Window, pool_window
 from hwblocks.graph.work import Work
-from hwblocks.numerics.kernels.pool import AvgPoolCall, MaxPoolCall
-
-
-def pool_window(block: Any, x: Shape, axes: int) -> Window:
-    """The window of a pooling block over x [N, *spatial, C]; stride None means the kernel size."""
-    if len(x) != axes + 2:
-        raise block.fail(f"x needs {axes + 2} axes, channels last", x)
-    stride = block.kernel_size if block.stride is None else block.stride
-    try:
-        return window(x[1:-1], block.kernel_size, stride, block.padding, block.dilation, block.ceil_mode)
-    except ShapeError as error:
-        raise block.fail(error.message, x) from None
-
-
-@dataclass(frozen=True)
-class MaxPool(Move, abstract=True):
-    """The largest element of each window: x [N, *spatial, C] → [N, *output, C]. Padding never wins.
-
-    kernel_size, stride (None: the kernel size), padding, dilation: one number or one per axis; ceil_mode as in PyTorch.
-    """
-
-    kernel_size: Any = 2
-    stride: Any = None
-    padding: Any = 0
-    dilation: Any = 1
-    ceil_mode: bool = False
-
-    axes: ClassVar[int] = 2
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        made = pool_window(self, shapes[0], self.axes)
-        return ((shapes[0][0], *made.output, shapes[0][-1]),)
-
-    def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
-        windows = pool_window(self, arrays[0].shape, self.axes).gather(arrays[0], lowest)
-        return np.asarray(windows.max(axis=tuple(range(1 + self.axes, 1 + 2 * self.axes))))
-
-    def work(self, *shapes: Shape) -> Work:
-        made = pool_window(self, shapes[0], self.axes)
-        return Work(compares=shapes[0][0] * shapes[0][-1] * (made.taps - size(made.output)))
-
-    def kernel(self, site: Site) -> Call | str:
-        x, y = site.input(0), site.output.format
-        if x.is_constant or not site.equal_formats or x.shape[0] != 1:
-            return "maximum pooling kernels serve quantized run-time inputs of equal format"
-        made = pool_window(self, x.shape, self.axes)
-        return MaxPoolCall(dtype=y.dtype.name, lowest=y.lo, **made.geometry(x.shape[-1]))
-
-
-@dataclass(frozen=True)
-class MaxPool1d(MaxPool):
-    """Maximum over windows of one axis: x [N, T, C] → [N, T', C]. Source: torch.nn.MaxPool1d.
-
-    >>> MaxPool1d(2)(np.array([[[1.0], [3.0], [2.0], [0.0]]])).ravel()
-    array([3., 2.])
-    """
-
-    axes: ClassVar[int] = 1
-
-
-@dataclass(frozen=True)
-class MaxPool2d(MaxPool):
-    """Maximum over windows of two axes: x [N, H, W, C] → [N, H', W', C]. Source: torch.nn.MaxPool2d.
-
-    >>> MaxPool2d(2)(np.arange(4.0).reshape(1, 2, 2, 1)).ravel()
-    array([3.])
-    """
-
-    axes: ClassVar[int] = 2
+from hwblocks.numerics.kernels.pool import AvgPoolCall
 
 
 @dataclass(frozen=True)
 class AvgPool(Algorithm, abstract=True):
     """The mean of each window: x [N, *spatial, C] → [N, *output, C].
 
+    kernel_size, stride (None: the kernel size), padding, dilation: one number or one per axis; ceil_mode as in PyTorch.
     count_include_pad: padding counts as zeros in the divisor (what ceil_mode adds beyond it never does).
     In integers: the exact mean, cast once; the output has the input's format unless the graph says otherwise.
     """
@@ -103,9 +35,9 @@ class AvgPool(Algorithm, abstract=True):
     padding: Any = 0
     ceil_mode: bool = False
     count_include_pad: bool = True
+    dilation: Any = 1
 
     axes: ClassVar[int] = 2
-    dilation: ClassVar[int] = 1
 
     @property
     def quant(self) -> QuantRule:
@@ -117,6 +49,8 @@ class AvgPool(Algorithm, abstract=True):
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         made = self.window(shapes[0])
+        if not made.counts(self.count_include_pad).all():
+            raise self.fail(f"a window lies on nothing that counts (padding={self.padding})", *shapes)
         return ((shapes[0][0], *made.output, shapes[0][-1]),)
 
     def sums(self, x: Array) -> Array:
@@ -141,6 +75,8 @@ class AvgPool(Algorithm, abstract=True):
         return Work(adds=lanes * made.taps - outputs, divisions=outputs)
 
     def kernel(self, site: Site) -> Call | str:
+        if self.axes > 2:
+            return "average pooling over three axes"
         made = self.window(site.input(0).shape)
         return average_call(site, made, self.divisors(site.input(0).shape))
 
@@ -196,6 +132,17 @@ class AvgPool2d(AvgPool):
     """
 
     axes: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class AvgPool3d(AvgPool):
+    """Mean over windows of three axes: x [N, D, H, W, C] → [N, D', H', W', C]. Source: torch.nn.AvgPool3d.
+
+    >>> AvgPool3d(2)(np.arange(8.0).reshape(1, 2, 2, 2, 1)).ravel()
+    array([3.5])
+    """
+
+    axes: ClassVar[int] = 3
 
 
 @dataclass(frozen=True)

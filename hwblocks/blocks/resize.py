@@ -1,4 +1,4 @@
-"""Resizing over height and width: nearest neighbour and bilinear."""
+"""Resizing over height and width as TFLite does: nearest neighbour and bilinear."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hwblocks.graph.work import Work
 
 
 @dataclass(frozen=True)
-class Resize(Block, abstract=True):
+class PixelResize(Block, abstract=True):
     """x [N, H, W, C] → [N, *size, C].
 
     align_corners: corner pixels keep their place. half_pixel_centers: pixels are squares around their centre.
@@ -33,7 +33,7 @@ class Resize(Block, abstract=True):
 
 
 @dataclass(frozen=True)
-class ResizeNearest(Resize, Move):
+class ResizeNearest(PixelResize, Move):
     """The nearest input pixel, positions in float32. Source: TFLite RESIZE_NEAREST_NEIGHBOR.
 
     >>> ResizeNearest((1, 4))(np.array([[[[1.0], [2.0]]]])).ravel()
@@ -55,7 +55,7 @@ class ResizeNearest(Resize, Move):
 
 
 @dataclass(frozen=True)
-class ResizeBilinear(Resize, Algorithm):
+class ResizeBilinear(PixelResize, Algorithm):
     """Linear interpolation between the four nearest pixels. Source: TFLite RESIZE_BILINEAR.
 
     >>> ResizeBilinear((1, 4))(np.array([[[[1.0], [2.0]]]])).ravel()

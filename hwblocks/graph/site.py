@@ -74,8 +74,13 @@ class Site:
 
     @property
     def is_integer(self) -> bool:
-        """True when the node computes on stored codes: its output and every activation is quantized."""
-        return self.output.format.is_quantized and all(t.format.is_quantized for t in self.present)
+        """True when the node computes on stored codes: its output and all inputs are, but for constant parameters."""
+        rule = self.node.block.quant
+        return self.output.format.is_quantized and all(
+            t.format.is_quantized or (t.is_constant and rule.role(i) == "parameter")
+            for i, t in enumerate(self.inputs)
+            if t is not None
+        )
 
     @property
     def equal_formats(self) -> bool:

@@ -301,11 +301,12 @@ def conv_integer(build: Importer, node: OnnxNode) -> None:
     n, groups = node.inputs, int(node.attribute("group", 1))
     x_shape, w_shape = build.shape(n[0]), build.shape(n[1])
     stride, padding, dilation = spatial(node, x_shape, w_shape[2:])
-    w = build.builder.constant(
-        n[1],
-        np.moveaxis(build.constant(n[1]), 1, -1),
-        Format(kind="raw", bits=8, signed=build.constant(n[1]).dtype.kind == "i"),
-    )
+    if build.is_constant(n[1]):
+        array = np.moveaxis(build.constant(n[1]), 1, -1)
+        w = build.builder.constant(n[1], array, Format(kind="raw", bits=8, signed=array.dtype.kind == "i"))
+    else:
+        perm = (0, *range(2, len(w_shape)), 1)
+        w = build.add(node, shape.Transpose(perm), [build.value(n[1])], part="weights")
     block = dynamic.ConvInteger(stride, padding, dilation, groups)
     build.add(node, block, [build.value(n[0], LAST), w, *with_zeros(build, node, "x")], LAST, formats=(INT32,))
 

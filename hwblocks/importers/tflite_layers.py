@@ -10,6 +10,7 @@ import numpy as np
 import hwblocks.blocks.conv as conv
 import hwblocks.blocks.conv_transpose as conv_transpose
 import hwblocks.blocks.linear as linear
+import hwblocks.blocks.max_pooling as max_pooling
 import hwblocks.blocks.normalization as normalization
 import hwblocks.blocks.pooling as pooling
 import hwblocks.blocks.reduction as reduction
@@ -192,7 +193,7 @@ LAYERS: dict[str, Build] = {
     "FULLY_CONNECTED": fully_connected,
     "L2_NORMALIZATION": l2_norm,
     "LOG_SOFTMAX": unary(lambda op: softmax.LogSoftmax(-1)),
-    "MAX_POOL_2D": pool(pooling.MaxPool2d),
+    "MAX_POOL_2D": pool(max_pooling.MaxPool2d),
     "MEAN": reduce(reduction.ReduceMean),
     "REDUCE_MAX": reduce(reduction.ReduceMax),
     "REDUCE_MIN": reduce(reduction.ReduceMin),

@@ -310,3 +310,26 @@ def test_quantizers_that_make_no_sense(tmp_path, model, words):
     with pytest.raises(HwblocksError) as error:
         hb.load(tmp_path / "m.onnx")
     assert words in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "blocks"),
+    [
+        ("bij,bjk->bik", ((2, 3, 4), (2, 4, 5)), ["MatMul"]),
+        ("bhid,bhjd->bhij", ((1, 2, 3, 4), (1, 2, 5, 4)), ["Transpose", "MatMul"]),
+        ("bij,bkj->bki", ((2, 3, 4), (2, 5, 4)), ["Einsum"]),
+        ("ij,kj,kl->il", ((3, 4), (5, 4), (5, 2)), ["Transpose", "MatMul", "MatMul"]),
+        ("...ii->...i", ((2, 3, 3),), ["Diagonal", "Transpose"]),
+    ],
+)
+def test_einstein_sums_are_matrix_products_where_they_can(tmp_path, equation, shapes, blocks):
+    names = [f"x{i}" for i in range(len(shapes))]
+    made = helper.make_node("Einsum", names, ["y"], name="sum", equation=equation)
+    values = [helper.make_tensor_value_info(n, 1, s) for n, s in zip(names, shapes, strict=True)]
+    graph = helper.make_graph([made], "g", values, [helper.make_empty_tensor_value_info("y")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), str(tmp_path / "m.onnx"))
+    g = hb.load(tmp_path / "m.onnx", shapes=dict(zip(names, shapes, strict=True)))
+    assert [node.type_name for node in g.nodes] == blocks
+    data = {n: np.random.default_rng(3).normal(size=s).astype(np.float32) for n, s in zip(names, shapes, strict=True)}
+    got = hb.run(g, {n: a[None] for n, a in data.items()}).outputs["y"][0]
+    np.testing.assert_allclose(got, np.einsum(equation, *data.values()), rtol=1e-5, atol=1e-6)
