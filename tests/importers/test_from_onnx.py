@@ -295,10 +295,10 @@ BAD_QUANTIZERS = [
     (qdq({"s": np.float32(0), "z": np.int8(0)}), "a scale must be a finite number above 0"),
     (qdq({"s": np.float32(-1), "z": np.int8(0)}), "a scale must be a finite number above 0"),
     (qdq({"s": np.float32(np.nan), "z": np.int8(0)}), "a scale must be a finite number above 0"),
-    (qdq({"s": np.ones((1, 2), np.float32)}, axis=1, block_size=2), "QuantizeLinear (blocked)"),
+    (qdq({"s": np.ones((1, 3), np.float32)}, axis=1, block_size=2), "blocks of 2 along axis 1 need"),
     (
-        qdq({"w": CODES, "s": np.ones((2, 3), np.float32)}, weight=True, axis=0, block_size=2),
-        "DequantizeLinear (blocked)",
+        qdq({"w": CODES, "s": np.ones((3, 3), np.float32)}, weight=True, axis=0, block_size=2),
+        "blocks of 2 along axis 0 need",
     ),
 ]
 
