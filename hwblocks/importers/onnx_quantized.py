@@ -24,6 +24,7 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block, size
 from hwblocks.graph.builder import Value
 from hwblocks.graph.tensor import FLOAT32
+from hwblocks.importers.onnx_blocked import by_blocks, check_blocks, dequantize_blocks, quantize_blocks
 from hwblocks.importers.onnx_graph import FILE, LAST, Derived, Importer, OnnxNode, axis_in_last
 from hwblocks.importers.onnx_rule import Rule, spatial
 from hwblocks.importers.onnx_types import format_of_array
@@ -82,10 +83,6 @@ def standing(build: Importer, name: str) -> str:
     return LAST if build.has_last(name) else FILE
 
 
-def refuse_blocks(node: OnnxNode) -> str:
-    return "blocked" if node.attribute("block_size", 0) else ""
-
-
 def output_kind(node: OnnxNode) -> str:
     """The type of codes where no zero point states one."""
     import onnx
@@ -112,8 +109,11 @@ def dequantize_linear(build: Importer, node: OnnxNode) -> None:
 
 
 def derive(build: Importer, node: OnnxNode) -> bool:
-    """Keep a quantizer of constants as such; True when all inputs are constants."""
+    """Keep a quantizer of constants as such; True when all inputs are constants (and none has a scale per block)."""
     if not all(build.is_constant(name) for name in node.inputs if name):
+        return False
+    if node.attribute("block_size", 0):
+        check_blocks(build, node)
         return False
     arrays = tuple(np.asarray(build.constant(name)) for name in node.inputs if name)
     if node.op == "DequantizeLinear":
@@ -416,12 +416,12 @@ QUANTIZERS: dict[str, Callable[[OnnxNode], Block] | None] = {
 }
 QUANTIZED: dict[str, Rule] = {
     "ConvInteger": Rule(conv_integer),
-    "DequantizeLinear": Rule(dequantize_linear, refuse_blocks),
+    "DequantizeLinear": Rule(by_blocks(dequantize_linear, dequantize_blocks)),
     "DynamicQuantizeLinear": Rule(dynamic_quantize),
     "MatMulInteger": Rule(matmul_integer),
     "QLinearConv": Rule(qlinear_conv),
     "QLinearMatMul": Rule(qlinear_matmul),
-    "QuantizeLinear": Rule(quantize_linear, refuse_blocks),
+    "QuantizeLinear": Rule(by_blocks(quantize_linear, quantize_blocks)),
     f"{MICROSOFT}DequantizeLinear": Rule(dequantize_linear),
     f"{MICROSOFT}DynamicQuantizeLSTM": Rule(dynamic_lstm),
     f"{MICROSOFT}DynamicQuantizeMatMul": Rule(dynamic_matmul),

@@ -229,11 +229,13 @@ def test_damaged_files_never_crash(tmp_path):
         hb.load(path)
 
 
+CANCELLING = ("magika_v3_3_float",)  # its variances are differences of almost equal float32 numbers
 COVERED = [
     "mnist_conv_float",
     "espcn_subpixel_float",
     "sdp_attention_float",
     "dtln_model_1_float",
+    "magika_v3_3_float",
     "onnx_light_squeezenet",
     "alibaba_kws_float",
     "alibaba_ic_float",
@@ -264,7 +266,8 @@ def test_recorded_models(shared):
         run = hb.run(graph, [data[f"in{i}"] for i in range(len(graph.inputs))])
         for i, name in enumerate(graph.outputs):
             wanted = data[f"{entry['base']}_out{i}"]
-            assert np.abs(run.outputs[name] - wanted).max() <= 1e-4 * np.abs(wanted).max(), entry["name"]
+            near = 1e-3 if entry["name"] in CANCELLING else 1e-4
+            assert np.abs(run.outputs[name] - wanted).max() <= near * np.abs(wanted).max(), entry["name"]
         done.append(entry["name"])
     assert done == COVERED
 
@@ -296,10 +299,10 @@ BAD_QUANTIZERS = [
     (qdq({"s": np.float32(0), "z": np.int8(0)}), "a scale must be a finite number above 0"),
     (qdq({"s": np.float32(-1), "z": np.int8(0)}), "a scale must be a finite number above 0"),
     (qdq({"s": np.float32(np.nan), "z": np.int8(0)}), "a scale must be a finite number above 0"),
-    (qdq({"s": np.ones((1, 2), np.float32)}, axis=1, block_size=2), "QuantizeLinear (blocked)"),
+    (qdq({"s": np.ones((1, 3), np.float32)}, axis=1, block_size=2), "blocks of 2 along axis 1 need"),
     (
-        qdq({"w": CODES, "s": np.ones((2, 3), np.float32)}, weight=True, axis=0, block_size=2),
-        "DequantizeLinear (blocked)",
+        qdq({"w": CODES, "s": np.ones((3, 3), np.float32)}, weight=True, axis=0, block_size=2),
+        "blocks of 2 along axis 0 need",
     ),
 ]
 
