@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from hwblocks.errors import ConversionError, RecipeError
 from hwblocks.graph.graph import Graph
@@ -154,7 +155,8 @@ class _Group:
         value = self.domain.graph.tensors[name].value
         if value is None:
             return observe(self.ranges[name], rule.observer)
-        return (float(value.min()), float(value.max())) if value.size else (0.0, 0.0)
+        finite = value[np.isfinite(value)]  # infinity takes the last code
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _assign_group(group: _Group, table: FormatTable) -> None:

@@ -119,7 +119,10 @@ def _quantize_constants(
 
 
 def _quantized(tensor: Tensor, format: Format, rule: TensorRule) -> Tensor:
-    codes, _ = Cast(format, rule.rounding, rule.overflow).real(_float64(tensor))
+    values = _float64(tensor)
+    ends = np.where(values > 0, format.hi, format.lo)
+    finite = np.where(np.isfinite(values), values, format.dequantize(ends))
+    codes, _ = Cast(format, rule.rounding, rule.overflow).real(finite)
     return _stored(tensor, codes, format)
 
 

@@ -125,7 +125,7 @@ def _einsum(build: Importer, node: OnnxNode) -> None:
     for i, (name, operand) in enumerate(zip(node.inputs[1:], operands[1:], strict=True), start=2):
         last = i == len(operands)
         kept = output if last else _kept(text, operand, "".join((*operands[i:], output)))
-        more = {} if last else {"part": f"product{i - 1}"}
+        more: dict[str, Any] = {} if last else {"part": f"product{i - 1}"}
         block, second = _pair(build, node, (text, operand, kept), build.value(name))
         value, text = build.add(node, block, [value, second], **more), kept
     if len(operands) == 1:

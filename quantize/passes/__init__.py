@@ -15,6 +15,7 @@ from quantize.passes import (
     fuse_bias,
     fuse_clamp,
     matmul_to_linear,
+    recognise,
     remove_identity,
     split_constants,
 )
@@ -23,6 +24,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     without_dead_nodes,
     fold_constants.apply,
     remove_identity.apply,
+    recognise.apply,
     matmul_to_linear.apply,
     fuse_bias.apply,
     fold_batch_norm.apply,
