@@ -92,8 +92,8 @@ def _reason_for_float(graph: Graph, recipe: Recipe, node: Node, integer: set[str
 
 
 def steering_of(node: Node) -> frozenset[int]:
-    """The inputs that only say which elements a node moves; they have no format of its activations."""
-    return node.block.steering if isinstance(node.block, Move) else frozenset()
+    """The inputs that only say which elements a node moves or counts; they have no format of its activations."""
+    return node.block.steering
 
 
 def _is_float_made(graph: Graph, name: str, integer: set[str]) -> bool:

@@ -21,6 +21,8 @@ PROFILE_COLUMNS = (
     Column("lookups", "lookups"),
     Column("divisions", "divisions"),
     Column("requants", "requants"),
+    Column("reads", "words read"),
+    Column("writes", "words written"),
     Column("weight_bytes", "weights", "B"),
     Column("output_bytes", "output", "B"),
 )

@@ -44,6 +44,7 @@ class Block:
     parameters: ClassVar[dict[str, str]] = {}
     changes_values: ClassVar[bool] = True
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
+    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that only say which elements count or move
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
@@ -116,6 +117,10 @@ class Block:
     def passes(self, *shapes: Shape) -> int:
         """How often a sample runs the graphs that the block holds, where shapes alone say it (else counted once)."""
         return 1
+
+    def active(self, outputs: Sequence[Array], site: Site) -> int:
+        """Work that the data decided on, counted from the outputs (`active` of a trace's events); 0 where none is."""
+        return 0
 
     def inner_tensors(self, shapes: Sequence[Shape]) -> Mapping[str, Tensor]:
         """Run-time tensors of the block's own graphs that a trace can keep, by their path below the node's name."""
@@ -194,7 +199,6 @@ class Move(Block, abstract=True):
 
     kind = "move"
     changes_values = False
-    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that say which elements move, and are not moved
     is_view: ClassVar[bool] = False  # True when the elements keep their order, so that nothing is copied
 
     @property

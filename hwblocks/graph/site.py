@@ -75,7 +75,8 @@ class Site:
     @property
     def is_integer(self) -> bool:
         """True when the node computes on stored codes: its output and every activation is quantized."""
-        return self.output.format.is_quantized and all(t.format.is_quantized for t in self.present)
+        given = [t for i, t in enumerate(self.inputs) if t is not None and i not in self.node.block.steering]
+        return self.output.format.is_quantized and all(t.format.is_quantized for t in given)
 
     @property
     def equal_formats(self) -> bool:

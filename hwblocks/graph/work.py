@@ -13,6 +13,8 @@ class Work:
     macs_valid: the same without products with padding.
     muls: element-wise products. adds: element-wise and bias additions. compares, lookups, divisions: as named.
     requants: casts of an accumulator to an output format.
+    reads, writes: elements (words) of memories that a block addresses: tables and buffers, beside its own inputs and
+    outputs.
     """
 
     macs: int = 0
@@ -23,6 +25,8 @@ class Work:
     lookups: int = 0
     divisions: int = 0
     requants: int = 0
+    reads: int = 0
+    writes: int = 0
 
     def __add__(self, other: Work) -> Work:
         return Work(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
