@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import accumulate_epilogue
+from hwblocks.graph.state import State
 from hwblocks.graph.tensor import Origin, Tensor, constant
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.cast import Cast
@@ -86,11 +88,20 @@ def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:
     _quantize_constants(domain, recipe, table, tensors, notes)
     nodes = tuple(_with_arithmetic(domain, recipe, node) for node in domain.graph.nodes)
     tensors, nodes = with_edges(domain, tensors, nodes)
-    graph = domain.graph.replace(tensors=tensors, nodes=nodes)
+    states = tuple(_kept(state, tensors[state.tensor].format) for state in domain.graph.states)
+    graph = domain.graph.replace(tensors=tensors, nodes=nodes, states=states)
     _check_requantization(graph)
     problems = unproven(graph)
     facts = {"recipe": recipe.name, "notes": "\n".join(notes), "accumulator": "\n".join(problems) or "safe"}
     return graph.replace(metadata={**graph.metadata, **facts})
+
+
+def _kept(state: State, format: Format) -> State:
+    """A state that starts from the codes of its float values."""
+    if not format.is_quantized:
+        return state
+    codes, _ = Cast(format).real(np.asarray(state.initial, dtype=np.float64))
+    return replace(state, initial=codes.astype(format.dtype))
 
 
 def _with_origin(tensor: Tensor) -> Tensor:

@@ -48,6 +48,9 @@ def tied_groups(domain: Domain) -> list[list[str]]:
         tied = [name for i, name in enumerate(node.inputs) if name and i not in steering_of(node)]
         for name in (*tied[1:], *node.outputs):
             sets.join(tied[0], name)
+    for state in domain.graph.states:
+        if state.tensor in sets.parent and state.next in sets.parent:
+            sets.join(state.next, state.tensor)
     return sets.groups()
 
 
