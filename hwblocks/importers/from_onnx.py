@@ -28,6 +28,7 @@ INTEGERS: dict[int, tuple[int, bool]] = {
     onnx.TensorProto.INT16: (16, True),
     onnx.TensorProto.UINT16: (16, False),
     onnx.TensorProto.INT32: (32, True),
+    onnx.TensorProto.INT64: (64, True),
 }
 NEWEST_OPSET = 28
 

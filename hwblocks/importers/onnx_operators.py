@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hwblocks.importers import (
+    onnx_attention,
     onnx_elements,
     onnx_layers,
+    onnx_linear_attention,
     onnx_moves,
     onnx_recurrent,
     onnx_reductions,
@@ -12,7 +14,10 @@ from hwblocks.importers import (
 )
 from hwblocks.importers.onnx_rule import Rule
 
-FAMILIES = (onnx_elements, onnx_layers, onnx_moves, onnx_recurrent, onnx_reductions, onnx_windows)
+FAMILIES = (
+    *(onnx_attention, onnx_elements, onnx_layers, onnx_linear_attention),
+    *(onnx_moves, onnx_recurrent, onnx_reductions, onnx_windows),
+)
 
 OPERATORS: dict[str, Rule] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}
 
