@@ -83,9 +83,7 @@ class _Group:
     def is_source(self, name: str) -> bool:
         """True for members whose values are made here, not taken over from another member."""
         maker = self.maker(name)
-        if maker is None:
-            return all(state.tensor != name for state in self.domain.graph.states)
-        return not self.domain.is_tied(maker)
+        return maker is None or not self.domain.is_tied(maker)
 
     def is_constant(self, name: str) -> bool:
         """True for a member that carries its value."""

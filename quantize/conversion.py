@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import accumulate_epilogue
-from hwblocks.graph.state import State
 from hwblocks.graph.tensor import Origin, Tensor, constant
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.cast import Cast
@@ -87,21 +85,11 @@ def _integer_graph(domain: Domain, recipe: Recipe, table: FormatTable) -> Graph:
         tensors[name] = tensors[name].replace(format=table[name])
     _quantize_constants(domain, recipe, table, tensors, notes)
     nodes = tuple(_with_arithmetic(domain, recipe, node) for node in domain.graph.nodes)
-    tensors, nodes = with_edges(domain, tensors, nodes)
-    states = tuple(_kept(state, tensors[state.tensor].format) for state in domain.graph.states)
-    graph = domain.graph.replace(tensors=tensors, nodes=nodes, states=states)
+    graph = with_edges(domain, tensors, nodes)
     _check_requantization(graph)
     problems = unproven(graph)
     facts = {"recipe": recipe.name, "notes": "\n".join(notes), "accumulator": "\n".join(problems) or "safe"}
     return graph.replace(metadata={**graph.metadata, **facts})
-
-
-def _kept(state: State, format: Format) -> State:
-    """A state that starts from the codes of its float values."""
-    if not format.is_quantized:
-        return state
-    codes, _ = Cast(format).real(np.asarray(state.initial, dtype=np.float64))
-    return replace(state, initial=codes.astype(format.dtype))
 
 
 def _with_origin(tensor: Tensor) -> Tensor:

@@ -67,10 +67,6 @@ def _stored(graph: Graph, integer: set[str]) -> tuple[str, ...]:
             steering = steering_of(node)
             wanted.update(dict.fromkeys(name for i, name in enumerate(node.inputs) if name and i not in steering))
             wanted.update(dict.fromkeys(node.outputs))
-    for state in graph.states:  # both ends of a state are stored alike
-        ends = (state.tensor, state.next)
-        if any(name in wanted for name in ends) and all(graph.tensors[name].format.is_float for name in ends):
-            wanted.update(dict.fromkeys(ends))
     return tuple(t.name for t in graph.runtime_tensors if t.name in wanted)
 
 

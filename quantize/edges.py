@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from hwblocks.blocks.edges import Dequantize, Quantize, Rescale
 from hwblocks.graph.block import Block, Move
+from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
+from hwblocks.graph.state import State
 from hwblocks.graph.tensor import FLOAT32, Origin, Tensor
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.cast import Cast
 from hwblocks.numerics.formats import Format
 from quantize.domain import Domain, steering_of
 
 Tensors = dict[str, Tensor]
 
 
-def with_edges(domain: Domain, tensors: Tensors, nodes: tuple[Node, ...]) -> tuple[Tensors, tuple[Node, ...]]:
-    """Tensors and nodes with all edges in place.
+def with_edges(domain: Domain, tensors: Tensors, nodes: tuple[Node, ...]) -> Graph:
+    """The graph of these tensors and nodes with all edges in place.
 
     An integer node reads a float node's tensor through a Quantize; a float node reads codes through a
     Dequantize; a node that moves codes reads an input of another format than its output through a Rescale.
-    Each is made once per tensor.
+    Each is made once per tensor. A state is stored in codes where an integer node makes what it becomes.
     """
     edges = _Edges(domain, dict(tensors))
     for node in domain.graph.nodes:
         for name in node.outputs:
             edges.settle(node, name)
+    for state in domain.graph.states:
+        edges.settle_state(state)
     for node in nodes:
         edges.add(node)
-    return edges.tensors, tuple(edges.nodes)
+    states = tuple(edges.state(state) for state in domain.graph.states)
+    return domain.graph.replace(tensors=edges.tensors, nodes=tuple(edges.nodes), states=states)
 
 
 @dataclass(eq=False)
@@ -44,6 +52,24 @@ class _Edges:
         if node.name not in self.domain.integer and self.tensors[name].format.is_quantized:
             self.wanted[name] = self.tensors[name].format
             self.tensors[name] = self.tensors[name].replace(format=self.domain.graph.tensors[name].format)
+
+    def settle_state(self, state: State) -> None:
+        """A state that becomes floats stays float; its codes get a name of their own."""
+        name = state.tensor
+        if self.tensors[name].format.is_quantized and not self.tensors[state.next].format.is_quantized:
+            self.wanted[name] = self.tensors[name].format
+            self.tensors[name] = self.tensors[name].replace(format=self.domain.graph.tensors[name].format)
+
+    def state(self, state: State) -> State:
+        """The state in the format of its tensor: what it starts from, and what it becomes."""
+        format, made = self.tensors[state.tensor].format, self.tensors[state.next].format
+        if not format.is_quantized:
+            following = (
+                self._edge(state.next, "dequantized", Dequantize(), FLOAT32) if made.is_quantized else state.next
+            )
+            return replace(state, next=following)
+        codes, _ = Cast(format).real(np.asarray(state.initial, dtype=np.float64))
+        return replace(state, initial=codes.astype(format.dtype))
 
     def add(self, node: Node) -> None:
         """Append a node, and before it the edges that it needs."""

@@ -48,9 +48,10 @@ def tied_groups(domain: Domain) -> list[list[str]]:
         tied = [name for i, name in enumerate(node.inputs) if name and i not in steering_of(node)]
         for name in (*tied[1:], *node.outputs):
             sets.join(tied[0], name)
+    stored = set(domain.stored)
     for state in domain.graph.states:
-        if state.tensor in sets.parent and state.next in sets.parent:
-            sets.join(state.next, state.tensor)
+        if {state.tensor, state.next} <= stored:
+            sets.join(state.tensor, state.next)
     return sets.groups()
 
 

@@ -126,32 +126,34 @@ def _exits(graph: Graph, node: Node, prefix: str) -> Iterator[Node]:
 
 def closed(graph: Graph, source: Graph) -> Graph:
     """An opened graph with the scans of its source put together again, the innermost first."""
-    for name, block in reversed(list(_every_scan(source, ""))):
-        graph = _closed_one(graph, name, block)
+    for name, node in reversed(list(_every_scan(source, ""))):
+        graph = _closed_one(graph, name, node)
     return graph.replace(outputs=source.outputs) if scans(source) else graph
 
 
-def _every_scan(graph: Graph, inside: str) -> Iterator[tuple[str, Scan]]:
+def _every_scan(graph: Graph, inside: str) -> Iterator[tuple[str, Node]]:
     for node in scans(graph):
         assert isinstance(node.block, Scan)
-        yield inside + node.name, node.block
+        yield inside + node.name, node
         yield from _every_scan(node.block.body, f"{inside}{node.name}/{BODY}/")
 
 
-def _closed_one(graph: Graph, name: str, block: Scan) -> Graph:
+def _closed_one(graph: Graph, name: str, node: Node) -> Graph:
+    block = node.block
+    assert isinstance(block, Scan)
     prefix, by_name = f"{name}/{BODY}/", {node.name: node for node in graph.nodes}
     entries = [by_name[f"{name}/in{i}"] for i in range(len(block.body.inputs))]
     exits = [by_name[f"{name}/out{i}"] for i in range(len(block.body.outputs))]
-    inner = [node for node in graph.nodes if node.name.startswith(prefix)]
+    inner = [n for n in graph.nodes if n.name.startswith(prefix)]
     body = _body(graph, prefix, inner, [e.outputs[0] for e in entries], [e.inputs[0] for e in exits], block.body)
-    whole = Node(
-        name,
-        replace(block, body=body),
-        tuple(e.inputs[0] for e in entries),
-        tuple(e.outputs[0] for e in exits),
+    whole = node.replace(
+        name=name,
+        block=replace(block, body=body),
+        inputs=tuple(e.inputs[0] for e in entries),
+        outputs=tuple(e.outputs[0] for e in exits),
     )
-    gone = {node.name for node in (*entries, *exits, *inner)}
-    nodes = (*(node for node in graph.nodes if node.name not in gone), whole)
+    gone = {n.name for n in (*entries, *exits, *inner)}
+    nodes = (*(n for n in graph.nodes if n.name not in gone), whole)
     kept = used_tensors(graph.tensors, nodes, (*graph.sources, *graph.sinks))
     return graph.replace(tensors=kept, nodes=nodes)
 
