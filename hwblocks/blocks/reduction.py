@@ -13,6 +13,7 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
+from hwblocks.graph.window import greatest, least
 from hwblocks.graph.work import Work
 from hwblocks.numerics.kernels.extremes import ExtremeCall
 
@@ -123,19 +124,21 @@ class Extreme(Reduction, Move, abstract=True):
 
 @dataclass(frozen=True)
 class ReduceMax(Extreme):
-    """y = max x over `dims`. Source: ONNX ReduceMax.
+    """y = max x over `dims`; of no elements the lowest value (−∞ for floats). Source: ONNX ReduceMax.
 
     >>> ReduceMax((1,))(np.array([[1.0, 3.0]]))
     array([[3.]])
     """
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
-        return np.asarray(arrays[0].max(axis=self.axes(arrays[0].shape), keepdims=self.keepdim))
+        x = arrays[0]
+        start = least(x.dtype, lowest)
+        return np.asarray(np.max(x, axis=self.axes(x.shape), keepdims=self.keepdim, initial=start))
 
 
 @dataclass(frozen=True)
 class ReduceMin(Extreme):
-    """y = min x over `dims`. Source: ONNX ReduceMin.
+    """y = min x over `dims`; of no elements the highest value (+∞ for floats). Source: ONNX ReduceMin.
 
     >>> ReduceMin((1,))(np.array([[1.0, 3.0]]))
     array([[1.]])
@@ -144,7 +147,8 @@ class ReduceMin(Extreme):
     largest: ClassVar[bool] = False
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
-        return np.asarray(arrays[0].min(axis=self.axes(arrays[0].shape), keepdims=self.keepdim))
+        x = arrays[0]
+        return np.asarray(np.min(x, axis=self.axes(x.shape), keepdims=self.keepdim, initial=greatest(x.dtype)))
 
 
 @dataclass(frozen=True)

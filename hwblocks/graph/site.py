@@ -74,9 +74,14 @@ class Site:
 
     @property
     def is_integer(self) -> bool:
-        """True when the node computes on stored codes: its output and every activation is quantized."""
-        given = [t for i, t in enumerate(self.inputs) if t is not None and i not in self.node.block.steering]
-        return self.output.format.is_quantized and all(t.format.is_quantized for t in given)
+        """True when the node computes on stored codes: its output and all inputs are, but for those that only steer and
+        constant parameters."""
+        block = self.node.block
+        return self.output.format.is_quantized and all(
+            t.format.is_quantized or (t.is_constant and block.quant.role(i) == "parameter")
+            for i, t in enumerate(self.inputs)
+            if t is not None and i not in block.steering
+        )
 
     @property
     def equal_formats(self) -> bool:

@@ -22,6 +22,20 @@ def per_axis(value: Any, axes: int, what: str) -> tuple[int, ...]:
     return tuple(int(v) for v in values)
 
 
+def least(dtype: np.dtype[Any], lowest: Any) -> Any:
+    """What is less than every element: `lowest`, or the smallest number of an integer type that cannot hold it."""
+    if dtype.kind in "iu" and not np.isfinite(lowest):
+        return np.iinfo(dtype).min
+    return False if dtype.kind == "b" else lowest
+
+
+def greatest(dtype: np.dtype[Any]) -> Any:
+    """The greatest value of a type: +∞ for floats."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).max
+    return True if dtype.kind == "b" else np.inf
+
+
 def pads_of(padding: Any, axes: int) -> Pads:
     """Padding as ((before, after), ...): from one number, one per axis, or pairs."""
     if isinstance(padding, (int, np.integer)):
