@@ -86,7 +86,7 @@ class HardGate(Algorithm):
             return None
         return ceil(Fraction(self.threshold) / Fraction(scalar_scale(format))) + scalar_zero_point(format)
 
-    def active(self, outputs: Sequence[Array], site: Site) -> int:
+    def active(self, inputs: Sequence[Array], outputs: Sequence[Array], site: Site) -> int:
         zero = site.output.format.zero_point if site.output.format.is_quantized else 0
         return int(np.count_nonzero(outputs[0] != zero))
 

@@ -23,6 +23,7 @@ PROFILE_COLUMNS = (
     Column("requants", "requants"),
     Column("reads", "words read"),
     Column("writes", "words written"),
+    Column("memory_bytes", "read and written", "B"),
     Column("weight_bytes", "weights", "B"),
     Column("output_bytes", "output", "B"),
 )

@@ -118,8 +118,8 @@ class Block:
         """How often a sample runs the graphs that the block holds, where shapes alone say it (else counted once)."""
         return 1
 
-    def active(self, outputs: Sequence[Array], site: Site) -> int:
-        """Work that the data decided on, counted from the outputs (`active` of a trace's events); 0 where none is."""
+    def active(self, inputs: Sequence[Array], outputs: Sequence[Array], site: Site) -> int:
+        """Work that the data decided on (`active` of a trace's events), from the inputs that are there; 0 for none."""
         return 0
 
     def inner_tensors(self, shapes: Sequence[Shape]) -> Mapping[str, Tensor]:

@@ -24,7 +24,8 @@ class NodeEvents:
     lowest, highest: the accumulator's observed extremes before the cast (None where not recorded).
     outputs: elements made. decided_by: what chose the node's accumulator.
     iterations: passes through the body of a loop, or through a branch.
-    active: what the data decided on, where a block counts it: open gates of hard attention, rows of a memory.
+    active: what the data decided on, where a block counts it: open gates of hard attention, rows that a
+    memory really wrote.
     first: (sample, element, step) of the first addition that left its register, where additions were followed or the
     accumulator traps: element within one sample of the output, step among all additions of that element.
     channels: with trace="steps" the counts of every output channel: additions, first event, extremes of partial sums
