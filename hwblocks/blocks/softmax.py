@@ -174,8 +174,8 @@ class MaskedSoftmax(Algorithm):
     x [..., L], keep broadcasts to x: truth values, true where an element takes part. A row without such elements is 0.
     A row whose largest kept element is not finite is NaN where it is kept.
 
-    In integers as Softmax, with T = 0 for what is not kept: a masked score has weight 0 exactly, whatever the scale, and
-    neither the largest score nor the sum sees it. Source: ONNX Attention (its mask and its fully masked rows).
+    In integers as Softmax, with T = 0 for what is not kept: a masked score has weight 0 exactly, whatever the scale,
+    and neither the largest score nor the sum sees it. Source: ONNX Attention (its mask and its fully masked rows).
 
     >>> MaskedSoftmax()(np.array([[1.0, 1.0, 9.0]]), np.array([True, True, False]))
     array([[0.5, 0.5, 0. ]])

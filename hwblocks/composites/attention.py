@@ -32,10 +32,11 @@ GATES = Preference(16, 2.0**-15)
 class Attention(Composite, abstract=True):
     """What attention blocks share: how scores become weights, and which keys a query sees.
 
-    scale: of the scores; None for 1 / √D. softcap: cap · tanh(score / cap), 0 for none. mode, threshold, reduce: soft or
-    hard attention, see attention_core.Core. is_causal: query i sees keys up to i. window: (left, right), how far a query
-    sees on either side, −1 for no bound. mask: truth values (true: takes part) or numbers that are added to the scaled
-    scores; both broadcast to [N, H, L, S]. lengths [N, 1]: how many keys of each sequence count.
+    scale: of the scores; None for 1 / √D. softcap: cap · tanh(score / cap), 0 for none. mode, threshold, reduce: soft
+    or hard attention, see attention_core.Core. is_causal: query i sees keys up to i. window: (left, right), how far a
+    query sees on either side, −1 for no bound. mask: truth values (true: takes part) or numbers that are added to the
+    scaled scores, finite where the graph is to be quantized; both broadcast to [N, H, L, S], three axes are [N, L, S].
+    lengths [N, 1]: how many keys of each sequence count.
     A query that sees no key has the context 0.
     """
 
@@ -74,8 +75,8 @@ class Attention(Composite, abstract=True):
 class ScaledDotProductAttention(Attention):
     """y = weights · v, weights = softmax(scale · q·kᵀ + mask): q [N, H, L, D], k [N, G, S, D], v [N, G, S, V].
 
-    H / G neighbouring query heads share a key and value head (grouped-query attention; G = 1: multi-query). A mask with
-    three axes is [N, L, S]. See Attention for the attributes. Source: torch.nn.functional.scaled_dot_product_attention.
+    H / G neighbouring query heads share a key and value head (grouped-query attention; G = 1: multi-query). See Attention
+    for the attributes. Source: torch.nn.functional.scaled_dot_product_attention.
 
     >>> q, k = np.ones((1, 1, 1, 4)), np.zeros((1, 1, 2, 4))
     >>> ScaledDotProductAttention()(q, k, np.array([[[[1.0], [3.0]]]])).tolist()
@@ -250,7 +251,9 @@ class MultiheadAttention(Attention):
         for first, second in [(extra, more)] * (extra is not None) + [(None, None)] * self.add_zero_attn:
             k, v = _one_more(build, k, first, "more_keys"), _one_more(build, v, second, "more_values")
             keep, bias = (
-                m if m is None else build.add(Pad(((0, 0),) * (len(m.shape) - 1) + ((0, 1),), fill), m, name="more_seen")
+                m
+                if m is None
+                else build.add(Pad(((0, 0),) * (len(m.shape) - 1) + ((0, 1),), fill), m, name="more_seen")
                 for m, fill in ((keep, 1.0), (bias, 0.0))
             )
         return k, v, keep, bias

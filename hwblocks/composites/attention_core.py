@@ -1,8 +1,8 @@
 """The core of attention: scores of heads, masks, weights or gates, and the sum of values.
 
-Formats in integers, unless a recipe says otherwise: scores 16 bits with a calibrated scale, in every form (plain, capped,
-scaled, with an additive mask); weights the recipe's bits over (0, 1); the context as any output. A masked score has
-weight 0 exactly (MaskedSoftmax), so no code is spent on "minus infinity".
+Formats in integers, unless a recipe says otherwise: scores 16 bits with a calibrated scale, in every form (plain,
+capped, scaled, with an additive mask); weights the recipe's bits over (0, 1); the context as any output. A masked score
+has weight 0 exactly (MaskedSoftmax), so no code is spent on "minus infinity".
 """
 
 from __future__ import annotations

@@ -70,9 +70,7 @@ def convolution(
     kind = {3: Conv1d, 4: Conv2d}.get(weight.ndim)
     if kind is None or weight.ndim != len(x.shape):
         raise GraphError(f"weights[{f'{name}.weight'!r}] {weight.shape} does not fit x {x.shape}")
-    y = build.add(
-        kind(weight=weight, bias=optional(weights, f"{name}.bias"), layout="torch", **more), x, name=name
-    )
+    y = build.add(kind(weight=weight, bias=optional(weights, f"{name}.bias"), layout="torch", **more), x, name=name)
     if optional(weights, f"{norm}.running_mean") is None:
         return y
     statistics = [build.constant(f"{norm}.{part}", needed(weights, f"{norm}.{part}")) for part in STATISTICS]

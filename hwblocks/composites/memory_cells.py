@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +13,6 @@ from hwblocks.blocks.elementwise import Add, Mul, Sub
 from hwblocks.blocks.feature_norm import LpNorm
 from hwblocks.blocks.linear import MatMul
 from hwblocks.blocks.push import Push
-from hwblocks.blocks.selection import Select
 from hwblocks.blocks.shape import Reshape, Transpose
 from hwblocks.blocks.slicing import Slice
 from hwblocks.composites.attention_core import Core, weigh
@@ -51,9 +49,10 @@ class Kept(Composite, abstract=True):
 
     def contents(self, build: GraphBuilder) -> Value:
         """The state. Errors: GraphError where sizes are not positive or `initial` has another shape."""
-        if min(self.dims) < 1 or (self.initial is not None and np.shape(self.initial) != self.dims):
-            raise GraphError(f"{type(self).__name__}: initial {np.shape(self.initial)} must be {self.dims}, sizes positive")
         start = np.zeros(self.dims) if self.initial is None else np.asarray(self.initial)
+        if min(self.dims) < 1 or start.shape != self.dims:
+            kind = type(self).__name__
+            raise GraphError(f"{kind}: initial {start.shape} must be {self.dims}, and its sizes positive")
         return build.state(build.fresh(build._path("contents")), start[None])
 
 
@@ -196,9 +195,7 @@ class ContentMemory(Composite):
             core = Core(self.strength, 0.0, self.mode, self.threshold, self.reduce)
             return weigh(build, scores, None, core, self.strength)
 
-    def _written(
-        self, build: GraphBuilder, before: Value, key: Value, erase: Value | None, add: Value | None
-    ) -> Value:
+    def _written(self, build: GraphBuilder, before: Value, key: Value, erase: Value | None, add: Value | None) -> Value:
         """The contents after erasing by each head, then adding by all."""
         weights = build.add(Transpose((0, 2, 1)), self._weights(build, before, key, "write"), name="write_columns")
         made = before

@@ -66,7 +66,9 @@ class Residual(Composite):
 
     def _gate(self, build: GraphBuilder, x: Value, made: Value, other: Value) -> Value:
         block = Linear(weight=self.gate_weight, bias=self.gate_bias)
-        gate = build.add(Sigmoid(), build.add(block, x, name="gate_sum", preference=WIDE), name="gate", preference=GATES)
+        gate = build.add(
+            Sigmoid(), build.add(block, x, name="gate_sum", preference=WIDE), name="gate", preference=GATES
+        )
         one = build.constant("one", np.ones(()))
         rest = build.add(Sub(), one, gate, name="gate_rest", preference=GATES)
         first = build.add(Mul(), gate, made, name="gated", preference=WIDE)

@@ -50,7 +50,9 @@ class TransformerLayer(Composite, abstract=True):
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS or self.norm not in NORMS:
-            names = f"activation {self.activation!r} of {', '.join(ACTIVATIONS)}, norm {self.norm!r} of {', '.join(NORMS)}"
+            names = (
+                f"activation {self.activation!r} of {', '.join(ACTIVATIONS)}, norm {self.norm!r} of {', '.join(NORMS)}"
+            )
             raise GraphError(f"{type(self).__name__}: {names}")
 
     def attention(self, name: str, **more: Any) -> MultiheadAttention:
@@ -108,8 +110,8 @@ class TransformerEncoderLayer(TransformerLayer):
 class TransformerDecoderLayer(TransformerLayer):
     """Self-attention, attention to a memory, feed-forward: tgt [N, T, E], memory [N, S, E] → [N, T, E].
 
-    mask, lengths: of the self-attention; memory_mask, memory_lengths: of the other. is_causal is False unless stated, as
-    in PyTorch. weights: self_attn, multihead_attn, linear1, linear2 (linear3), norm1, norm2, norm3.
+    mask, lengths: of the self-attention; memory_mask, memory_lengths: of the other. is_causal is False unless stated,
+    as in PyTorch. weights: self_attn, multihead_attn, linear1, linear2 (linear3), norm1, norm2, norm3.
     Source: torch.nn.TransformerDecoderLayer.
     """
 

@@ -55,7 +55,8 @@ class Composite(Block, abstract=True):
         for i, given in enumerate(inputs):
             name = names[i] if i < len(names) - 1 else build.fresh(names[-1])
             shape = given if isinstance(given, tuple) or given is None else given.shape
-            format = Format("bool") if getattr(given, "dtype", None) == bool else FLOAT32
+            truths = isinstance(given, np.ndarray) and given.dtype.kind == "b"
+            format = Format("bool") if truths else FLOAT32
             values.append(None if shape is None else build.input(name, shape, format))
         return build.build(*self.expanded(build, values))
 

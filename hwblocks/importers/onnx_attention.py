@@ -12,6 +12,7 @@ from hwblocks.blocks.shape import Concat, Pad, Reshape, Transpose
 from hwblocks.composites.attention_core import Attended, Core, attend, times
 from hwblocks.composites.masks import BOOL, UNBOUNDED, both, constant_mask, seen
 from hwblocks.errors import GraphError
+from hwblocks.graph.block import Block
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
 from hwblocks.importers.onnx_rule import Rule
@@ -97,10 +98,13 @@ def _by_lengths(
     places = np.arange(keys).reshape(1, 1, 1, keys)
     after = (np.arange(keys)[None] - np.arange(queries)[:, None] + queries).reshape(1, 1, queries, keys)
     left, right = window
-    bounds = [(Less(), "within", places)]
-    bounds += [(LessEqual(), "causal", after)] if causal else []  # key ≤ query + length − queries
-    bounds += [(GreaterEqual(), "left", after + left)] if left != UNBOUNDED else []
-    bounds += [(LessEqual(), "right", after - right)] if right != UNBOUNDED else []
+    bounds: list[tuple[Block, str, Array]] = [(Less(), "within", places)]
+    if causal:
+        bounds.append((LessEqual(), "causal", after))  # key ≤ query + length − queries
+    if left != UNBOUNDED:
+        bounds.append((GreaterEqual(), "left", after + left))
+    if right != UNBOUNDED:
+        bounds.append((LessEqual(), "right", after - right))
     keep: Value | None = None
     for block, name, bound in bounds:
         limit = builder.constant(f"{name}.places", bound)

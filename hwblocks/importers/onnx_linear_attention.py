@@ -73,9 +73,7 @@ def _rotary(build: Importer, node: OnnxNode) -> None:
         rotary = int(node.attribute("rotary_embedding_dim") or size)
         if rotary % 2 or rotary > size:
             raise GraphError(f"rotary_embedding_dim={rotary} must be even and at most {size}")
-        part, *rest = (
-            builder.add_all(Split((rotary, size - rotary)), rows, name="parts") if rotary < size else (rows,)
-        )
+        part, *rest = builder.add_all(Split((rotary, size - rotary)), rows, name="parts") if rotary < size else (rows,)
         own, other, partner = _tables(build, node, rotary)
         turned = rotate(builder, part, own, other, partner)
         y = builder.add(Concat(-1), turned, *rest, name="whole") if rest else turned
