@@ -75,8 +75,8 @@ class Attention(Composite, abstract=True):
 class ScaledDotProductAttention(Attention):
     """y = weights · v, weights = softmax(scale · q·kᵀ + mask): q [N, H, L, D], k [N, G, S, D], v [N, G, S, V].
 
-    H / G neighbouring query heads share a key and value head (grouped-query attention; G = 1: multi-query). See Attention
-    for the attributes. Source: torch.nn.functional.scaled_dot_product_attention.
+    H / G neighbouring query heads share a key and value head (grouped-query attention; G = 1: multi-query). See
+    Attention for the attributes. Source: torch.nn.functional.scaled_dot_product_attention.
 
     >>> q, k = np.ones((1, 1, 1, 4)), np.zeros((1, 1, 2, 4))
     >>> ScaledDotProductAttention()(q, k, np.array([[[[1.0], [3.0]]]])).tolist()

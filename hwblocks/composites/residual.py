@@ -83,6 +83,11 @@ class Bottleneck(Composite):
     weights by PyTorch's names: conv1.weight, conv2.weight, conv3.weight [O, C, kH, kW], biases, batch norms bn1 … bn3
     where they are given; downsample.0.weight (1×1, the same stride) and downsample.1 where the shortcut is a layer.
     Source: torchvision.models.resnet.Bottleneck.
+
+    >>> one = {f"conv{i}.weight": np.eye(2).reshape(2, 2, 1, 1) for i in (1, 3)}
+    >>> block = Bottleneck(weights={**one, "conv2.weight": np.zeros((2, 2, 3, 3))})
+    >>> block(np.full((1, 2, 2, 2), 3.0))[0, 0, 0].tolist()
+    [3.0, 3.0]
     """
 
     stride: int = 1
@@ -112,6 +117,10 @@ class SqueezeExcite(Composite):
 
     weights: fc1.weight [S, C] and fc2.weight [C, S] (or with trailing axes of 1, as of 1×1 convolutions), biases.
     activation, gate: the blocks in place of ReLU and Sigmoid. Source: Hu et al. 2018; torchvision SqueezeExcitation.
+
+    >>> block = SqueezeExcite(weights={"fc1.weight": np.zeros((1, 2)), "fc2.weight": np.zeros((2, 1))})
+    >>> block(np.full((1, 1, 1, 2), 3.0)).ravel().tolist()
+    [1.5, 1.5]
     """
 
     activation: Block = ReLU()
@@ -133,6 +142,10 @@ class InvertedResidual(Composite):
     weights: expand.weight [E, C, 1, 1] (absent: no expansion), depthwise.weight [E, 1, *kernel], project.weight
     [O, E, 1, 1], biases; batch norms expand_bn, depthwise_bn, project_bn. squeeze: weights with the prefix "se." make a
     SqueezeExcite after the depthwise layer. Source: Sandler et al. 2018 (MobileNetV2); squeeze: Howard et al. 2019.
+
+    >>> zeros = {"depthwise.weight": np.zeros((2, 1, 3, 3)), "project.weight": np.zeros((2, 2, 1, 1))}
+    >>> InvertedResidual(weights=zeros)(np.full((1, 1, 1, 2), 3.0)).ravel().tolist()
+    [3.0, 3.0]
     """
 
     stride: int = 1
@@ -183,11 +196,21 @@ class Separable(Composite, abstract=True):
 
 @dataclass(frozen=True)
 class SeparableConv2d(Separable):
-    """Depthwise and pointwise over two axes, see Separable. Source: Chollet 2017; tf.keras SeparableConv2D."""
+    """Depthwise and pointwise over two axes, see Separable. Source: Chollet 2017; tf.keras SeparableConv2D.
+
+    >>> ones = {"depthwise.weight": np.ones((2, 1, 1, 1)), "pointwise.weight": np.ones((1, 2, 1, 1))}
+    >>> SeparableConv2d(weights=ones)(np.full((1, 1, 1, 2), 3.0)).ravel().tolist()
+    [6.0]
+    """
 
 
 @dataclass(frozen=True)
 class SeparableConv1d(Separable):
-    """Depthwise and pointwise over one axis, see Separable. Source: tf.keras SeparableConv1D."""
+    """Depthwise and pointwise over one axis, see Separable. Source: tf.keras SeparableConv1D.
+
+    >>> ones = {"depthwise.weight": np.ones((2, 1, 1)), "pointwise.weight": np.ones((1, 2, 1))}
+    >>> SeparableConv1d(weights=ones)(np.full((1, 1, 2), 3.0)).ravel().tolist()
+    [6.0]
+    """
 
     axes: ClassVar[int] = 1

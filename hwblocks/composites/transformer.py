@@ -91,6 +91,13 @@ class TransformerEncoderLayer(TransformerLayer):
 
     mask (truth values or numbers to add, up to 4 axes) and lengths [N, 1] as of MultiheadAttention. weights:
     self_attn.in_proj_weight …, linear1, linear2 (linear3), norm1, norm2. Source: torch.nn.TransformerEncoderLayer.
+
+    >>> import numpy as np
+    >>> shapes = {"self_attn.in_proj_weight": (6, 2), "self_attn.out_proj.weight": (2, 2)}
+    >>> shapes |= {"linear1.weight": (4, 2), "linear2.weight": (2, 4)}
+    >>> layer = TransformerEncoderLayer(2, weights={name: np.zeros(shape) for name, shape in shapes.items()})
+    >>> layer(np.array([[[1.0, 3.0]]])).round(3).tolist()
+    [[[-1.0, 1.0]]]
     """
 
     input_names: ClassVar[tuple[str, ...]] = ("src", "mask?", "lengths?")
@@ -113,6 +120,15 @@ class TransformerDecoderLayer(TransformerLayer):
     mask, lengths: of the self-attention; memory_mask, memory_lengths: of the other. is_causal is False unless stated,
     as in PyTorch. weights: self_attn, multihead_attn, linear1, linear2 (linear3), norm1, norm2, norm3.
     Source: torch.nn.TransformerDecoderLayer.
+
+    >>> import numpy as np
+    >>> names = ("self_attn", "multihead_attn")
+    >>> import numpy as np
+    >>> shapes = {f"{n}.in_proj_weight": (6, 2) for n in names} | {f"{n}.out_proj.weight": (2, 2) for n in names}
+    >>> shapes |= {"linear1.weight": (4, 2), "linear2.weight": (2, 4)}
+    >>> layer = TransformerDecoderLayer(2, weights={name: np.zeros(shape) for name, shape in shapes.items()})
+    >>> layer(np.array([[[1.0, 3.0]]]), np.ones((1, 5, 2))).round(3).tolist()
+    [[[-1.0, 1.0]]]
     """
 
     input_names: ClassVar[tuple[str, ...]] = ("tgt", "memory", "mask?", "memory_mask?", "lengths?", "memory_lengths?")
