@@ -44,10 +44,12 @@ class EluPlusOne(Pointwise):
 
 @dataclass(frozen=True)
 class Inverse(Pointwise):
-    """y = 1 / max(x, eps): the inverse of a sum of weights that is not negative.
+    """y = 1 / x where x ≥ eps, else 0: the inverse of a sum of weights, 0 for a sum of none.
+
+    Not 1 / eps there, which would take the whole range of an integer format.
 
     >>> Inverse(0.5)(np.array([0.0, 4.0]))
-    array([2.  , 0.25])
+    array([0.  , 0.25])
     """
 
     eps: float = 1e-6
@@ -57,4 +59,4 @@ class Inverse(Pointwise):
             raise ShapeError(f"Inverse: eps={self.eps} must be positive")
 
     def function(self, x: Array) -> Array:
-        return np.asarray(1 / np.maximum(x, self.eps))
+        return np.asarray(np.where(x >= self.eps, 1 / np.maximum(x, self.eps), 0.0))

@@ -57,7 +57,8 @@ def recur(
     """(outputs [N, T, G, R, V], last states) of the recurrence, in this order in every step:
 
     S ← e^decay ∘ S; v ← beta ∘ (v − kᵀ·S); S ← S + k·v; y = scale · q·S, what is absent left out. S [N, G, D, V].
-    normalize: with a second state z ← z + k, y is divided by max(q·z, normalize); 0 for no division.
+    normalize: with a second state z ← z + k, y is divided by q·z, and is 0 where q·z is below `normalize`;
+    0 for no division.
     """
     states = list(start) if start else _zeros(build, given, bool(normalize))
     body = _step(given, scale, normalize, [s.shape for s in states])
@@ -104,7 +105,7 @@ class LinearAttention(Composite):
     """y = φ(q)·Σ φ(k)ᵀ·v / φ(q)·Σ φ(k)ᵀ: q [N, H, L, D], k [N, G, S, D], v [N, G, S, V] → [N, H, L, V].
 
     feature_map φ: "elu" (x + 1 or e^x), "relu" or "none". is_causal: position i sums over positions up to i, by a
-    recurrence with the state Σ φ(k)ᵀ·v [D, V]; else over all. normalize: divide by the sum of weights, at least eps.
+    recurrence with the state Σ φ(k)ᵀ·v [D, V]; else over all. normalize: divide by the sum of weights; a sum below eps gives 0.
     streaming: the state goes on from sample to sample (state="carry"). H / G neighbouring query heads share a state.
     Source: Katharopoulos et al. 2020.
 

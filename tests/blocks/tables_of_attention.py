@@ -100,7 +100,7 @@ CASES = {
     ],
     "SoftCap": [(hb.SoftCap(2.0, 0.5), (Q,), np.vectorize(lambda x: 2 * math.tanh(0.25 * x))(Q))],
     "EluPlusOne": [(hb.EluPlusOne(), (Q,), np.vectorize(lambda x: x + 1 if x >= 0 else math.exp(x))(Q))],
-    "Inverse": [(hb.Inverse(0.5), (Q,), np.vectorize(lambda x: 1 / max(x, 0.5))(Q))],
+    "Inverse": [(hb.Inverse(0.5), (Q,), np.vectorize(lambda x: 1 / x if x >= 0.5 else 0.0)(Q))],
     "Push": [
         (hb.Push(2), (Q, Q[:, :, :2] + 9), np.array([[[h[2], h[0] + 9, h[1] + 9] for h in s] for s in Q])),
         (hb.Push(1), (Q[:, :1], Q), Q[:, 3:]),
@@ -276,8 +276,8 @@ def summed(q, k, v, features, causal, normalize=True):
             dot(map(features, q[n, h, i]), map(features, k[n, g, j])) if j <= i or not causal else 0.0
             for j in range(k.shape[2])
         ]
-        total = max(math.fsum(weights), 1e-6) if normalize else 1.0
-        made[n, h, i] = [dot(weights, column) / total for column in v[n, g].T]
+        total = math.fsum(weights) if normalize else 1.0
+        made[n, h, i] = [dot(weights, column) / total if total >= 1e-6 else 0.0 for column in v[n, g].T]
     return made
 
 
