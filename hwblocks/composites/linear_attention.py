@@ -105,7 +105,8 @@ class LinearAttention(Composite):
     """y = φ(q)·Σ φ(k)ᵀ·v / φ(q)·Σ φ(k)ᵀ: q [N, H, L, D], k [N, G, S, D], v [N, G, S, V] → [N, H, L, V].
 
     feature_map φ: "elu" (x + 1 or e^x), "relu" or "none". is_causal: position i sums over positions up to i, by a
-    recurrence with the state Σ φ(k)ᵀ·v [D, V]; else over all. normalize: divide by the sum of weights; a sum below eps gives 0.
+    recurrence with the state Σ φ(k)ᵀ·v [D, V]; else over all. normalize: divide by the sum of weights; where that is
+    below eps, y is 0.
     streaming: the state goes on from sample to sample (state="carry"). H / G neighbouring query heads share a state.
     Source: Katharopoulos et al. 2020.
 
