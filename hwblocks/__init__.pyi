@@ -87,6 +87,7 @@ from hwblocks.blocks.logic import LogicalAnd as LogicalAnd
 from hwblocks.blocks.logic import LogicalNot as LogicalNot
 from hwblocks.blocks.logic import LogicalOr as LogicalOr
 from hwblocks.blocks.logic import NotEqual as NotEqual
+from hwblocks.blocks.masked_softmax import MaskedSoftmax as MaskedSoftmax
 from hwblocks.blocks.normalization import BatchNorm as BatchNorm
 from hwblocks.blocks.normalization import L2Norm as L2Norm
 from hwblocks.blocks.pooling import AvgPool1d as AvgPool1d
@@ -146,7 +147,6 @@ from hwblocks.blocks.slicing import Stack as Stack
 from hwblocks.blocks.slicing import Tile as Tile
 from hwblocks.blocks.slicing import Unstack as Unstack
 from hwblocks.blocks.softmax import LogSoftmax as LogSoftmax
-from hwblocks.blocks.softmax import MaskedSoftmax as MaskedSoftmax
 from hwblocks.blocks.softmax import Softmax as Softmax
 from hwblocks.blocks.steps import Lookup as Lookup
 from hwblocks.blocks.steps import MultiThreshold as MultiThreshold

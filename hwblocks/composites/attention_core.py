@@ -14,9 +14,10 @@ import numpy as np
 from hwblocks.blocks.elementwise import Add, Mul
 from hwblocks.blocks.gating import HardGate
 from hwblocks.blocks.linear import MatMul
+from hwblocks.blocks.masked_softmax import MaskedSoftmax
 from hwblocks.blocks.score_curves import SoftCap
 from hwblocks.blocks.shape import Reshape
-from hwblocks.blocks.softmax import MaskedSoftmax, Softmax
+from hwblocks.blocks.softmax import Softmax
 from hwblocks.errors import GraphError
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.quant_rule import Preference

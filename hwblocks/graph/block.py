@@ -42,9 +42,9 @@ class Block:
     kind: ClassVar[str] = "block"
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[dict[str, str]] = {}
+    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that only say which elements count or move
     changes_values: ClassVar[bool] = True
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
-    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that only say which elements count or move
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:
