@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hwblocks.blocks.conversion import ConvertType
 from hwblocks.blocks.elementwise import Mul
 from hwblocks.blocks.exponential import SiLU
 from hwblocks.blocks.selection import Take
@@ -15,15 +16,19 @@ from hwblocks.composites.linear_attention import Sequences, recur
 from hwblocks.composites.positions import pairing, rotate
 from hwblocks.errors import GraphError
 from hwblocks.graph.builder import GraphBuilder, Value
+from hwblocks.graph.tensor import FLOAT32
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
 from hwblocks.importers.onnx_rule import Rule
+from hwblocks.numerics.formats import Format
 
 PAST, DECAY, BETA = 3, 4, 5
 
 
 def _linear_attention(build: Importer, node: OnnxNode) -> None:
+    """The recurrence in float32, whatever the types of its inputs, as the standard says."""
     builder = build.builder
-    q, k, v = (build.value(name) for name in node.inputs[:3])
+    kept = build.value(node.input(PAST) or node.inputs[0]).tensor.format
+    q, k, v = (as_type(builder, build.value(name), FLOAT32, "wide") for name in node.inputs[:3])
     heads, groups = (int(node.attribute(f"{part}_num_heads") or 0) for part in ("q", "kv"))
     if min(heads, groups) < 1 or heads % groups or any(len(x.shape) != 3 for x in (q, k, v)):
         raise GraphError(f"q_num_heads={heads} must be a multiple of kv_num_heads={groups}, and q, k, v [N, T, H · D]")
@@ -35,10 +40,21 @@ def _linear_attention(build: Importer, node: OnnxNode) -> None:
             builder.add(Reshape((0, 0, groups, 1, -1)), v, name="values"),
             *_gates(build, node, groups),
         )
-        start = [build.value(node.input(PAST))] if node.input(PAST) else _zeros(builder, q.shape[0], given)
+        start = _zeros(builder, q.shape[0], given)
+        if node.input(PAST):
+            start = [as_type(builder, build.value(node.input(PAST)), FLOAT32, "wide_state")]
         y, (state,) = recur(builder, given, float(node.attribute("scale") or 0.0) or size**-0.5, 0.0, start)
         joined = builder.add(Reshape((0, 0, -1)), y, name="joined")
+        joined = as_type(builder, joined, build.value(node.inputs[0]).tensor.format, "output")
+        state = as_type(builder, state, kept, "present_state")
     build.results(node, [joined, state])
+
+
+def as_type(build: GraphBuilder, x: Value, format: Format, name: str) -> Value:
+    """x in a float format."""
+    if x.tensor.format == format:
+        return x
+    return build.add(ConvertType(format.dtype.name), x, name=name, formats=(format,))
 
 
 def _zeros(build: GraphBuilder, samples: int, given: Sequences) -> list[Value]:
@@ -55,7 +71,8 @@ def _gates(build: Importer, node: OnnxNode, groups: int) -> tuple[Value | None, 
         name = node.input(position)
         if bool(name) != (word in rule):
             raise GraphError(f"update_rule {rule!r} {'forbids' if name else 'needs'} input {position}")
-        made.append(build.builder.add(Reshape(shape), build.value(name), name=f"gates{position}") if name else None)
+        given = as_type(build.builder, build.value(name), FLOAT32, f"wide{position}") if name else None
+        made.append(None if given is None else build.builder.add(Reshape(shape), given, name=f"gates{position}"))
     return made[0], made[1]
 
 
