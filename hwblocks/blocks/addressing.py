@@ -88,7 +88,7 @@ class MemoryWrite(Addressed):
     """The memory after writes: memory [N, B, S, *W], address [N, B, P], data [N, B, P, *W], enable [N, B, P].
 
     Ports write in order, so that of several to one row the last one stays. enable: truth values; absent: all write.
-    Work: one word written for each element of data; `active` of a node's events counts the rows that were written.
+    Work: one word written for each element of data; with `enable`, `active` of a node's events counts the rows written.
     Errors: SimulationError for an address outside [0, S), also of a port that does not write.
 
     >>> MemoryWrite()(np.zeros((1, 1, 3, 1)), np.array([[[2]]]), np.ones((1, 1, 1, 1)))[0, 0, :, 0]
@@ -118,7 +118,7 @@ class MemoryWrite(Addressed):
         return made
 
     def active(self, inputs: Sequence[Array], outputs: Sequence[Array], site: Site) -> int:
-        return int(np.count_nonzero(inputs[3])) if len(inputs) > 3 else int(inputs[1].size)
+        return int(np.count_nonzero(inputs[3])) if len(inputs) > 3 else 0
 
     def work(self, *shapes: Shape) -> Work:
         return Work(writes=size(shapes[2]))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.blocks.conversion import ConvertType
 from hwblocks.blocks.logic import GreaterEqual, Less, LessEqual, NotEqual
 from hwblocks.blocks.selection import Select
 from hwblocks.blocks.shape import Concat, Pad, Reshape, Transpose
@@ -14,8 +15,10 @@ from hwblocks.composites.masks import BOOL, UNBOUNDED, both, constant_mask, seen
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.graph.builder import GraphBuilder, Value
+from hwblocks.graph.tensor import FLOAT32
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
 from hwblocks.importers.onnx_rule import Rule
+from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
 
@@ -34,25 +37,34 @@ def heads(build: GraphBuilder, x: Value, count: int | None, name: str) -> Value:
     return build.add(Transpose((0, 2, 1, 3)), parts, name=f"{name}_heads")
 
 
+def as_type(build: GraphBuilder, x: Value, format: Format, name: str) -> Value:
+    """x in a float format."""
+    if x.tensor.format == format:
+        return x
+    return build.add(ConvertType(format.dtype.name), x, name=name, formats=(format,))
+
+
 def _attention(build: Importer, node: OnnxNode) -> None:
+    """Keys and values stay in their type; what is computed of them is float32, cast to the type of Q at the end."""
     builder = build.builder
     q, k, v = (build.value(name) for name in node.inputs[:3])
-    flat = len(q.shape) == 3
+    flat, kept = len(q.shape) == 3, q.tensor.format
     with builder.group(node.name, node.op):
         counts = [node.attribute(f"{part}_num_heads") for part in ("q", "kv", "kv")]
         q, k, v = (heads(builder, x, c, n) for x, c, n in zip((q, k, v), counts, ("q", "k", "v"), strict=True))
         k, v = _with_past(build, node, k, PAST_KEY), _with_past(build, node, v, PAST_VALUE)
         keep, bias = _masks(build, node, q.shape[2], k.shape[2])
-        keys = builder.add(Transpose((0, 1, 3, 2)), k, name="keys")
+        wide = [as_type(builder, x, FLOAT32, f"wide_{n}") for x, n in ((q, "q"), (k, "k"), (v, "v"))]
+        keys = builder.add(Transpose((0, 1, 3, 2)), wide[1], name="keys")
         core = _core(node, q.shape[3])
-        made = attend(builder, q, keys, v, core, keep, bias)
+        made = attend(builder, wide[0], keys, wide[2], core, keep, bias)
         context = made.context
         if flat:
             rows = builder.add(Transpose((0, 2, 1, 3)), context, name="rows")
             context = builder.add(Reshape((0, 0, -1)), rows, name="joined")
-        values = [context, k, v]
+        values = [as_type(builder, context, kept, "output"), k, v]
         if len(node.outputs) > 3 and node.outputs[3]:
-            values.append(_shown(builder, node, made, core, keep))
+            values.append(as_type(builder, _shown(builder, node, made, core, keep), kept, "shown_as_given"))
     build.results(node, values)
 
 
@@ -84,7 +96,7 @@ def _masks(build: Importer, node: OnnxNode, queries: int, keys: int) -> tuple[Va
     mask = _padded(build, node, keys)
     if mask.tensor.format == BOOL:
         return both(builder, keep, mask, "keep_masked"), None
-    allowed, bias = finite(builder, mask)
+    allowed, bias = finite(builder, as_type(builder, mask, FLOAT32, "wide_mask"))
     return both(builder, keep, allowed, "keep_masked"), bias
 
 
@@ -118,7 +130,7 @@ def _padded(build: Importer, node: OnnxNode, keys: int) -> Value:
     if build.is_constant(name):
         array = build.constant(name)
         truths = array.dtype == bool
-        mask = build.builder.constant("mask", array, *((BOOL,) if truths else ()))
+        mask = build.builder.constant("mask", array, BOOL if truths else FLOAT32)
     else:
         mask = build.value(name)
     missing = keys - mask.shape[-1]

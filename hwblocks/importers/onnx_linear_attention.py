@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwblocks.blocks.conversion import ConvertType
 from hwblocks.blocks.elementwise import Mul
 from hwblocks.blocks.exponential import SiLU
 from hwblocks.blocks.selection import Take
@@ -17,9 +16,9 @@ from hwblocks.composites.positions import pairing, rotate
 from hwblocks.errors import GraphError
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.tensor import FLOAT32
+from hwblocks.importers.onnx_attention import as_type
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
 from hwblocks.importers.onnx_rule import Rule
-from hwblocks.numerics.formats import Format
 
 PAST, DECAY, BETA = 3, 4, 5
 
@@ -48,13 +47,6 @@ def _linear_attention(build: Importer, node: OnnxNode) -> None:
         joined = as_type(builder, joined, build.value(node.inputs[0]).tensor.format, "output")
         state = as_type(builder, state, kept, "present_state")
     build.results(node, [joined, state])
-
-
-def as_type(build: GraphBuilder, x: Value, format: Format, name: str) -> Value:
-    """x in a float format."""
-    if x.tensor.format == format:
-        return x
-    return build.add(ConvertType(format.dtype.name), x, name=name, formats=(format,))
 
 
 def _zeros(build: GraphBuilder, samples: int, given: Sequences) -> list[Value]:
