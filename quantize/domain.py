@@ -65,7 +65,7 @@ def _stored(graph: Graph, integer: set[str]) -> tuple[str, ...]:
     wanted: dict[str, None] = {}
     for node in graph.nodes:
         if node.name in integer:
-            steering = steering_of(node)
+            steering = node.block.steering
             wanted.update(dict.fromkeys(name for i, name in enumerate(node.inputs) if name and i not in steering))
             wanted.update(dict.fromkeys(node.outputs))
     return tuple(t.name for t in graph.runtime_tensors if t.name in wanted)
@@ -76,7 +76,7 @@ def _reason_for_float(graph: Graph, recipe: Recipe, node: Node, integer: set[str
     block, rule = node.block, node.block.quant
     if rule.output == "float" or not isinstance(block, (Accumulate, Move, Pointwise, Algorithm)):
         return f"{node.type_name} has no integer meaning"
-    site, steering = graph.site(node), steering_of(node)
+    site, steering = graph.site(node), node.block.steering
     given = [(i, t) for i, t in enumerate(site.inputs) if t is not None and i not in steering]
     if not all(t.format.is_float for t in (*(t for _, t in given), *site.outputs)):
         return "its tensors are not all floats"
@@ -92,11 +92,6 @@ def _reason_for_float(graph: Graph, recipe: Recipe, node: Node, integer: set[str
     return ""
 
 
-def steering_of(node: Node) -> frozenset[int]:
-    """The inputs that only say which elements a node moves; they have no format of its activations."""
-    return node.block.steering if isinstance(node.block, Move) else frozenset()
-
-
 def _is_float_made(graph: Graph, name: str, integer: set[str]) -> bool:
     maker = graph.producer.get(name)
     return maker is not None and maker.name not in integer
@@ -106,6 +101,6 @@ def _rule_behind(graph: Graph, recipe: Recipe, name: str) -> TensorRule:
     """The rule of the tensor that a chain of format-keeping nodes starts from."""
     maker = graph.producer.get(name)
     while maker is not None and maker.block.quant.output == "same":
-        name = next(n for i, n in enumerate(maker.inputs) if n and i not in steering_of(maker))
+        name = next(n for i, n in enumerate(maker.inputs) if n and i not in maker.block.steering)
         maker = graph.producer.get(name)
     return recipe.activations_of(name, *([maker.name] if maker else []))

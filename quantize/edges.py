@@ -15,7 +15,7 @@ from hwblocks.graph.tensor import FLOAT32, Origin, Tensor
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.cast import Cast
 from hwblocks.numerics.formats import Format
-from quantize.domain import Domain, steering_of
+from quantize.domain import Domain
 
 Tensors = dict[str, Tensor]
 
@@ -73,7 +73,7 @@ class _Edges:
 
     def add(self, node: Node) -> None:
         """Append a node, and before it the edges that it needs."""
-        steering = steering_of(node)
+        steering = node.block.steering
         inputs = tuple(
             name if not name or i in steering else self._input(node, name) for i, name in enumerate(node.inputs)
         )

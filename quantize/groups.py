@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quantize.domain import Domain, steering_of
+from quantize.domain import Domain
 
 
 class UnionFind:
@@ -45,7 +45,7 @@ def tied_groups(domain: Domain) -> list[list[str]]:
     for node in domain.nodes:
         if not domain.is_tied(node):
             continue
-        tied = [name for i, name in enumerate(node.inputs) if name and i not in steering_of(node)]
+        tied = [name for i, name in enumerate(node.inputs) if name and i not in node.block.steering]
         for name in (*tied[1:], *node.outputs):
             sets.join(tied[0], name)
     stored = set(domain.stored)

@@ -31,6 +31,8 @@ static const hwb_family families[] = {
     PLAIN(avgpool, hwb_avgpool, 0, 0),
     PLAIN(float_pool, hwb_float_pool, 0, 0),
     PLAIN(softmax, hwb_softmax, 0, 0),
+    PLAIN(masked_softmax, hwb_masked_softmax, 0, 0),
+    PLAIN(select, hwb_select, 0, 0),
     PLAIN(softmax_fixed, hwb_runtime_softmax, 0, 0),
     PLAIN(softmax_midpoint, hwb_runtime_softmax, 0, 0),
     PLAIN(softmax_float32, hwb_runtime_softmax, 0, 0),

@@ -8,11 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Block, Move, size
+from hwblocks.graph.block import Block, Call, Move, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.masks import mask_of, source_of
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
+from hwblocks.numerics.kernels.masked import SelectCall
 
 
 def checked_indices(block: Block, indices: Array, limit: Any, floor: Any = 0) -> Array:
@@ -55,6 +58,20 @@ class Select(Move):
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         condition, a, b = arrays
         return np.where(condition != 0, a, b)
+
+    def work(self, *shapes: Shape) -> Work:
+        return Work(compares=size(self.shape(*shapes)[0]))
+
+    def kernel(self, site: Site) -> Call | str:
+        shape = site.output.shape
+        formats = {t.format for t in (*site.present[1:], site.output)}
+        mask = mask_of(site, 0, shape)
+        if isinstance(mask, str) or len(formats) > 1:
+            return mask if isinstance(mask, str) else "formats that differ"
+        if all(t.is_constant for t in site.present):
+            return "every operand is a constant"
+        a, b = source_of(site, 1, shape), source_of(site, 2, shape)
+        return SelectCall(dtype=site.output.format.dtype.name, count=site.output.elements, mask=mask, a=a, b=b)
 
 
 @dataclass(frozen=True)

@@ -49,3 +49,9 @@ def activation_bytes(layer: Layer) -> tuple[int, int]:
     """(bytes read, bytes written) of run-time tensors, each once."""
     read = sum(t.stored_bytes for t in layer.site.present if not t.is_constant)
     return read, sum(t.stored_bytes for t in layer.site.outputs)
+
+
+def memory_bytes(layer: Layer) -> int:
+    """Bytes of the words that a layer reads from and writes to memories, packed without gaps."""
+    words = layer.work.reads + layer.work.writes
+    return (layer.site.output.format.packed_bits(words) + 7) // 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from hwblocks.costs.footprint import arena, table_bytes, weight_bytes
+from hwblocks.costs.footprint import arena, memory_bytes, table_bytes, weight_bytes
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.result import PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph
@@ -49,6 +49,7 @@ def _row(layer: Layer) -> dict[str, Any]:
         "output": "×".join(map(str, output.shape[1:])) or "1",
         "widths": layer.widths,
         **layer.work.to_dict(),
+        "memory_bytes": memory_bytes(layer),
         "weight_bytes": weight_bytes(layer)[0],
         "table_bytes": table_bytes(layer),
         "output_bytes": output.stored_bytes,

@@ -22,13 +22,16 @@ PROFILE_COLUMNS = (
     Column("divisions", "divisions"),
     Column("requants", "requants"),
     Column("shifts", "shifts"),
+    Column("reads", "words read"),
+    Column("writes", "words written"),
+    Column("memory_bytes", "read and written", "B"),
     Column("weight_bytes", "weights", "B"),
     Column("table_bytes", "tables", "B"),
     Column("output_bytes", "output", "B"),
 )
 SUMMED = (
     *("macs", "macs_valid", "muls", "adds", "shifts", "compares", "lookups", "divisions", "requants"),
-    *("weight_bytes", "table_bytes"),
+    *("reads", "writes", "memory_bytes", "weight_bytes", "table_bytes"),
 )
 COST_COLUMNS = (
     Column("layer", "layer"),

@@ -42,6 +42,7 @@ class Block:
     kind: ClassVar[str] = "block"
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[dict[str, str]] = {}
+    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that only say which elements count or move
     changes_values: ClassVar[bool] = True
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
     own_variant: ClassVar[str | None] = None  # its own integer meaning among the names that `variant` may take
@@ -125,6 +126,10 @@ class Block:
     def passes(self, *shapes: Shape) -> int:
         """How often a sample runs the graphs that the block holds, where shapes alone say it (else counted once)."""
         return 1
+
+    def active(self, inputs: Sequence[Array], outputs: Sequence[Array], site: Site) -> int:
+        """Work that the data decided on (`active` of a trace's events), from the inputs that are there; 0 for none."""
+        return 0
 
     def inner_tensors(self, shapes: Sequence[Shape]) -> Mapping[str, Tensor]:
         """Run-time tensors of the block's own graphs that a trace can keep, by their path below the node's name."""
@@ -227,7 +232,6 @@ class Move(Block, abstract=True):
 
     kind = "move"
     changes_values = False
-    steering: ClassVar[frozenset[int]] = frozenset()  # inputs that say which elements move, and are not moved
     is_view: ClassVar[bool] = False  # True when the elements keep their order, so that nothing is copied
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.errors import GraphError
-from hwblocks.graph.block import Block, Move
+from hwblocks.graph.block import Block
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.graph.state import State
@@ -177,8 +177,7 @@ class GraphBuilder:
 
     def _output_format(self, block: Block, names: tuple[str, ...]) -> Format:
         """That of the first input which is not there only to steer a move."""
-        steering = block.steering if isinstance(block, Move) else frozenset()
-        return self.tensors[next(n for i, n in enumerate(names) if n and i not in steering)].format
+        return self.tensors[next(n for i, n in enumerate(names) if n and i not in block.steering)].format
 
     def _with_parameters(self, block: Block, names: tuple[str, ...], node: str) -> tuple[Block, tuple[str, ...]]:
         wanted = [n.rstrip("?*") for n in block.input_names]

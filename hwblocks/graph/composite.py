@@ -13,8 +13,9 @@ from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.control import evaluated, graph_work
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.tensor import Shape
+from hwblocks.graph.tensor import FLOAT32, Shape
 from hwblocks.graph.work import Work
+from hwblocks.numerics.formats import Format
 
 
 class Composite(Block, abstract=True):
@@ -54,7 +55,9 @@ class Composite(Block, abstract=True):
         for i, given in enumerate(inputs):
             name = names[i] if i < len(names) - 1 else build.fresh(names[-1])
             shape = given if isinstance(given, tuple) or given is None else given.shape
-            values.append(None if shape is None else build.input(name, shape))
+            truths = isinstance(given, np.ndarray) and given.dtype.kind == "b"
+            format = Format("bool") if truths else FLOAT32
+            values.append(None if shape is None else build.input(name, shape, format))
         return build.build(*self.expanded(build, values))
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:

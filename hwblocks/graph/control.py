@@ -133,8 +133,9 @@ def with_changed_bodies(graph: Graph, change: Callable[[str, Graph], Graph]) -> 
 
 
 def evaluated(graph: Graph, arrays: Sequence[Any]) -> tuple[Array, ...]:
-    """The outputs of a graph of float formulas, node by node, nothing rounded."""
+    """The outputs of a graph of float formulas, node by node, nothing rounded; states as they start."""
     values: dict[str, Any] = dict(zip(graph.inputs, arrays, strict=True))
+    values |= {state.tensor: state.initial for state in graph.states}
     values |= {tensor.name: tensor.value for tensor in graph.constants}
     for node in graph.nodes:
         made = node.block.compute(*(values[name] for name in node.inputs if name))

@@ -74,12 +74,13 @@ class Site:
 
     @property
     def is_integer(self) -> bool:
-        """True when the node computes on stored codes: its output and all inputs are, but for constant parameters."""
-        rule = self.node.block.quant
+        """True when the node computes on stored codes: its output and all inputs are, but for those that only steer and
+        constant parameters."""
+        block = self.node.block
         return self.output.format.is_quantized and all(
-            t.format.is_quantized or (t.is_constant and rule.role(i) == "parameter")
+            t.format.is_quantized or (t.is_constant and block.quant.role(i) == "parameter")
             for i, t in enumerate(self.inputs)
-            if t is not None
+            if t is not None and i not in block.steering
         )
 
     @property

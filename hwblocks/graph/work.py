@@ -13,6 +13,8 @@ class Work:
     macs_valid: the same without products with padding.
     muls: element-wise products. adds: element-wise and bias additions. compares, lookups, divisions: as named.
     requants: casts of an accumulator to an output format. shifts: by a number of places that is not fixed.
+    reads, writes: elements (words) of memories that a block addresses: tables and buffers, beside its own inputs and
+    outputs.
     """
 
     macs: int = 0
@@ -24,6 +26,8 @@ class Work:
     divisions: int = 0
     requants: int = 0
     shifts: int = 0
+    reads: int = 0
+    writes: int = 0
 
     def __mul__(self, count: int) -> Work:
         """The work of `count` elements, each of which takes this."""

@@ -12,6 +12,8 @@ import onnx
 from onnx.backend import base as interface
 from onnx.backend.test.runner import BackendIsNotSupposedToImplementIt
 
+from hwblocks.blocks.conversion import ConvertType
+from hwblocks.blocks.shape import Identity
 from hwblocks.errors import HwblocksError, InputError, UnsupportedOperatorError
 from hwblocks.graph.graph import Graph
 from hwblocks.importers.from_onnx import RULES, import_model
@@ -19,6 +21,7 @@ from hwblocks.importers.onnx_functions import with_functions_expanded
 from hwblocks.importers.onnx_graph import COPY, NeedsConstantError
 from hwblocks.importers.onnx_node import graphs_of, read_names
 from hwblocks.importers.onnx_types import as_codes, in_file_type
+from hwblocks.numerics.formats import Format
 from hwblocks.simulate.simulator import Simulator
 
 Array = np.ndarray[Any, Any]
@@ -126,7 +129,24 @@ class BackendRep(interface.BackendRep):
     def _graph(self, arrays: Mapping[str, Array]) -> Graph:
         shapes = {name: array.shape for name, array in arrays.items() if name not in self.frozen}
         frozen = {name: arrays[name] for name in self.frozen}
-        return import_model(self.model, shapes, self.model.graph.name or "model", frozen)
+        return with_wide_steps(import_model(self.model, shapes, self.model.graph.name or "model", frozen))
+
+
+def with_wide_steps(graph: Graph) -> Graph:
+    """The graph with float32 in place of float16 between nodes, as runtimes compute on processors.
+
+    Inputs, outputs, constants and the results of conversions from other types keep their type.
+    """
+    half, wide = Format("float16"), Format("float32")
+    converted = [n for n in graph.nodes if isinstance(n.block, ConvertType) and n.block.to == "float16"]
+    plain = {n.name for n in converted if graph.tensors[n.inputs[0]].format == half}
+    kept = {*graph.sources, *graph.sinks, *(n.outputs[0] for n in converted if n.name not in plain)}
+    tensors = {
+        name: t.replace(format=wide) if t.format == half and not t.is_constant and name not in kept else t
+        for name, t in graph.tensors.items()
+    }
+    nodes = tuple(n.replace(block=Identity()) if n.name in plain else n for n in graph.nodes)
+    return graph.replace(tensors=tensors, nodes=nodes)
 
 
 def upstream(graph: onnx.GraphProto, name: str) -> set[str]:

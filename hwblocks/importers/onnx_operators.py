@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from hwblocks.importers import (
+    onnx_attention,
     onnx_control,
     onnx_elements,
     onnx_layers,
+    onnx_linear_attention,
     onnx_logic,
     onnx_moves,
     onnx_norms,
@@ -22,21 +24,9 @@ from hwblocks.importers import (
 from hwblocks.importers.onnx_rule import Rule
 
 FAMILIES = (
-    onnx_control,
-    onnx_elements,
-    onnx_layers,
-    onnx_logic,
-    onnx_moves,
-    onnx_norms,
-    onnx_picks,
-    onnx_products,
-    onnx_recurrent,
-    onnx_reductions,
-    onnx_resize,
-    onnx_scan,
-    onnx_sequences,
-    onnx_shapes,
-    onnx_windows,
+    *(onnx_attention, onnx_control, onnx_elements, onnx_layers, onnx_linear_attention, onnx_logic),
+    *(onnx_moves, onnx_norms, onnx_picks, onnx_products, onnx_recurrent, onnx_reductions, onnx_resize),
+    *(onnx_scan, onnx_sequences, onnx_shapes, onnx_windows),
 )
 
 OPERATORS: dict[str, Rule] = {name: rule for family in FAMILIES for name, rule in family.RULES.items()}

@@ -38,6 +38,7 @@ def run_node(site: Site, inputs: Sequence[Array | None], follow: bool = False) -
     else:
         outputs, events = run_float(site, present), NodeEvents()
     events.outputs = sum(int(a.size) for a in outputs)
+    events.active = site.node.block.active(present, outputs, site)
     return outputs, events
 
 

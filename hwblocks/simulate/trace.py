@@ -24,6 +24,8 @@ class NodeEvents:
     lowest, highest: the accumulator's observed extremes before the cast (None where not recorded).
     outputs: elements made. decided_by: what chose the node's accumulator.
     iterations: passes through the body of a loop, or through a branch.
+    active: what the data decided on, where a block counts it: open gates of hard attention, rows that a
+    memory really wrote.
     first: (sample, element, step) of the first addition that left its register, where additions were followed or the
     accumulator traps: element within one sample of the output, step among all additions of that element.
     channels: with trace="steps" the counts of every output channel: additions, first event, extremes of partial sums
@@ -37,6 +39,7 @@ class NodeEvents:
     highest: int | None = None
     outputs: int = 0
     iterations: int = 0
+    active: int = 0
     decided_by: str = "node"
     first: tuple[int, int, int] | None = None
     channels: StepCounts | None = None
@@ -47,6 +50,7 @@ class NodeEvents:
         self.final += other.final
         self.outputs += other.outputs
         self.iterations += other.iterations
+        self.active += other.active
         self.steps = _both(self.steps, other.steps, lambda a, b: a + b)
         self.first = min((f for f in (self.first, other.first) if f is not None), default=None)
         self.lowest = _both(self.lowest, other.lowest, min)

@@ -276,6 +276,47 @@ typedef struct {
 
 int hwb_softmax_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* Which elements of a sample count: byte index[i] of its mask, i itself where index is NULL, is not 0 for element i.
+   constant: the mask of every sample; NULL: an input of `count` bytes a sample. */
+typedef struct {
+  int64_t count;
+  const int64_t *index;
+  const uint8_t *constant;
+} hwb_mask;
+
+/* Softmax of the kept elements of each row, 0 for the others; a row without kept elements is 0.
+   in: x, then the mask where `keep` is NULL. The rest as hwb_softmax. */
+typedef struct {
+  hwb_cast_numbers end;
+  int64_t x_dtype, rows, length, keep_count;
+} hwb_masked_softmax_numbers;
+
+typedef struct {
+  hwb_masked_softmax_numbers n;
+  const int64_t *table;
+  const int64_t *ratio; /* numerator, denominator: two words each, low first */
+  const int64_t *keep_index;
+  const uint8_t *keep;
+} hwb_masked_softmax;
+
+int hwb_masked_softmax_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch,
+                           hwb_stats *stats);
+
+/* y[i] = a[i] where the mask keeps i, else b[i], for `count` elements of one sample. in: mask, a, b, each where it is
+   no constant. a_index, b_index: which input element each output reads, NULL when they are the same. */
+typedef struct {
+  int64_t dtype, count, keep_count, a_count, b_count;
+} hwb_select_numbers;
+
+typedef struct {
+  hwb_select_numbers n;
+  const int64_t *keep_index, *a_index, *b_index;
+  const uint8_t *keep;
+  const int64_t *a, *b; /* of every output element */
+} hwb_select;
+
+int hwb_select_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
 /* y = round(t) + zero point, limited: softmax as runtimes compute it. table: one entry for each max − x. */
 typedef struct {
   hwb_cast_numbers end;

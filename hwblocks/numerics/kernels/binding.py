@@ -17,6 +17,8 @@ from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.extreme_binding import bind_choice, bind_extreme
 from hwblocks.numerics.kernels.extremes import ChoiceCall, ExtremeCall
 from hwblocks.numerics.kernels.gather import GatherCall
+from hwblocks.numerics.kernels.masked import MaskedSoftmaxCall, SelectCall
+from hwblocks.numerics.kernels.masked_binding import bind_masked_softmax, bind_select
 from hwblocks.numerics.kernels.matmul import MatmulCall
 from hwblocks.numerics.kernels.ordered_matmul_binding import bind_ordered_matmul
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
@@ -246,6 +248,8 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     AvgPoolCall: bind_avgpool,
     RationalCall: bind_rational,
     SoftmaxCall: bind_softmax,
+    MaskedSoftmaxCall: bind_masked_softmax,
+    SelectCall: bind_select,
     RuntimeSoftmaxCall: bind_runtime_softmax,
     FloatSoftmaxCall: bind_float_softmax,
     ElementsCall: bind_elements,
