@@ -28,7 +28,7 @@ Weights = Mapping[str, Array]
 GATES = Preference(16, 2.0**-15)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attention(Composite, abstract=True):
     """What attention blocks share: how scores become weights, and which keys a query sees.
 
@@ -113,7 +113,7 @@ class MultiheadAttention(Attention):
     [[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]]
     """
 
-    embed_dim: int = 0
+    embed_dim: int
     num_heads: int = 1
     num_kv_heads: int = 0
     kdim: int = 0
@@ -128,18 +128,11 @@ class MultiheadAttention(Attention):
 
     input_names: ClassVar[tuple[str, ...]] = ("query", "key?", "value?", "mask?", "lengths?")
 
-    def __init__(self, embed_dim: int, num_heads: int = 1, **more: Any) -> None:
-        """The sizes first, as in PyTorch; the rest by name."""
-        given = {"embed_dim": embed_dim, "num_heads": num_heads, **more}
-        unknown = sorted(set(given) - set(self.__dataclass_fields__))
-        if unknown:
-            raise GraphError(f"MultiheadAttention has no attribute {unknown[0]!r}")
-        for name, field in self.__dataclass_fields__.items():
-            object.__setattr__(self, name, given.get(name, field.default))
-        if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads or num_heads % self.groups:
+    def __post_init__(self) -> None:
+        if min(self.embed_dim, self.num_heads) < 1 or self.embed_dim % self.num_heads or self.num_heads % self.groups:
             raise GraphError(
-                f"MultiheadAttention: embed_dim={embed_dim} must be a multiple of num_heads={num_heads}, and that of "
-                f"num_kv_heads={self.groups}"
+                f"MultiheadAttention: embed_dim={self.embed_dim} must be a multiple of num_heads={self.num_heads}, and "
+                f"that of num_kv_heads={self.groups}"
             )
         if self.streaming and self.max_length < 1:
             raise GraphError("MultiheadAttention: streaming=True needs max_length, the positions of its cache")

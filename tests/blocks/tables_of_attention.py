@@ -107,7 +107,7 @@ CASES = {
     ],
     "ScaledDotProductAttention": [
         (ATTEND(), (Q, K, VALUES), attention(Q, K, VALUES)),
-        (ATTEND(0.25, True), (Q, K, VALUES), attention(Q, K, VALUES, 0.25, lambda n, i, j: j <= i)),
+        (ATTEND(scale=0.25, is_causal=True), (Q, K, VALUES), attention(Q, K, VALUES, 0.25, lambda n, i, j: j <= i)),
         (
             ATTEND(softcap=0.5, window=(1, 2)),
             (Q, K, VALUES, ADDED),

@@ -287,7 +287,6 @@ def test_a_quantized_cache_is_saved(tmp_path):
 BAD = [
     (lambda: layer(streaming=True), "max_length"),
     (lambda: hb.MultiheadAttention(7, 2), "multiple of num_heads"),
-    (lambda: hb.MultiheadAttention(8, 2, colour=1), "'colour'"),
     (lambda: hb.MultiheadAttention(E, HEADS)(sequences(1)), "q_proj_weight"),
     (lambda: layer(streaming=True, max_length=2).graph((1, 3, E)), "max_length=2"),
     (lambda: layer(streaming=True, max_length=9)(sequences(1), None, None, np.ones((3, 3))), "takes no mask"),
