@@ -13,6 +13,7 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.masks import mask_of
+from hwblocks.graph.powers import TABLE_BITS, power_bytes, power_table
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, limits, scalar_scale
@@ -20,9 +21,6 @@ from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.exponential import power_of_e, sum_in_order
 from hwblocks.numerics.kernels.masked import MaskedSoftmaxCall
-
-FRACTION_BITS = 30
-TABLE_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -83,17 +81,12 @@ class MaskedSoftmax(Algorithm):
         kept = np.broadcast_to(inputs[1] != 0, codes.shape)
         lowest = np.iinfo(np.int64).min >> 1
         below = np.where(kept, codes, lowest).max(axis=-1, keepdims=True) - codes
-        powers = np.where(kept, self.table(site)[np.where(kept, below, 0)], 0)
+        powers = np.where(kept, power_table(site, self.beta)[np.where(kept, below, 0)], 0)
         total = np.maximum(powers.sum(axis=-1, keepdims=True), 1)
         return cast_ratio(powers.astype(object), np.broadcast_to(total, powers.shape).astype(object), site)
 
-    def table(self, site: Site) -> Array:
-        """T, one entry for each difference of two codes of the input format."""
-        x = site.input(0).format
-        if x.bits > TABLE_BITS:
-            raise SimulationError(f"{site.where}: softmax needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
-        powers = np.exp(-self.beta * scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
-        return np.asarray(np.rint(powers * (1 << FRACTION_BITS)), dtype=np.int64)
+    def table_bytes(self, site: Site) -> int:
+        return power_bytes(site)
 
     def kernel(self, site: Site) -> Call | str:
         x, y = site.input(0), site.output.format
@@ -109,7 +102,7 @@ class MaskedSoftmax(Algorithm):
             x_dtype=x.format.dtype.name,
             rows=x.elements // x.shape[-1],
             length=x.shape[-1],
-            table=self.table(site),
+            table=power_table(site, self.beta),
             ratio_num=scale.denominator,
             ratio_den=scale.numerator,
             rounding=site.arithmetic.rounding,

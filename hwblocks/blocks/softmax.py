@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.powers import ENTRY_BYTES, FRACTION_BITS, TABLE_BITS, power_bytes, power_table
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, limits, scalar_scale
@@ -22,10 +22,7 @@ from hwblocks.numerics.exponential import natural_log, power_of_e, sum_in_order
 from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.newton import bit_length, mantissa
 
-FRACTION_BITS = 30
-TABLE_BITS = 16
 LOG_STEPS = 512
-ENTRY_BYTES = 4  # of 30 fraction bits
 
 
 def below_largest(x: Array, dim: int) -> Array:
@@ -39,21 +36,6 @@ def below_largest(x: Array, dim: int) -> Array:
 def as_floats_of(x: Array, y: Array) -> Array:
     """y in the float type of x, float64 where that is none."""
     return np.asarray(y, x.dtype if x.dtype.kind == "f" else np.float64)
-
-
-def power_table(site: Site, beta: float) -> Array:
-    """half_even(e^(−beta · scale · d) · 2**30) for each difference d of two codes of the input's format."""
-    x = site.input(0).format
-    if x.bits > TABLE_BITS:
-        raise SimulationError(f"{site.where}: softmax needs at most {TABLE_BITS} input bits, {x.name} has {x.bits}")
-    powers = np.exp(-beta * scalar_scale(x) * np.arange(x.hi - x.lo + 1, dtype=np.float64))
-    return np.asarray(np.rint(powers * (1 << FRACTION_BITS)), dtype=np.int64)
-
-
-def power_bytes(site: Site) -> int:
-    """Bytes of that table."""
-    x = site.input(0).format
-    return (x.hi - x.lo + 1) * ENTRY_BYTES if x.bits <= TABLE_BITS else 0
 
 
 def log_of_sum(total: Array) -> Array:
