@@ -8,7 +8,10 @@ from pathlib import Path
 
 from walk import Example, Outcome, walk
 
-MODULES = ("feed_forward", "convolutional", "time_series", "gated", "residual")
+MODULES = (
+    *("feed_forward", "convolutional", "time_series", "gated"),
+    *("transformer", "memory_network", "residual", "hard_attention"),
+)
 HEAD = """# Example networks
 
 Each network is trained for seconds by its script in `examples/networks`, on scikit-learn's digits (or a series made of

@@ -35,7 +35,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an example: scores in percent, work and bytes of one sample, the least SQNR of its layers."""
+    """What became of an example: scores in percent, work and bytes of one sample, SQNR of the output.
+
+    active: gates that were open in a sample, on average, where attention is hard.
+    """
 
     title: str
     seconds: float
@@ -44,6 +47,7 @@ class Outcome:
     macs: int
     weight_bytes: int
     sqnr_db: float
+    active: float
     recipe: str
     notes: str
     graph: hb.Graph
@@ -64,6 +68,7 @@ class Outcome:
             "MACs": self.macs,
             "weight bytes": self.weight_bytes,
             "output SQNR dB": round(self.sqnr_db, 1),
+            "open gates": f"{self.active:.0f}" if self.active else "",
             "recipe": self.recipe,
             "16-bit tensors": self.notes,
         }
@@ -87,7 +92,8 @@ def walk(example: Example) -> Outcome:
     graph = example.network(example.train(data))
     seconds = time.perf_counter() - start
     quantized = qz.convert(graph, qz.calibrate(graph, data.calibration), example.recipe)
-    floats, integers = (next(iter(hb.run(g, data.test_x).real.values())) for g in (graph, quantized))
+    runs = [hb.run(g, data.test_x) for g in (graph, quantized)]
+    floats, integers = (next(iter(run.real.values())) for run in runs)
     profile, compared = hb.profile(quantized), hb.compare(graph, quantized, data.test_x)
     return Outcome(
         example.title,
@@ -97,6 +103,7 @@ def walk(example: Example) -> Outcome:
         profile.macs,
         profile.weight_bytes,
         compared.layers.rows[-1]["sqnr_db"],
+        sum(events.active for events in runs[1].events.values()) / len(data.test_x),
         example.recipe,
         example.notes,
         graph,
