@@ -14,6 +14,7 @@ from hwblocks.table import Column, Result, Section, Table
 
 EVALUATED = "(none: settled at import)"
 COLUMNS = (Column("operator"), Column("blocks"))
+SEARCHED = ("hwblocks.importers.", "hwblocks.composites.")  # modules whose functions are read
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ def _named(value: Any, seen: set[int]) -> Iterator[type[Block]]:
     seen.add(id(value))
     if isinstance(value, type) and issubclass(value, Block):
         yield value
+    elif isinstance(value, Block):
+        yield type(value)
+    elif isinstance(value, (dict, tuple, list)):  # a table of classes by rank, say
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _named(part, seen)
     elif isinstance(value, partial):
         for part in (value.func, *value.args, *value.keywords.values()):
             yield from _named(part, seen)
-    elif isinstance(value, FunctionType) and value.__module__.startswith("hwblocks.importers."):
+    elif isinstance(value, FunctionType) and value.__module__.startswith(SEARCHED):
         for part in _used(value):
             yield from _named(part, seen)
 
