@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost"),
     "hwblocks.graph.io": ("save",),
+    "hwblocks.importers.from_keras": ("from_keras",),
     "hwblocks.graph.builder": ("GraphBuilder", "Sequential"),
     "hwblocks.graph.graph": ("Graph",),
     "hwblocks.graph.dialect": ("Dialect",),

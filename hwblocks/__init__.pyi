@@ -96,6 +96,7 @@ from hwblocks.blocks.reduction import ReduceProd as ReduceProd
 from hwblocks.blocks.reduction import ReduceSum as ReduceSum
 from hwblocks.blocks.resize import ResizeBilinear as ResizeBilinear
 from hwblocks.blocks.resize import ResizeNearest as ResizeNearest
+from hwblocks.blocks.scan import Scan as Scan
 from hwblocks.blocks.scanning import CumSum as CumSum
 from hwblocks.blocks.scanning import ScatterND as ScatterND
 from hwblocks.blocks.selection import DynamicSlice as DynamicSlice
@@ -129,8 +130,11 @@ from hwblocks.blocks.softmax import Softmax as Softmax
 from hwblocks.blocks.steps import Lookup as Lookup
 from hwblocks.blocks.steps import MultiThreshold as MultiThreshold
 from hwblocks.blocks.svdf import SVDF as SVDF
+from hwblocks.composites.recurrent import GRU as GRU
 from hwblocks.composites.recurrent import LSTM as LSTM
+from hwblocks.composites.recurrent import RNN as RNN
 from hwblocks.composites.recurrent_dynamic import DynamicQuantizeLSTM as DynamicQuantizeLSTM
+from hwblocks.composites.sequence_lstm import SequenceLSTM as SequenceLSTM
 from hwblocks.errors import HwblocksError as HwblocksError
 from hwblocks.graph.block import Accumulate as Accumulate
 from hwblocks.graph.block import Algorithm as Algorithm
@@ -139,14 +143,17 @@ from hwblocks.graph.block import Move as Move
 from hwblocks.graph.block import Pointwise as Pointwise
 from hwblocks.graph.builder import GraphBuilder as GraphBuilder
 from hwblocks.graph.builder import Sequential as Sequential
+from hwblocks.graph.composite import Composite as Composite
 from hwblocks.graph.control import Control as Control
 from hwblocks.graph.dialect import Dialect as Dialect
 from hwblocks.graph.graph import Graph as Graph
 from hwblocks.graph.io import save as save
 from hwblocks.graph.memory import plan_memory as plan_memory
 from hwblocks.graph.node import Node as Node
+from hwblocks.graph.quant_rule import Preference as Preference
 from hwblocks.graph.tensor import Tensor as Tensor
 from hwblocks.graph.work import Work as Work
+from hwblocks.importers.from_keras import from_keras as from_keras
 from hwblocks.numerics.accumulator import Accumulator as Accumulator
 from hwblocks.numerics.cast import Cast as Cast
 from hwblocks.numerics.formats import Format as Format

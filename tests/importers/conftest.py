@@ -1,8 +1,9 @@
-"""Makes the damaged model of this folder importable; it is left alone where the schema is not installed."""
+"""Makes the models of this folder importable; they are left alone where what they are made with is not installed."""
 
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-collect_ignore = [] if find_spec("ai_edge_litert") else ["tflite_damage.py"]
+MADE_WITH = {"tflite_damage.py": "ai_edge_litert", "keras_models.py": "keras", "torch_models.py": "torch"}
+collect_ignore = [name for name, package in MADE_WITH.items() if not find_spec(package)]
