@@ -14,6 +14,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost"),
     "hwblocks.graph.io": ("save",),
     "hwblocks.importers.from_keras": ("from_keras",),
+    "hwblocks.importers.from_torch": ("from_torch",),
     "hwblocks.graph.builder": ("GraphBuilder", "Sequential"),
     "hwblocks.graph.graph": ("Graph",),
     "hwblocks.graph.dialect": ("Dialect",),

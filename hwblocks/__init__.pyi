@@ -154,6 +154,7 @@ from hwblocks.graph.quant_rule import Preference as Preference
 from hwblocks.graph.tensor import Tensor as Tensor
 from hwblocks.graph.work import Work as Work
 from hwblocks.importers.from_keras import from_keras as from_keras
+from hwblocks.importers.from_torch import from_torch as from_torch
 from hwblocks.numerics.accumulator import Accumulator as Accumulator
 from hwblocks.numerics.cast import Cast as Cast
 from hwblocks.numerics.formats import Format as Format
