@@ -5,6 +5,7 @@ from hwblocks.api import accumulators as accumulators
 from hwblocks.api import compare as compare
 from hwblocks.api import cost as cost
 from hwblocks.api import diff as diff
+from hwblocks.api import export_onnx as export_onnx
 from hwblocks.api import load as load
 from hwblocks.api import profile as profile
 from hwblocks.api import run as run

@@ -21,6 +21,7 @@ COMMANDS = {
     "verify": "a model against an installed runtime, or a dump of a board or RTL",
     "accumulators": "what width each accumulator needs: proven for all inputs, or an input that overflows it",
     "cost": "cycles, time and energy on a target",
+    "export": "write a model as an ONNX file, and measure where its runtime's integers differ",
     "blocks": "the building blocks there are",
     "info": "version, kernels, targets, recipes; what a file holds",
     "selftest": "the compiled core against the definitions on this machine",

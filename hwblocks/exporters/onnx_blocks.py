@@ -1,0 +1,341 @@
+"""Blocks that compute, as ONNX operators on real values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from hwblocks.exporters.onnx_writer import FIRST, LAST, Writer, first_axes, refuse
+from hwblocks.graph.node import Node
+from hwblocks.graph.window import pads_of, per_axis
+
+Rule = Callable[[Writer, Node], None]
+Attributes = Callable[[Any], dict[str, Any]]
+
+
+def unary(op: str, attributes: Attributes = lambda block: {}) -> Rule:
+    """An operator of one element: the layout that is there passes through."""
+
+    def write(w: Writer, node: Node) -> None:
+        layout = w.standing(node.inputs[0])
+        made = w.op(op, [w.real(node.inputs[0], layout)], node.name, **attributes(node.block))
+        w.result(node, made, layout)
+
+    return write
+
+
+def composed(*steps: tuple[str, ...]) -> Rule:
+    """Operators one after the other; "x" is the input, "@" the result so far."""
+
+    def write(w: Writer, node: Node) -> None:
+        layout = w.standing(node.inputs[0])
+        x = made = w.real(node.inputs[0], layout)
+        for op, *names in steps:
+            made = w.op(op, [x if n == "x" else made for n in names], f"{node.name}.{op.lower()}")
+        w.result(node, made, layout)
+
+    return write
+
+
+def _clip(w: Writer, node: Node) -> None:
+    layout = w.standing(node.inputs[0])
+    low, high = node.block.clamp  # type: ignore[attr-defined]
+    w.result(node, w.limited(w.real(node.inputs[0], layout), low, high, node.name), layout)
+
+
+def operands(w: Writer, names: Sequence[str]) -> tuple[list[str], str]:
+    """Real values of several tensors in one layout: channels first where one is so and the ranks allow it."""
+    tensors = [w.graph.tensors[n] for n in names]
+    rank = max(len(t.shape) for t in tensors)
+    running = [t for t in tensors if t.value is None]
+    if rank < 3 or any(len(t.shape) != rank for t in running) or all(w.standing(t.name) == LAST for t in running):
+        return [w.real(n) for n in names], LAST
+    made = []
+    for tensor in tensors:
+        if tensor.value is None:
+            made.append(w.real(tensor.name, FIRST))
+            continue
+        values = tensor.format.dequantize(tensor.value) if tensor.format.is_quantized else tensor.value
+        full = np.reshape(values, (1,) * (rank - values.ndim) + values.shape).transpose(first_axes(rank))
+        made.append(w.initializer(tensor.name, full.astype(np.float32)))
+    return made, FIRST
+
+
+def binary(op: str) -> Rule:
+    """An operator of two or more tensors, element by element."""
+
+    def write(w: Writer, node: Node) -> None:
+        names, layout = operands(w, node.inputs)
+        w.result(node, w.op(op, names, node.name), layout)
+
+    return write
+
+
+def _squared_difference(w: Writer, node: Node) -> None:
+    names, layout = operands(w, node.inputs)
+    difference = w.op("Sub", names, f"{node.name}.difference")
+    w.result(node, w.op("Mul", [difference, difference], node.name), layout)
+
+
+def spatial(node: Node, axes: int) -> dict[str, Any]:
+    """strides, pads and dilations of a windowed block."""
+    block: Any = node.block
+    if getattr(block, "pad_code", None) is not None:
+        raise refuse(node, "pads with a stored code of its own, which the file cannot say; take pad_code away")
+    pairs = pads_of(block.padding, axes)
+    return {
+        "strides": list(per_axis(block.stride, axes, "stride")),
+        "pads": [*(a for a, _ in pairs), *(b for _, b in pairs)],
+        "dilations": list(per_axis(getattr(block, "dilation", 1), axes, "dilation")),
+    }
+
+
+def _bias(w: Writer, node: Node) -> list[str]:
+    return [w.real(node.inputs[2])] if len(node.inputs) > 2 and node.inputs[2] else []
+
+
+def first_weight(node: Node, x: tuple[int, ...], weight: tuple[int, ...]) -> Callable[[Any], Any]:
+    """How [O, *kernel, I] (depthwise [1, *kernel, O]) becomes [O, I, *kernel]."""
+    if node.block.depthwise(x, weight):  # type: ignore[attr-defined]
+        return lambda array: np.moveaxis(array, (-1, 0), (0, 1))
+    return lambda array: np.moveaxis(array, -1, 1)
+
+
+def constant_weight(w: Writer, node: Node) -> Any:
+    """The weight's tensor. Errors: UnsupportedOperatorError when it is made at run time."""
+    tensor = w.graph.tensors[node.inputs[1]]
+    if tensor.value is None:
+        raise refuse(node, "takes weights that are made at run time; only constant ones are written")
+    return tensor
+
+
+def _conv(w: Writer, node: Node) -> None:
+    x, weight = w.graph.tensors[node.inputs[0]], constant_weight(w, node)
+    move = first_weight(node, x.shape, weight.shape)
+    given = [w.real(x.name, FIRST), w.weight(weight, move, 0), *_bias(w, node)]
+    more = spatial(node, len(x.shape) - 2)
+    w.result(node, w.op("Conv", given, node.name, group=node.block.groups, **more), FIRST)  # type: ignore[attr-defined]
+
+
+def _conv_transpose(w: Writer, node: Node) -> None:
+    x, weight, block = w.graph.tensors[node.inputs[0]], constant_weight(w, node), node.block
+    axes, groups = len(x.shape) - 2, block.groups  # type: ignore[attr-defined]
+    more = spatial(node, axes)
+    extra = list(per_axis(block.output_padding, axes, "output_padding"))  # type: ignore[attr-defined]
+    before, after = more["pads"][:axes], more["pads"][axes:]
+    if min(before) < 0:
+        raise refuse(node, f"padding {block.padding} adds elements in front")  # type: ignore[attr-defined]
+    extra = [e + max(-b, 0) for e, b in zip(extra, after, strict=True)]  # negative pads behind are output padding
+    more["pads"] = [*before, *(max(b, 0) for b in after)]
+
+    def by_inputs(array: Any) -> Any:
+        """[O, *kernel, I / groups] → [I, O / groups, *kernel]."""
+        return np.concatenate([np.moveaxis(part, (-1, 0), (0, 1)) for part in np.split(array, groups)])
+
+    if groups > 1 and isinstance(weight.format.scale, tuple):
+        raise refuse(node, "groups with one weight scale per channel lie along no axis of the file's weights")
+    given = [w.real(x.name, FIRST), w.weight(weight, by_inputs, 1), *_bias(w, node)]
+    made = w.op("ConvTranspose", given, node.name, group=groups, output_padding=extra, **more)
+    w.result(node, made, FIRST)
+
+
+def _linear(w: Writer, node: Node) -> None:
+    x, weight = w.graph.tensors[node.inputs[0]], w.graph.tensors[node.inputs[1]]
+    if len(x.shape) == 2 and weight.value is not None:
+        given = [w.real(x.name), w.weight(weight, lambda a: a, 0), *_bias(w, node)]
+        w.result(node, w.op("Gemm", given, node.name, transB=1))
+        return
+    if weight.value is not None:
+        turned = w.weight(weight, lambda a: a.T, 1)
+    else:
+        turned = w.op("Transpose", [w.real(weight.name)], f"{weight.name}.turned", perm=[1, 0])
+    made = w.op("MatMul", [w.real(x.name), turned], node.name)
+    for bias in _bias(w, node):
+        made = w.op("Add", [made, bias], f"{node.name}.biased")
+    w.result(node, made)
+
+
+def _weight(w: Writer, node: Node) -> None:
+    made = w.op("Mul", [w.real(node.inputs[0]), w.real(node.inputs[1])], node.name)
+    for bias in _bias(w, node):
+        made = w.op("Add", [made, bias], f"{node.name}.biased")
+    w.result(node, made)
+
+
+def _matmul(w: Writer, node: Node) -> None:
+    w.result(node, w.op("MatMul", [w.real(n) for n in node.inputs], node.name))
+
+
+def _batch_norm(w: Writer, node: Node) -> None:
+    rank = len(w.graph.tensors[node.inputs[0]].shape)
+    layout = FIRST if rank > 2 else LAST
+    given = [w.real(node.inputs[0], layout), *(w.real(n) for n in node.inputs[1:])]
+    w.result(node, w.op("BatchNormalization", given, node.name, epsilon=node.block.eps), layout)  # type: ignore[attr-defined]
+
+
+def _layer_norm(w: Writer, node: Node) -> None:
+    x = w.graph.tensors[node.inputs[0]]
+    dims = node.block.dims  # type: ignore[attr-defined]
+    given = [w.real(n) for n in node.inputs]
+    if len(given) == 1:
+        given.append(w.initializer(f"{node.name}.ones", np.ones(x.shape[len(x.shape) - dims :], np.float32)))
+    w.result(node, w.op("LayerNormalization", given, node.name, axis=-dims, epsilon=node.block.eps))  # type: ignore[attr-defined]
+
+
+def pool_attributes(node: Node, axes: int) -> dict[str, Any]:
+    """The attributes of a pooling."""
+    block: Any = node.block
+    kernel = per_axis(block.kernel_size, axes, "kernel_size")
+    pairs = pads_of(block.padding, axes)
+    stride = kernel if block.stride is None else per_axis(block.stride, axes, "stride")
+    made: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(stride), "ceil_mode": int(block.ceil_mode)}
+    made["pads"] = [*(a for a, _ in pairs), *(b for _, b in pairs)]
+    if hasattr(block, "count_include_pad"):
+        made["count_include_pad"] = int(block.count_include_pad)
+    dilation = per_axis(getattr(block, "dilation", 1), axes, "dilation")
+    return made if set(dilation) == {1} else {**made, "dilations": list(dilation)}
+
+
+def _max_pool(w: Writer, node: Node) -> None:
+    x = w.graph.tensors[node.inputs[0]]
+    more = pool_attributes(node, len(x.shape) - 2)
+    if x.format.bits == 8 and x.format.is_quantized:
+        w.moved(node, w.op("MaxPool", [w.codes(x.name, FIRST)], node.name, **more), FIRST)
+        return
+    w.result(node, w.op("MaxPool", [w.real(x.name, FIRST)], node.name, **more), FIRST)
+
+
+def _average_pool(w: Writer, node: Node) -> None:
+    more = pool_attributes(node, len(w.graph.tensors[node.inputs[0]].shape) - 2)
+    w.result(node, w.op("AveragePool", [w.real(node.inputs[0], FIRST)], node.name, **more), FIRST)
+
+
+def _whole(op: str) -> Rule:
+    def write(w: Writer, node: Node) -> None:
+        w.result(node, w.op(op, [w.real(node.inputs[0], FIRST)], node.name), FIRST)
+
+    return write
+
+
+def _softmax(op: str) -> Rule:
+    def write(w: Writer, node: Node) -> None:
+        block: Any = node.block
+        x = w.real(node.inputs[0])
+        if getattr(block, "beta", 1.0) != 1.0:
+            x = w.op("Mul", [x, w.initializer(f"{node.name}.beta", np.float32(block.beta))], f"{node.name}.scaled")
+        w.result(node, w.op(op, [x], node.name, axis=block.dim))
+
+    return write
+
+
+def _reduce(op: str) -> Rule:
+    def write(w: Writer, node: Node) -> None:
+        block: Any = node.block
+        axes = w.initializer(f"{node.name}.axes", np.array(block.dims, np.int64))
+        w.result(node, w.op(op, [w.real(node.inputs[0]), axes], node.name, keepdims=int(block.keepdim)))
+
+    return write
+
+
+def _position(op: str) -> Rule:
+    def write(w: Writer, node: Node) -> None:
+        block: Any = node.block
+        found = w.op(op, [w.real(node.inputs[0])], f"{node.name}.found", axis=block.dim, keepdims=int(block.keepdim))
+        w.give(node.outputs[0], w.op("Cast", [found], node.name, to=6))  # int32
+
+    return write
+
+
+def _cumsum(w: Writer, node: Node) -> None:
+    block: Any = node.block
+    axis = w.initializer(f"{node.name}.axis", np.array(block.dim, np.int64))
+    more: dict[str, Any] = {"exclusive": int(block.exclusive), "reverse": int(block.reverse)}
+    w.result(node, w.op("CumSum", [w.real(node.inputs[0]), axis], node.name, **more))
+
+
+def _compare(op: str) -> Rule:
+    def write(w: Writer, node: Node) -> None:
+        w.give(node.outputs[0], w.op(op, [w.real(n) for n in node.inputs], node.name))
+
+    return write
+
+
+def _not_equal(w: Writer, node: Node) -> None:
+    equal = w.op("Equal", [w.real(n) for n in node.inputs], f"{node.name}.equal")
+    w.give(node.outputs[0], w.op("Not", [equal], node.name))
+
+
+def _resize(mode: str) -> Rule:
+    def write(w: Writer, node: Node) -> None:
+        block: Any = node.block
+        x = w.graph.tensors[node.inputs[0]]
+        half = "half_pixel" if block.half_pixel_centers else "asymmetric"
+        coordinates = "align_corners" if block.align_corners else half
+        if mode == "nearest" and half == "half_pixel":
+            raise refuse(node, "half_pixel_centers of the nearest pixel round in another way than the standard's")
+        rounding = "round_prefer_ceil" if block.align_corners else "floor"
+        sizes = w.initializer(f"{node.name}.sizes", np.array(block.size, np.int64))
+        more: dict[str, Any] = {"coordinate_transformation_mode": coordinates, "mode": mode, "axes": [2, 3]}
+        more |= {"nearest_mode": rounding} if mode == "nearest" else {}
+        w.result(node, w.op("Resize", [w.real(x.name, FIRST), "", "", sizes], node.name, **more), FIRST)
+
+    return write
+
+
+def _quantize(w: Writer, node: Node) -> None:
+    layout = w.standing(node.inputs[0])
+    w.result(node, w.real(node.inputs[0], layout), layout)
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _conv),
+    **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _conv_transpose),
+    **dict.fromkeys(("MaxPool1d", "MaxPool2d", "MaxPool3d"), _max_pool),
+    **dict.fromkeys(("AvgPool1d", "AvgPool2d", "AvgPool3d"), _average_pool),
+    **dict.fromkeys(("ReLU6", "Clip", "HardTanh"), _clip),
+    **dict.fromkeys(("Quantize", "Dequantize", "Rescale"), _quantize),
+    **{name: unary(name) for name in ("Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "HardSwish", "Log", "Mish", "Neg")},
+    **{name: unary(name) for name in ("Reciprocal", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Sqrt")},
+    **{name: unary(name) for name in ("Tan", "Tanh")},
+    **{name: binary(name) for name in ("Add", "Div", "Mul", "Pow", "Sub")},
+    **{name: _compare(name) for name in ("Equal", "Greater", "Less")},
+    **{name: _reduce(name) for name in ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum")},
+    "ArgMax": _position("ArgMax"),
+    "ArgMin": _position("ArgMin"),
+    "BatchNorm": _batch_norm,
+    "CELU": unary("Celu", lambda block: {"alpha": block.alpha}),
+    "CumSum": _cumsum,
+    "ELU": unary("Elu", lambda block: {"alpha": block.alpha}),
+    "GELU": unary("Gelu", lambda block: {"approximate": block.approximate}),
+    "GlobalAvgPool": _whole("GlobalAveragePool"),
+    "GlobalMaxPool": _whole("GlobalMaxPool"),
+    "GreaterEqual": _compare("GreaterOrEqual"),
+    "HardSigmoid": unary("HardSigmoid", lambda block: {"alpha": block.alpha, "beta": block.beta}),
+    "LayerNorm": _layer_norm,
+    "LeakyReLU": unary("LeakyRelu", lambda block: {"alpha": block.negative_slope}),
+    "LessEqual": _compare("LessOrEqual"),
+    "Linear": _linear,
+    "LogSoftmax": _softmax("LogSoftmax"),
+    "LogicalAnd": _compare("And"),
+    "LogicalNot": _compare("Not"),
+    "LogicalOr": _compare("Or"),
+    "MatMul": _matmul,
+    "Maximum": binary("Max"),
+    "Minimum": binary("Min"),
+    "NotEqual": _not_equal,
+    "PReLU": binary("PRelu"),
+    "ReLU": unary("Relu"),
+    "ResizeBilinear": _resize("linear"),
+    "ResizeNearest": _resize("nearest"),
+    "Rsqrt": composed(("Sqrt", "x"), ("Reciprocal", "@")),
+    "SELU": unary("Selu", lambda block: {"alpha": block.alpha, "gamma": block.gamma}),
+    "Shrink": unary("Shrink", lambda block: {"lambd": block.lambd, "bias": block.bias}),
+    "SiLU": composed(("Sigmoid", "x"), ("Mul", "x", "@")),
+    "Softmax": _softmax("Softmax"),
+    "Square": composed(("Mul", "x", "x")),
+    "SquaredDifference": _squared_difference,
+    "ThresholdedReLU": unary("ThresholdedRelu", lambda block: {"alpha": block.alpha}),
+    "Weight": _weight,
+}
