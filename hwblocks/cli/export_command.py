@@ -21,6 +21,7 @@ from hwblocks.cli.output import console, output_options, show_json
     help="QuantizeLinear and DequantizeLinear around every node, or ONNX Runtime's operators on codes.",
 )
 @click.option("--samples", type=click.Path(), help="Also run both on samples (.npz, .npy, idx) and compare tensors.")
+@click.option("--dialect", help="Compare with the model under a runtime's arithmetic instead of its own.")
 @click.option("--range", "part", help="Samples a:b only.")
 @output_options
 def command(
@@ -29,6 +30,7 @@ def command(
     kind: str | None,
     style: str,
     samples: str | None,
+    dialect: str | None,
     part: str | None,
     as_json: bool,
     quiet: bool,
@@ -45,7 +47,7 @@ def command(
     graph = load(model)
     data = read_samples_file(samples, graph, part) if samples else None
     made = export_onnx(graph, out, style)
-    rows = None if data is None else measured(graph, made, data)
+    rows = None if data is None else measured(graph, made, data, dialect)
     if as_json:
         show_json("export", out=out, nodes=made.nodes, notes=made.notes, tensors=rows)
     elif not quiet:
@@ -68,14 +70,14 @@ def _print(made: Any, rows: list[dict[str, Any]] | None) -> None:
         console().print(Table("differences", columns, tuple(wrong)))
 
 
-def measured(graph: Any, made: Any, data: dict[str, Any]) -> list[dict[str, Any]]:
+def measured(graph: Any, made: Any, data: dict[str, Any], dialect: str | None = None) -> list[dict[str, Any]]:
     """Every tensor of the file against the graph's own run: codes by equality, real values by their difference."""
     import numpy as np
 
     from hwblocks.simulate.simulator import Simulator
 
     names = [n for n in made.tensors if n not in graph.inputs]
-    run = Simulator(graph).run(data, trace=names)
+    run = Simulator(graph, dialect).run(data, trace=names)
     count = len(next(iter(data.values())))
     found = {name: _tensor(graph, run, name) for name in names}
     rows, session = [], _session(made, names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.exporters.onnx_blocks import constant_weight, first_weight, spatial
+from hwblocks.exporters.onnx_blocks import constant_weight, first_weight, pool_attributes, spatial
 from hwblocks.exporters.onnx_writer import FIRST, LAST, MICROSOFT, Array, Writer, is_code
 from hwblocks.graph.node import Node
 from hwblocks.graph.tensor import Tensor
@@ -128,6 +128,15 @@ def unary(op: str, attributes: Callable[[Any], dict[str, Any]] = lambda block: {
     return write
 
 
+def _average_pool(w: Writer, node: Node) -> bool:
+    x = w.graph.tensors[node.inputs[0]]
+    if not coded(w, node, node.inputs) or len(x.shape) > 4 or getattr(node.block, "dilation", 1) not in (1, (1, 1)):
+        return False
+    given = [w.codes(x.name, FIRST), *stated(w, x), *stated(w, w.graph.tensors[node.outputs[0]])]
+    more = pool_attributes(node, len(x.shape) - 2)
+    return done(w, node, w.op("QLinearAveragePool", given, node.name, MICROSOFT, channels_last=0, **more), FIRST)
+
+
 def _softmax(w: Writer, node: Node) -> bool:
     x, block = w.graph.tensors[node.inputs[0]], node.block
     last = block.dim % len(x.shape) == len(x.shape) - 1  # type: ignore[attr-defined]
@@ -139,6 +148,8 @@ def _softmax(w: Writer, node: Node) -> bool:
 
 RULES: dict[str, Rule] = {
     "Add": binary("QLinearAdd"),
+    "AvgPool1d": _average_pool,
+    "AvgPool2d": _average_pool,
     "Conv1d": _conv,
     "Conv2d": _conv,
     "GlobalAvgPool": unary("QLinearGlobalAveragePool", lambda block: {"channels_last": 0}, spatial=True),
