@@ -242,7 +242,9 @@ def _reduce(op: str) -> Rule:
 def _position(op: str) -> Rule:
     def write(w: Writer, node: Node) -> None:
         block: Any = node.block
-        found = w.op(op, [w.real(node.inputs[0])], f"{node.name}.found", axis=block.dim, keepdims=int(block.keepdim))
+        more: dict[str, Any] = {"axis": block.dim, "keepdims": int(block.keepdim)}
+        more |= {"select_last_index": 1} if getattr(block, "last", False) else {}
+        found = w.op(op, [w.real(node.inputs[0])], f"{node.name}.found", **more)
         w.give(node.outputs[0], w.op("Cast", [found], node.name, to=6))  # int32
 
     return write

@@ -155,7 +155,7 @@ def _pad(w: Writer, node: Node) -> None:
 
 def _mirror_pad(w: Writer, node: Node) -> None:
     block: Any = node.block
-    if block.mode not in ("reflect", "edge"):
+    if block.mode not in ("reflect", "edge", "wrap"):
         raise refuse(node, f"mode={block.mode!r} has no operator")
     pads = _integers(w, node, "pads", [*(a for a, _ in block.pads), *(b for _, b in block.pads)])
     w.result(node, w.op("Pad", [w.real(node.inputs[0]), pads], node.name, mode=block.mode))

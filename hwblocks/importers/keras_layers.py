@@ -228,7 +228,8 @@ def _refuse_layer_norm(layer: Any) -> str:
 
 def _rms_norm(build: KerasBuilder, layer: Any, x: Value, name: str) -> Value:
     eps, gain = float(layer.epsilon), layer.scale
-    return along(build, x, layer.axis, name, lambda v, label: scaled(build, "RMSNorm", v, label, gain, None, eps=eps))
+    axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
+    return along(build, x, axis, name, lambda v, label: scaled(build, "RMSNorm", v, label, gain, None, eps=eps))
 
 
 def _group_norm(build: KerasBuilder, layer: Any, x: Value, name: str) -> Value:
@@ -248,7 +249,7 @@ def _unit_norm(build: KerasBuilder, layer: Any, x: Value, name: str) -> Value:
     return build.add(L2Norm(axis, 1e-12), x, name=name)
 
 
-def _refuse_unit_norm(layer: Any) -> str:
+def _refuse_several_axes(layer: Any) -> str:
     return "" if isinstance(layer.axis, int) or len(layer.axis) == 1 else "over several axes"
 
 
@@ -285,8 +286,8 @@ LAYERS: dict[str, Rule] = {
     "GroupNormalization": Rule(of_one(_group_norm), needs=("GroupNorm",)),
     "LayerNormalization": Rule(of_one(_layer_norm), _refuse_layer_norm, ("LayerNorm",)),
     "Normalization": Rule(of_one(_normalization)),
-    "RMSNormalization": Rule(of_one(_rms_norm), needs=("RMSNorm",)),
-    "UnitNormalization": Rule(of_one(_unit_norm), _refuse_unit_norm),
+    "RMSNormalization": Rule(of_one(_rms_norm), _refuse_several_axes, ("RMSNorm",)),
+    "UnitNormalization": Rule(of_one(_unit_norm), _refuse_several_axes),
     **_windows(_conv, "Conv{}D"),
     **_windows(_depthwise, "DepthwiseConv{}D", counts=(1, 2)),
     **_windows(_separable, "SeparableConv{}D", counts=(1, 2)),

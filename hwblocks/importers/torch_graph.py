@@ -35,7 +35,7 @@ class TorchNode(OnnxNode):
     @classmethod
     def of(cls, op: str, name: str, outputs: tuple[str, ...], given: dict[str, Any]) -> TorchNode:
         """The node of a call."""
-        return cls(op, name, tuple(refs(given)), outputs, {}, 0, onnx.NodeProto(), given)
+        return cls(op, name, tuple(refs(given)), outputs, {}, 0, onnx.NodeProto(), given=given)
 
     def get(self, name: str, default: Any = None) -> Any:
         """An argument, the default where it is absent or None."""
