@@ -184,6 +184,40 @@ def _layer_norm(w: Writer, node: Node) -> None:
     w.result(node, w.op("LayerNormalization", given, node.name, axis=-dims, epsilon=node.block.eps))  # type: ignore[attr-defined]
 
 
+def _channel_norm(op: str) -> Rule:
+    """GroupNorm and InstanceNorm: one weight and bias per channel, which the operators need."""
+
+    def write(w: Writer, node: Node) -> None:
+        block: Any = node.block
+        channels = w.graph.tensors[node.inputs[0]].shape[-1]
+        given = [w.real(node.inputs[0], FIRST), *(w.real(n) for n in node.inputs[1:])]
+        for value in (1.0, 0.0)[len(given) - 1 :]:
+            given.append(w.initializer(f"{node.name}.parameter", np.full(channels, value, np.float32)))
+        more = {"num_groups": block.num_groups} if op == "GroupNormalization" else {}
+        w.result(node, w.op(op, given, node.name, epsilon=block.eps, **more), FIRST)
+
+    return write
+
+
+def _rms_norm(w: Writer, node: Node) -> None:
+    """x / √(mean x² + eps) · weight, step by step."""
+    block: Any = node.block
+    x = w.real(node.inputs[0])
+    axes = w.initializer(f"{node.name}.axes", np.arange(-block.dims, 0))
+    mean = w.op("ReduceMean", [w.op("Mul", [x, x], f"{node.name}.square"), axes], f"{node.name}.mean")
+    eps = w.initializer(f"{node.name}.eps", np.float32(block.eps))
+    root = w.op("Sqrt", [w.op("Add", [mean, eps], f"{node.name}.under")], f"{node.name}.root")
+    made = w.op("Div", [x, root], f"{node.name}.quotient")
+    for op, name in zip(("Mul", "Add"), node.inputs[1:], strict=False):
+        made = w.op(op, [made, w.real(name)], f"{node.name}.{op.lower()}")
+    w.result(node, made)
+
+
+def _einsum(w: Writer, node: Node) -> None:
+    given = [w.real(n) for n in node.inputs]
+    w.result(node, w.op("Einsum", given, node.name, equation=node.block.equation))  # type: ignore[attr-defined]
+
+
 def pool_attributes(node: Node, axes: int) -> dict[str, Any]:
     """The attributes of a pooling."""
     block: Any = node.block
@@ -309,12 +343,15 @@ RULES: dict[str, Rule] = {
     "BatchNorm": _batch_norm,
     "CELU": unary("Celu", lambda block: {"alpha": block.alpha}),
     "CumSum": _cumsum,
+    "Einsum": _einsum,
     "ELU": unary("Elu", lambda block: {"alpha": block.alpha}),
     "GELU": unary("Gelu", lambda block: {"approximate": block.approximate}),
     "GlobalAvgPool": _whole("GlobalAveragePool"),
     "GlobalMaxPool": _whole("GlobalMaxPool"),
+    "GroupNorm": _channel_norm("GroupNormalization"),
     "GreaterEqual": _compare("GreaterOrEqual"),
     "HardSigmoid": unary("HardSigmoid", lambda block: {"alpha": block.alpha, "beta": block.beta}),
+    "InstanceNorm": _channel_norm("InstanceNormalization"),
     "LayerNorm": _layer_norm,
     "LeakyReLU": unary("LeakyRelu", lambda block: {"alpha": block.negative_slope}),
     "LessEqual": _compare("LessOrEqual"),
@@ -328,6 +365,7 @@ RULES: dict[str, Rule] = {
     "Minimum": binary("Min"),
     "NotEqual": _not_equal,
     "PReLU": binary("PRelu"),
+    "RMSNorm": _rms_norm,
     "ReLU": unary("Relu"),
     "ResizeBilinear": _resize("linear"),
     "ResizeNearest": _resize("nearest"),

@@ -21,6 +21,8 @@ def _integers(w: Writer, node: Node, name: str, values: Any) -> str:
 def reshaped(w: Writer, node: Node, x: str, shape: tuple[int, ...], stem: str) -> str:
     """x in another shape; the leading axis is copied where it is the sample axis."""
     given = w.graph.tensors[node.inputs[0]].shape
+    if 0 in shape:
+        return w.op("Reshape", [x, _integers(w, node, "shape", shape)], stem, allowzero=1)
     keeps = bool(given and shape) and given[0] == shape[0] == 1
     return w.op("Reshape", [x, _integers(w, node, "shape", (0, *shape[1:]) if keeps else shape)], stem)
 

@@ -156,6 +156,7 @@ def differences(graph: Graph, node: Node) -> list[str]:
     if not site.is_integer:
         return []
     arithmetic: Any = node.arithmetic
+    block: Any = node.block
     if arithmetic is None:
         return []
     if node.block.kind == "accumulate" and arithmetic.requantize is not None:
@@ -169,6 +170,8 @@ def differences(graph: Graph, node: Node) -> list[str]:
         found.append(f"rounding {arithmetic.rounding}: the file's runtime rounds half to even")
     if arithmetic.algorithm is not None:
         found.append(f"algorithm {arithmetic.algorithm}: the file's runtime computes on real values")
+    elif getattr(block, "variant", "table") not in ("table", "exact"):
+        found.append(f"variant {block.variant}: the file's runtime computes on real values")
     elif node.block.kind == "algorithm":
         found.append("an exact rational value rounded once: the file's runtime computes in float32")
     return found

@@ -253,10 +253,11 @@ def _picked(build: KerasBuilder, use: Use) -> Value:
         raise GraphError(f"the index {key!r} is not made of numbers and slices that keep the samples")
     bounds = [slice(k, k + 1 or None) if isinstance(k, int) else k for k in given]
     cuts = [s.indices(n) for s, n in zip(bounds, use.x.shape, strict=False)]
-    starts, stops, steps = zip(*cuts, strict=True)
-    stops = tuple(None if stop < 0 else stop for stop in stops)
+    axes = tuple(i for i, cut in enumerate(cuts) if cut != (0, use.x.shape[i], 1))
+    starts, steps = tuple(cuts[i][0] for i in axes), tuple(cuts[i][2] for i in axes)
+    stops = tuple(None if cuts[i][1] < 0 else cuts[i][1] for i in axes)
     single = tuple(i for i, k in enumerate(given) if isinstance(k, int))
-    block = Slice(starts, stops, steps, tuple(range(len(cuts))))
+    block = Slice(starts, stops, steps, axes)
     made = build.add(block, use.x, name=f"{use.name}.cut" if single else use.name)
     return build.add(Squeeze(single), made, name=use.name) if single else made
 

@@ -20,7 +20,16 @@ from hwblocks.graph.builder import GraphBuilder
 from hwblocks.numerics.formats import Format
 
 TABLES = Path(__file__).parents[1] / "blocks"
-CONSTANT = {"BatchNorm", "LayerNorm", "PReLU", "Weight", "Linear"}  # blocks whose further inputs are parameters
+CONSTANT = {
+    "BatchNorm",
+    "LayerNorm",
+    "GroupNorm",
+    "InstanceNorm",
+    "RMSNorm",
+    "PReLU",
+    "Weight",
+    "Linear",
+}  # blocks whose further inputs are parameters
 APART = {"Scan", "Quantize", "Dequantize", "Rescale", "Relabel"}  # tested in whole graphs
 DEMO = files("hwblocks") / "demo_data"
 
