@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.exporters.onnx_blocks import constant_weight, first_weight, pool_attributes, spatial
+from hwblocks.exporters.onnx_windows import constant_weight, first_weight, pool_attributes, spatial
 from hwblocks.exporters.onnx_writer import FIRST, LAST, MICROSOFT, Array, Writer, is_code
 from hwblocks.graph.node import Node
 from hwblocks.graph.tensor import Tensor
@@ -48,7 +48,7 @@ def weight_of(w: Writer, tensor: Tensor, move: Callable[[Array], Array]) -> tupl
     return w.initializer(f"{tensor.name}.codes", move(tensor.value)), *stated(w, tensor)
 
 
-def bias_of(w: Writer, node: Node) -> list[str] | None:
+def stored_bias(w: Writer, node: Node) -> list[str] | None:
     """The stored 32-bit bias; None where it has another form."""
     if len(node.inputs) < 3 or not node.inputs[2]:
         return []
@@ -69,7 +69,7 @@ def _conv(w: Writer, node: Node) -> bool:
     x, y = w.graph.tensors[node.inputs[0]], w.graph.tensors[node.outputs[0]]
     if not fits(w, node) or len(x.shape) > 4:
         return False
-    weight, bias = constant_weight(w, node), bias_of(w, node)
+    weight, bias = constant_weight(w, node), stored_bias(w, node)
     if bias is None:
         return False
     kernel = weight_of(w, weight, first_weight(node, x.shape, weight.shape))
@@ -81,7 +81,7 @@ def _conv(w: Writer, node: Node) -> bool:
 
 def _linear(w: Writer, node: Node) -> bool:
     x, y = w.graph.tensors[node.inputs[0]], w.graph.tensors[node.outputs[0]]
-    bias = bias_of(w, node)
+    bias = stored_bias(w, node)
     if not fits(w, node) or len(x.shape) != 2 or bias is None:
         return False
     kernel = weight_of(w, w.graph.tensors[node.inputs[1]], lambda a: a)

@@ -11,14 +11,14 @@ import onnx
 from onnx import helper
 
 from hwblocks.errors import InputError, UnsupportedOperatorError
-from hwblocks.exporters import onnx_blocks, onnx_moves, onnx_qlinear
+from hwblocks.exporters import onnx_blocks, onnx_moves, onnx_qlinear, onnx_windows
 from hwblocks.exporters.onnx_writer import FIRST, IR_VERSION, LAST, MICROSOFT, OPSET, Writer, is_code
 from hwblocks.files import check_writable, write_atomically
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
 from hwblocks.table import Column, Table
 
-RULES = {**onnx_blocks.RULES, **onnx_moves.RULES}
+RULES = {**onnx_blocks.RULES, **onnx_moves.RULES, **onnx_windows.RULES}
 ONE_SAMPLE = ("Expand", "Scan")  # written for one sample at a time
 STYLES = ("qdq", "qoperator")
 
@@ -145,6 +145,7 @@ def _output(writer: Writer, name: str) -> onnx.ValueInfoProto:
         readers = [n for n in writer.nodes if source in n.input]
         if last is not None and not readers and source not in writer.graph.outputs:
             last.output[list(last.output).index(source)] = name
+            writer.forms[name, LAST, True] = name
         else:
             writer.nodes.append(helper.make_node("Identity", [source], [name], name=f"{name}.output"))
     return writer.info(name, tensor)

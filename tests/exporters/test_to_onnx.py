@@ -121,6 +121,7 @@ def digits():
 def test_float_file_has_the_same_structure(tmp_path):
     graph, x = digits()
     hb.export_onnx(graph, tmp_path / "m.onnx")
+    onnx.shape_inference.infer_shapes(onnx.load(tmp_path / "m.onnx"), check_type=True, strict_mode=True)
     again = hb.load(tmp_path / "m.onnx")
     assert [n.type_name for n in again.nodes] == [n.type_name for n in graph.nodes]
     assert (again.inputs, again.outputs) == (graph.inputs, graph.outputs)
