@@ -19,6 +19,7 @@ from hwblocks.composites.recurrent import GRU, LSTM, RNN
 from hwblocks.errors import GraphError
 from hwblocks.graph.builder import Value
 from hwblocks.graph.window import same_pads
+from hwblocks.importers.keras_graph import has_block
 from hwblocks.importers.onnx_graph import FILE, LAST, Importer
 from hwblocks.importers.torch_graph import Array, Ref, Rule, TorchNode, block, one_block, per_axis, scalar
 from hwblocks.numerics.formats import Format
@@ -241,6 +242,9 @@ def _refuse_recurrent(node: TorchNode) -> str:
 def _attention(build: Importer, node: TorchNode) -> None:
     """softmax(q · kᵀ · scale + mask) · v over the last two axes. Source: scaled_dot_product_attention."""
     q, k, v = (build.value(node.given[n]) for n in ("query", "key", "value"))
+    if has_block("ScaledDotProductAttention") and len(q.shape) == len(k.shape) == len(v.shape) == 4:
+        _attention_block(build, node, q, k, v)
+        return
     scale = float(node.get("scale", q.shape[-1] ** -0.5))
     rank = len(k.shape)
     turned = build.add(node, Transpose((*range(rank - 2), rank - 1, rank - 2)), [k], part="keys")
@@ -248,6 +252,18 @@ def _attention(build: Importer, node: TorchNode) -> None:
     scores = build.add(node, MatMul(), [scaled, turned], part="scores")
     weights = build.add(node, Softmax(-1), [_masked(build, node, scores)], part="weights")
     build.add(node, MatMul(), [weights, v])
+
+
+def _attention_block(build: Importer, node: TorchNode, q: Value, k: Value, v: Value) -> None:
+    """The composite, which knows formats for everything in between."""
+    made = block("ScaledDotProductAttention", scale=node.get("scale"), is_causal=bool(node.get("is_causal", False)))
+    given = node.get("attn_mask")
+    mask = None
+    if isinstance(given, Ref) and build.is_constant(given) and build.constant(given).dtype == bool:
+        mask = build.builder.constant(given, build.constant(given), Format("bool"))
+    elif given is not None:
+        mask = build.value(given)
+    build.results(node, build.builder.add_all(made, q, k, v, *([mask] if mask is not None else []), name=node.name))
 
 
 def _masked(build: Importer, node: TorchNode, scores: Value) -> Value:

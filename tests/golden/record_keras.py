@@ -28,12 +28,15 @@ FURTHER = re.compile(r"_[1-9]$|^activation_|_(mul|ave|sum)_|3d|^merge_m")  # set
 
 def drawn(model):
     rng = np.random.default_rng(1)
-    shapes = [(3, *t.shape[1:]) for t in model.inputs]
-    kinds = ["int" in str(t.dtype) for t in model.inputs]
-    return [
-        rng.integers(0, 9, s).astype(np.int32) if k else rng.normal(size=s).astype(np.float32)
-        for s, k in zip(shapes, kinds, strict=True)
-    ]
+    return [of_kind(rng, (3, *t.shape[1:]), str(t.dtype)) for t in model.inputs]
+
+
+def of_kind(rng, shape, dtype):
+    if dtype == "bool":
+        made = rng.random(shape) < 0.7
+        made[..., 0] = True
+        return made
+    return rng.integers(0, 9, shape).astype(np.int32) if "int" in dtype else rng.normal(size=shape).astype(np.float32)
 
 
 def record():

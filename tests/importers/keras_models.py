@@ -155,6 +155,8 @@ def recurrent():
     yield "gru_reset_before", one(lambda: L.GRU(5, reset_after=False), SEQUENCE)
     yield "gru_hard_sigmoid", one(lambda: L.GRU(5, recurrent_activation="hard_sigmoid"), SEQUENCE)
     yield "lstm_initial", initial
+    for i, more in enumerate(({}, {"causal": True}, {"apart": True}, {"masked": True})):
+        yield f"attention_{i}", lambda more=more: attention(**more)
     yield "time_distributed_dense", one(lambda: L.TimeDistributed(L.Dense(3, activation="relu")), SEQUENCE)
     yield "time_distributed_conv", one(lambda: L.TimeDistributed(L.Conv2D(3, 2)), (3, *IMAGE))
     yield "time_distributed_model", one(
@@ -178,6 +180,15 @@ def channels_first():
 def initial():
     x, h, c = keras.Input(SEQUENCE), keras.Input((5,)), keras.Input((5,))
     return keras.Model([x, h, c], L.LSTM(5, return_state=True)(x, initial_state=[h, c]))
+
+
+def attention(causal=False, apart=False, masked=False):
+    x, y = keras.Input(SEQUENCE, name="x"), keras.Input((5, 3), name="y")
+    mask = keras.Input((7, 5 if apart else 7), dtype="bool", name="mask")
+    layer = L.MultiHeadAttention(2, 3, value_dim=4 if apart else None, use_bias=not causal)
+    more = {"attention_mask": mask} if masked else {}
+    made = layer(x, y if apart else x, use_causal_mask=causal, **more)
+    return keras.Model([x, *([y] if apart else []), *([mask] if masked else [])], made)
 
 
 def nested():

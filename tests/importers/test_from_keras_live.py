@@ -23,11 +23,15 @@ def drawn(model, count=3, seed=1):
     """Random inputs: normal numbers, or row numbers of a table."""
     rng = np.random.default_rng(seed)
     shapes = [(count, *t.shape[1:]) for t in model.inputs]
-    kinds = ["int" in str(t.dtype) for t in model.inputs]
-    return [
-        rng.integers(0, 9, s).astype(np.int32) if k else rng.normal(size=s).astype(np.float32)
-        for s, k in zip(shapes, kinds)
-    ]
+    return [of_kind(rng, shape, str(t.dtype)) for shape, t in zip(shapes, model.inputs)]
+
+
+def of_kind(rng, shape, dtype):
+    if dtype == "bool":
+        made = rng.random(shape) < 0.7
+        made[..., 0] = True  # every query sees a key
+        return made
+    return rng.integers(0, 9, shape).astype(np.int32) if "int" in dtype else rng.normal(size=shape).astype(np.float32)
 
 
 def answers(model, xs):
@@ -92,7 +96,7 @@ REFUSED = [
     (lambda: L.Embedding(5, 2, mask_zero=True), (4,), "int32", "mask_zero"),
     (lambda: L.LSTM(3, stateful=True, go_backwards=True), (4, 2), "float32", "stateful"),
     (lambda: L.UpSampling2D(2, interpolation="bicubic"), (4, 4, 2), "float32", "bicubic"),
-    (lambda: L.MultiHeadAttention(2, 3), None, "float32", "MultiHeadAttention"),
+    (lambda: L.AdditiveAttention(), None, "float32", "AdditiveAttention"),
     (lambda: L.Softmax(axis=(1, 2)), (4, 2), "float32", "several axes"),
 ]
 
@@ -100,7 +104,7 @@ REFUSED = [
 @pytest.mark.parametrize(("make", "shape", "dtype", "text"), REFUSED)
 def test_refused(make, shape, dtype, text):
     x = keras.Input(shape or (4, 6), batch_size=1, dtype=dtype)
-    model = keras.Model(x, make()(x) if shape else make()(x, x))
+    model = keras.Model(x, make()(x) if shape else make()([x, x]))
     with pytest.raises(UnsupportedOperatorError, match=text):
         hb.from_keras(model)
 
