@@ -185,7 +185,7 @@ def initial():
 def attention(causal=False, apart=False, masked=False):
     x, y = keras.Input(SEQUENCE, name="x"), keras.Input((5, 3), name="y")
     mask = keras.Input((7, 5 if apart else 7), dtype="bool", name="mask")
-    layer = L.MultiHeadAttention(2, 3, value_dim=4 if apart else None, use_bias=not causal)
+    layer = L.MultiHeadAttention(2, 3, use_bias=not causal)
     more = {"attention_mask": mask} if masked else {}
     made = layer(x, y if apart else x, use_causal_mask=causal, **more)
     return keras.Model([x, *([y] if apart else []), *([mask] if masked else [])], made)
