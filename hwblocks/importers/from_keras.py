@@ -10,7 +10,7 @@ from hwblocks.graph.builder import Value
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.rewrite import without_dead_nodes
 from hwblocks.graph.tensor import FLOAT32
-from hwblocks.importers.keras_graph import KerasBuilder, Rule, Use
+from hwblocks.importers.keras_graph import KerasBuilder, Rule, Use, values_in
 from hwblocks.importers.keras_operators import LAYERS, OPERATIONS
 from hwblocks.numerics.formats import Format
 
@@ -57,6 +57,7 @@ def import_use(build: KerasBuilder, use: Use) -> Any:
     """Add what one use of a layer or operation means; returns its output or outputs."""
     rule = rule_of(use.layer)
     try:
+        check_call(use)
         if rule is not None:
             return rule.build(build, use)
         return build.run(network_of(use.layer), use.values, f"{use.name}/")
@@ -64,6 +65,14 @@ def import_use(build: KerasBuilder, use: Use) -> Any:
         if repr(use.name) in error.message:
             raise
         raise type(error)(f"{type(use.layer).__name__} {use.name!r}: {error.message}") from None
+
+
+def check_call(use: Use) -> None:
+    """Raise GraphError for calls that ask for another computation than that of inference."""
+    if use.named.get("training") is True:
+        raise GraphError("is called with training=True; graphs are those of inference")
+    if any(True for _ in values_in(use.named.get("mask"))):
+        raise GraphError("is called with a mask, and masks are not followed; cut or pad the sequences instead")
 
 
 def rule_of(layer: Any) -> Rule | None:

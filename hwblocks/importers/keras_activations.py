@@ -219,7 +219,7 @@ def _prelu(build: KerasBuilder, layer: Any, x: Value, name: str) -> Value:
 
 def _softmax(build: KerasBuilder, use: Use) -> Value:
     axis = use.layer.axis
-    return build.add(Softmax(axis if isinstance(axis, int) else axis[0]), use.x, name=use.name)
+    return build.add(Softmax(axis if isinstance(axis, int) else axis[0]), use.only, name=use.name)
 
 
 def _refuse_softmax(layer: Any) -> str:

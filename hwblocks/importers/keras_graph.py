@@ -36,6 +36,13 @@ class Use:
         """The first tensor."""
         return self.values[0]
 
+    @property
+    def only(self) -> Value:
+        """The tensor. Errors: GraphError where there are several."""
+        if len(self.values) != 1:
+            raise GraphError(f"takes one tensor, {len(self.values)} are given")
+        return self.values[0]
+
     def of(self, layer: Any, name: str, *arguments: Any) -> Use:
         """A use of another layer on behalf of this one."""
         return Use(layer, arguments or self.arguments, {} if arguments else self.named, name)
@@ -182,7 +189,7 @@ Make = Callable[[KerasBuilder, Any, Value, str], Value]
 
 def of_one(make: Make) -> Callable[[KerasBuilder, Use], Value]:
     """A rule of a layer of one tensor."""
-    return lambda build, use: make(build, use.layer, use.x, use.name)
+    return lambda build, use: make(build, use.layer, use.only, use.name)
 
 
 def spatial(make: Make) -> Callable[[KerasBuilder, Use], Value]:
@@ -190,8 +197,8 @@ def spatial(make: Make) -> Callable[[KerasBuilder, Use], Value]:
 
     def built(build: KerasBuilder, use: Use) -> Value:
         if getattr(use.layer, "data_format", None) != "channels_first" or len(use.x.shape) < 3:
-            return make(build, use.layer, use.x, use.name)
-        return build.first(make(build, use.layer, build.last(use.x), f"{use.name}.channels_last"), use.name)
+            return make(build, use.layer, use.only, use.name)
+        return build.first(make(build, use.layer, build.last(use.only), f"{use.name}.channels_last"), use.name)
 
     return built
 

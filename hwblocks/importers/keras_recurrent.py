@@ -61,6 +61,8 @@ def refuse_recurrent(layer: Any) -> str:
         reason = refuse_curve(cell.activation) or refuse_curve(getattr(cell, "recurrent_activation", None))
         if reason:
             return reason
+    if getattr(layer.cell, "reverse_state_order", False):
+        return "of stacked cells with reverse_state_order=True"
     if layer.stateful and layer.go_backwards:
         return "stateful=True with go_backwards=True: the other direction starts at the end"
     return ""
@@ -116,8 +118,6 @@ def initial_states(use: Use) -> list[Value]:
 
 
 def _recurrent(build: KerasBuilder, use: Use) -> Any:
-    if list(values_in(use.named.get("mask"))):
-        raise GraphError("a mask given to a recurrent layer is not followed; cut the sequences instead")
     x = next(values_in(use.arguments[:1] or use.named))
     outputs, states = scanned(build, use.layer, x, use.name, initial_states(use))
     made = _outputs(build, use.layer, outputs, use.name)

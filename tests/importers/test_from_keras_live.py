@@ -109,6 +109,17 @@ def test_refused(make, shape, dtype, text):
         hb.from_keras(model)
 
 
+def test_calls_that_ask_for_something_else():
+    x, mask, wide = keras.Input((4, 2)), keras.Input((4,), dtype="bool"), keras.Input((4, 2), dtype="bool")
+    for inputs, y, text in (
+        (x, L.Dropout(0.5, name="drop")(x, training=True), "Dropout 'drop': is called with training=True"),
+        ([x, mask], L.LSTM(3, name="cells")(x, mask=mask), "LSTM 'cells': is called with a mask"),
+        ([x, wide], L.Softmax(1, name="soft")(x, wide), "Softmax 'soft': takes one tensor, 2 are given"),
+    ):
+        with pytest.raises(GraphError, match=text):
+            hb.from_keras(keras.Model(inputs, y))
+
+
 def test_subclassed_and_unbuilt_models():
     class Own(keras.Model):
         def call(self, x):
