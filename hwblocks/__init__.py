@@ -11,8 +11,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost"),
+    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost", "export_onnx"),
     "hwblocks.graph.io": ("save",),
+    "hwblocks.importers.from_keras": ("from_keras",),
+    "hwblocks.importers.from_torch": ("from_torch",),
     "hwblocks.graph.builder": ("GraphBuilder", "Sequential"),
     "hwblocks.graph.graph": ("Graph",),
     "hwblocks.graph.dialect": ("Dialect",),

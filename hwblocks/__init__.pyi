@@ -7,6 +7,7 @@ from hwblocks.api import accumulators as accumulators
 from hwblocks.api import compare as compare
 from hwblocks.api import cost as cost
 from hwblocks.api import diff as diff
+from hwblocks.api import export_onnx as export_onnx
 from hwblocks.api import load as load
 from hwblocks.api import profile as profile
 from hwblocks.api import run as run
@@ -262,6 +263,8 @@ from hwblocks.graph.node import Node as Node
 from hwblocks.graph.quant_rule import Preference as Preference
 from hwblocks.graph.tensor import Tensor as Tensor
 from hwblocks.graph.work import Work as Work
+from hwblocks.importers.from_keras import from_keras as from_keras
+from hwblocks.importers.from_torch import from_torch as from_torch
 from hwblocks.numerics.accumulator import Accumulator as Accumulator
 from hwblocks.numerics.cast import Cast as Cast
 from hwblocks.numerics.formats import Format as Format

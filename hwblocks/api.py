@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from hwblocks.analysis.difference import Difference
     from hwblocks.analysis.widths import Accumulators
     from hwblocks.costs.result import Cost, Profile
+    from hwblocks.exporters.to_onnx import Export
     from hwblocks.simulate.simulator import Run
 
-__all__ = ["Simulator", "accumulators", "compare", "cost", "diff", "load", "profile", "run"]
+__all__ = ["Simulator", "accumulators", "compare", "cost", "diff", "export_onnx", "load", "profile", "run"]
 
 Model = Graph | Sequential | str | Path
 
@@ -115,3 +116,13 @@ def cost(model: Model, target: Any = "ideal-64mac") -> Cost:
     from hwblocks.targets.load import load_target
 
     return price_graph(as_graph(model), load_target(target))
+
+
+def export_onnx(model: Model, path: str | Path, style: str = "qdq") -> Export:
+    """Write a model as an ONNX file: "qdq" (QuantizeLinear, DequantizeLinear) or "qoperator" (QLinearConv, …).
+
+    The result says where and why the integers of ONNX Runtime may differ from the model's own.
+    """
+    from hwblocks.exporters import to_onnx
+
+    return to_onnx.export_onnx(as_graph(model), path, style)

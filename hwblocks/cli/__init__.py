@@ -22,6 +22,7 @@ COMMANDS = {
     "accumulators": "what width each accumulator needs: proven for all inputs, or an input that overflows it",
     "cost": "cycles, time and energy on a target",
     "curves": "error, tables and operations of the integer variants of a non-linearity",
+    "export": "write a model as an ONNX file, and measure where its runtime's integers differ",
     "blocks": "the building blocks there are",
     "info": "version, kernels, targets, recipes; what a file holds",
     "selftest": "the compiled core against the definitions on this machine",
