@@ -26,6 +26,14 @@ def named(algorithm: str) -> Rule:
     return lambda site: made
 
 
+def softmax(site: Site) -> Arithmetic | str:
+    """The table of QLinearSoftmax, which has 256 entries."""
+    x = site.input(0).format
+    if x.is_quantized and x.bits > 8:
+        return f"QLinearSoftmax takes codes of 8 bits, not {x.name}; keep the softmax in float between Q and DQ"
+    return Arithmetic(algorithm="float_table_256")
+
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("Conv1d", "Conv2d", "Linear", "MatMul"), layer),
     "Add": named("fused_sum"),
@@ -38,7 +46,7 @@ RULES: dict[str, Rule] = {
     "GlobalAvgPool": named("float_mean"),
     "AvgPool1d": named("sequential_mean"),
     "AvgPool2d": named("sequential_mean"),
-    "Softmax": named("float_table_256"),
+    "Softmax": softmax,
 }
 
 DIALECT = Dialect(
