@@ -13,6 +13,7 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.rational import cast_fractions, real_fractions
+from hwblocks.graph.reduction import Reduction
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -21,26 +22,8 @@ from hwblocks.numerics.roots import near_root
 
 
 @dataclass(frozen=True)
-class NormReduction(Algorithm, abstract=True):
-    """One number from all elements along `dims`; keepdim leaves axes of size 1 in their place."""
-
-    dims: tuple[int, ...] = (-1,)
-    keepdim: bool = True
-
-    def axes(self, x: Shape) -> tuple[int, ...]:
-        """The reduced axes, counted from the start."""
-        if any(not -len(x) <= d < len(x) for d in self.dims):
-            raise self.fail(f"dims={self.dims} are not axes of x", x)
-        return tuple(sorted({d % len(x) for d in self.dims}))
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x, axes = shapes[0], self.axes(shapes[0])
-        if self.keepdim:
-            return (tuple(1 if a in axes else s for a, s in enumerate(x)),)
-        return (tuple(s for a, s in enumerate(x) if a not in axes),)
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return 0 not in self.axes(shapes[0])
+class NormReduction(Reduction, Algorithm, abstract=True):
+    """A norm or logarithm of all elements along `dims`."""
 
     def total(self, x: Array) -> Array:
         """Σ x along the axes."""

@@ -16,14 +16,8 @@ from hwblocks.graph.work import Work
 
 
 @dataclass(frozen=True)
-class CumSum(Algorithm):
-    """y[i] = Σ_{j ≤ i} x[j] along `dim`. Source: ONNX CumSum.
-
-    exclusive: without x[i] itself. reverse: summed from the end.
-
-    >>> CumSum(0)(np.array([1.0, 2.0, 3.0]))
-    array([1., 3., 6.])
-    """
+class Running(Algorithm, abstract=True):
+    """An element from all up to it along `dim`. exclusive: without itself. reverse: from the end."""
 
     dim: int = -1
     exclusive: bool = False
@@ -37,6 +31,17 @@ class CumSum(Algorithm):
 
     def keeps_samples(self, *shapes: Shape) -> bool:
         return self.dim % len(shapes[0]) != 0
+
+
+@dataclass(frozen=True)
+class CumSum(Running):
+    """y[i] = Σ_{j ≤ i} x[j] along `dim`. Source: ONNX CumSum.
+
+    exclusive: without x[i] itself. reverse: summed from the end.
+
+    >>> CumSum(0)(np.array([1.0, 2.0, 3.0]))
+    array([1., 3., 6.])
+    """
 
     def compute(self, x: Array) -> Array:
         given = np.flip(x, self.dim) if self.reverse else x
@@ -50,7 +55,7 @@ class CumSum(Algorithm):
 
 
 @dataclass(frozen=True)
-class CumProd(Algorithm):
+class CumProd(Running):
     """y[i] = Π_{j ≤ i} x[j] along `dim`. Source: ONNX CumProd.
 
     exclusive: without x[i] itself. reverse: multiplied from the end.
@@ -58,19 +63,6 @@ class CumProd(Algorithm):
     >>> CumProd(0)(np.array([2.0, 3.0, 4.0]))
     array([ 2.,  6., 24.])
     """
-
-    dim: int = -1
-    exclusive: bool = False
-    reverse: bool = False
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x = shapes[0]
-        if not -len(x) <= self.dim < len(x):
-            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
-        return (x,)
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.dim % len(shapes[0]) != 0
 
     def compute(self, x: Array) -> Array:
         given = np.moveaxis(np.flip(x, self.dim) if self.reverse else x, self.dim, 0)
