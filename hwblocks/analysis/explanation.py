@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.blocks.scan import Scan
 from hwblocks.errors import InputError, SimulationError
 from hwblocks.graph.algorithm import chosen
 from hwblocks.graph.block import Accumulate, Pointwise
@@ -66,16 +67,19 @@ class Explanation(Result):
 def explain_element(graph: Graph, run: Run, node: str, sample: int, at: Sequence[int]) -> Explanation:
     """The element `at` (indices of the node's output without its sample axis, or with a leading 0) of one sample.
 
+    A node inside a scan is named by its path ("scan0/body/add"); the first index is then the step.
     The run must hold every tensor (trace="full"). Errors: InputError for an index outside the output,
     SimulationError for a node that does not compute on codes.
     """
-    site = graph.site(graph.node(node))
+    seen = _placed(graph, run, node, sample, at)
+    site = seen.site
     if not site.is_integer:
         raise SimulationError(f"{site.where}: computes in float; only nodes on stored codes can be explained")
-    index = _index(site, at)
-    arrays = [_array(graph, run, t, sample) for t in site.inputs]
-    stored = int(_array(graph, run, site.output, sample)[index])
-    where = f"{site.where}, sample {sample}, output {tuple(index[1:])}"
+    index = _index(site, seen.at)
+    arrays = [seen.array(t) for t in site.inputs]
+    stored = int(seen.array(site.output)[index])
+    step = "" if seen.step is None else f", step {seen.step}"
+    where = f"{site.where}, sample {sample}{step}, output {tuple(index[1:])}"
     if isinstance(site.node.block, Accumulate) and chosen(site) is None:
         return _explain_sum(site, arrays, index, stored, where)
     if isinstance(site.node.block, Pointwise) and chosen(site) is None:
@@ -95,15 +99,46 @@ def _index(site: Site, at: Sequence[int]) -> tuple[int, ...]:
     return index
 
 
-def _array(graph: Graph, run: Run, tensor: Any, sample: int) -> Any:
-    if tensor is None:
-        return None
-    if tensor.is_constant:
-        return tensor.value
-    traced = run.trace[tensor.name]
-    if not 0 <= sample < traced.shape[0]:
-        raise InputError(f"sample {sample} is not one of the {traced.shape[0]} samples run")
-    return traced[sample].reshape(tensor.shape)
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A node with the arrays of one sample, and of one step where it is inside a scan."""
+
+    run: Run
+    site: Site
+    sample: int
+    at: tuple[int, ...]
+    inside: str = ""
+    axis: int = 0
+    step: int | None = None
+
+    def array(self, tensor: Any) -> Any:
+        """A tensor's array; None for an absent one."""
+        if tensor is None or tensor.is_constant:
+            return None if tensor is None else tensor.value
+        traced = self.run.trace[self.inside + tensor.name]
+        if not 0 <= self.sample < traced.shape[0]:
+            raise InputError(f"sample {self.sample} is not one of the {traced.shape[0]} samples run")
+        one = traced[self.sample]
+        if self.step is not None:
+            whole = self.run.trace.graph.traced[self.inside + tensor.name].shape
+            one = one.reshape(whole).take(self.step, axis=self.axis)
+        return one.reshape(tensor.shape)
+
+
+def _placed(graph: Graph, run: Run, node: str, sample: int, at: Sequence[int]) -> _Place:
+    """The node of a name or of a path into a scan."""
+    for outer in graph.nodes:
+        inside = f"{outer.name}/body/"
+        if not isinstance(outer.block, Scan) or not node.startswith(inside):
+            continue
+        body, steps = outer.block.body, outer.block.steps(graph.site(outer).shapes)
+        site = body.site(body.node(node.removeprefix(inside)))
+        if not at or not 0 <= at[0] < steps:
+            raise InputError(
+                f"{site.where}: step {at[0] if at else 'missing'}; the first index is one of {steps} steps"
+            )
+        return _Place(run, site, sample, tuple(at[1:]), inside, outer.block.axis, at[0])
+    return _Place(run, graph.site(graph.node(node)), sample, tuple(at))
 
 
 def _explain_sum(site: Site, arrays: list[Any], index: tuple[int, ...], stored: int, where: str) -> Explanation:

@@ -114,11 +114,11 @@ def observe(
 ) -> tuple[dict[str, list[Observed]], int]:
     """({node name: what each of its registers sees}, number of samples), running the graph as it is.
 
-    A register that traps does not stop the run here. Nodes in bodies of control blocks are not observed.
+    A register that traps does not stop the run here. Nodes in loops and branches, other than scans, are not observed.
     """
     samples = read_samples(graph, x)
-    own = [b for b in bounds if any(node is b.site.node for node in graph.nodes)]
-    wanted = dict.fromkeys(t.name for b in own for t in b.site.present if not t.is_constant)
+    own = [b for b in bounds if all(name in graph.traced for name in _inputs(b))]
+    wanted = dict.fromkeys(name for b in own for name in _inputs(b))
     simulator = Simulator(_untrapped(graph), threads=threads)
     simulator.reset()
     found: dict[str, list[Observed]] = {}
@@ -131,6 +131,16 @@ def observe(
         if progress is not None:
             progress(len(next(iter(part.values()))))
     return found, samples.count
+
+
+def _inside(bounds: Bounds) -> str:
+    """What leads to the node's graph in names: "" or "scan0/body/"."""
+    return bounds.name.removesuffix(bounds.site.node.name)
+
+
+def _inputs(bounds: Bounds) -> list[str]:
+    """The run-time inputs of a node as a trace names them."""
+    return [_inside(bounds) + t.name for t in bounds.site.present if not t.is_constant]
 
 
 def _count_in(found: dict[str, list[Observed]], name: str, seen: list[Observed]) -> None:
@@ -157,19 +167,20 @@ def _untrapped(graph: Graph) -> Graph:
 
 def _batches(graph: Graph, bounds: Bounds, trace: Mapping[str, Array]) -> Iterator[list[Array | None]]:
     """The node's inputs, a few samples at a time: as many as keep the windows small, one where samples never join."""
-    site = bounds.site
-    count = len(next(trace[t.name] for t in site.present if not t.is_constant))
+    site, inside = bounds.site, _inside(bounds)
+    count = len(trace[_inputs(bounds)[0]])
     groups, channels = bounds.operands.columns.shape[2], max(bounds.operands.channels, 1)
     windows = max(site.node.block.work(*site.shapes).macs * groups // channels, site.output.elements, 1)
     size = max(1, WINDOW_ELEMENTS // windows) if graph.batched else 1
     for start in range(0, count, size):
-        yield [None if t is None else _part(t, trace, start, min(start + size, count)) for t in site.inputs]
+        stop = min(start + size, count)
+        yield [None if t is None else _part(t, inside, trace, start, stop) for t in site.inputs]
 
 
-def _part(tensor: Tensor, trace: Mapping[str, Array], start: int, stop: int) -> Array:
+def _part(tensor: Tensor, inside: str, trace: Mapping[str, Array], start: int, stop: int) -> Array:
     if tensor.value is not None:
         return tensor.value
-    part = trace[tensor.name][start:stop]
+    part = trace[inside + tensor.name][start:stop]
     if not tensor.shape:
         return part.reshape(())
     return part.reshape(-1, *tensor.shape[1:])

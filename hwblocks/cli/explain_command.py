@@ -43,11 +43,13 @@ def command(
         raise InputError("explain MODEL NODE needs --inputs samples and --at indices, for example --at 3,4,0")
     from hwblocks.analysis.explanation import explain_element
     from hwblocks.cli.samples import read_samples_file
+    from hwblocks.graph.control import named_nodes
     from hwblocks.importers.load import load
     from hwblocks.simulate.simulator import Simulator
 
     graph = load(subject)
-    graph.node(node)
+    if node not in {name for name, _ in named_nodes(graph)}:
+        graph.node(node)  # names what is near
     data = read_samples_file(inputs, graph)
     count = len(next(iter(data.values())))
     if not 0 <= sample < count:

@@ -46,9 +46,9 @@ def arena(graph: Graph) -> Arena:
 
 
 def activation_bytes(layer: Layer) -> tuple[int, int]:
-    """(bytes read, bytes written) of run-time tensors, each once."""
+    """(bytes read, bytes written) of run-time tensors, once each time that the node runs."""
     read = sum(t.stored_bytes for t in layer.site.present if not t.is_constant)
-    return read, sum(t.stored_bytes for t in layer.site.outputs)
+    return read * layer.times, sum(t.stored_bytes for t in layer.site.outputs) * layer.times
 
 
 def memory_bytes(layer: Layer) -> int:

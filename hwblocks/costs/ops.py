@@ -20,6 +20,7 @@ FLOAT_BITS = 32
 class Layer:
     """A node with its work and widths. `free` marks layout changes, views and control blocks, which cost nothing.
 
+    times: how often a sample runs the node; `work` counts all of them.
     group, composite: the path of the composites it is part of, and their kinds; "" for a node of its own.
     """
 
@@ -30,6 +31,7 @@ class Layer:
     weight_bits: int
     accumulator_bits: int
     free: bool
+    times: int = 1
     group: str = ""
     composite: str = ""
 
@@ -56,7 +58,8 @@ def layers(graph: Graph, inside: str = "", times: int = 1, within: tuple[str, st
     for node in graph.nodes:
         about = node.attributes
         group = (about["group"], about["composite"]) if "group" in about and not within[0] else within
-        made.append(replace(_layer(graph, node, inside, times), group=group[0], composite=group[1]))
+        layer = _layer(graph, node, inside, times)
+        made.append(replace(layer, times=times, group=group[0], composite=group[1]))
         if isinstance(node.block, Control):
             repeats = times * node.block.passes(*graph.site(node).shapes)
             for part, body in node.block.bodies.items():

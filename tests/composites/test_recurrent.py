@@ -12,6 +12,7 @@ import pytest
 
 import hwblocks as hb
 import quantize as qz
+from hwblocks.analysis.explanation import explain_element
 from hwblocks.exporters.to_vectors import dump_vectors
 from quantize.recipe import load_recipe, parse_recipe
 
@@ -232,3 +233,30 @@ def test_a_composite_folds_into_one_row(quantized):
     (row,) = folded.layers
     assert (row["block"], row["macs"]) == ("LSTM", whole.macs)
     assert all(row[key] == sum(whole.layers[key]) for key in ("muls", "adds", "lookups", "requants", "weight_bytes"))
+
+
+def test_explanations_reach_every_step(quantized):
+    _, q, x = quantized("LSTM", steps=4, samples=3)
+    run = hb.Simulator(q).run(x, trace="full")
+    for name, at in (("hidden", (2, 5)), ("cell", (3, 1)), ("forget", (0, 6))):
+        path = f"lstm/l0/steps/body/{name}"
+        made = explain_element(q, run, path, 1, at)
+        assert made.agrees
+        assert made.stored == run.trace[path][1][at]
+        assert f"step {at[0]}" in made.where
+    with pytest.raises(hb.HwblocksError, match="one of 4 steps"):
+        explain_element(q, run, "lstm/l0/steps/body/hidden", 1, (4, 0))
+
+
+def test_headroom_is_seen_inside_scans(quantized):
+    _, q, x = quantized("GRU", steps=4, samples=5)
+    result = hb.accumulators(q, x)
+    seen = {row["layer"]: row for row in result.sections()[0].tables[1]}["gru/l0/steps/body/hidden"]
+    counted = hb.run(q, x, trace="ranges").events["gru/l0/steps/body/hidden"]
+    assert (seen["lowest_seen"], seen["highest_seen"]) == (counted.lowest, counted.highest)
+
+
+def test_moved_bytes_count_every_step(quantized):
+    _, q, _ = quantized("LSTM", steps=6, inner=5, hidden=7)
+    rows = {row["layer"].rpartition("/")[2]: row for row in hb.cost(q, target="ideal-64mac").layers}
+    assert rows["forget"]["moved_bytes"] == 6 * 2 * 7 * 2
