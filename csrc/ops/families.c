@@ -30,6 +30,7 @@ static const hwb_family families[] = {
     NUMBERS(maxpool, hwb_maxpool),
     PLAIN(avgpool, hwb_avgpool, 0, 0),
     PLAIN(float_pool, hwb_float_pool, 0, 0),
+    SCRATCH(norm, hwb_norm, 0),
     PLAIN(softmax, hwb_softmax, 0, 0),
     PLAIN(masked_softmax, hwb_masked_softmax, 0, 0),
     PLAIN(select, hwb_select, 0, 0),

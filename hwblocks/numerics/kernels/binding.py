@@ -20,6 +20,8 @@ from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.masked import MaskedSoftmaxCall, SelectCall
 from hwblocks.numerics.kernels.masked_binding import bind_masked_softmax, bind_select
 from hwblocks.numerics.kernels.matmul import MatmulCall
+from hwblocks.numerics.kernels.norm import NormCall
+from hwblocks.numerics.kernels.norm_binding import bind_norm
 from hwblocks.numerics.kernels.ordered_matmul_binding import bind_ordered_matmul
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
 from hwblocks.numerics.kernels.pairs_binding import pairs_op
@@ -250,6 +252,7 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     SoftmaxCall: bind_softmax,
     MaskedSoftmaxCall: bind_masked_softmax,
     SelectCall: bind_select,
+    NormCall: bind_norm,
     RuntimeSoftmaxCall: bind_runtime_softmax,
     FloatSoftmaxCall: bind_float_softmax,
     ElementsCall: bind_elements,
