@@ -5,6 +5,8 @@
 #include <hwblocks/norms.h>
 #include <hwblocks/ops.h>
 #include <hwblocks/ordered.h>
+#include <hwblocks/relations.h>
+#include <hwblocks/taps.h>
 
 /* Parameters are the op's numbers, then its ends, then its operands, then addresses of constants, without gaps. */
 typedef struct {

@@ -37,9 +37,13 @@ from hwblocks.numerics.kernels.runtime_binding import (
     bind_reduce,
     bind_runtime_softmax,
 )
+from hwblocks.numerics.kernels.relation_binding import bind_relation
+from hwblocks.numerics.kernels.relations import RelationCall
 from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, RuntimeSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 from hwblocks.numerics.kernels.table import TableCall
+from hwblocks.numerics.kernels.tap_binding import bind_tap_extreme, bind_tap_sum
+from hwblocks.numerics.kernels.taps import TapExtremeCall, TapSumCall
 from hwblocks.numerics.kernels.threshold import ThresholdCall
 
 Array = np.ndarray[Any, Any]
@@ -253,6 +257,9 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     MaskedSoftmaxCall: bind_masked_softmax,
     SelectCall: bind_select,
     NormCall: bind_norm,
+    TapSumCall: bind_tap_sum,
+    RelationCall: bind_relation,
+    TapExtremeCall: bind_tap_extreme,
     RuntimeSoftmaxCall: bind_runtime_softmax,
     FloatSoftmaxCall: bind_float_softmax,
     ElementsCall: bind_elements,
