@@ -11,6 +11,7 @@ import numpy as np
 
 from hwblocks.graph.block import Algorithm, Block, Call, Move, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import position_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tap_calls import reduced_axes, tap_extreme_call, tap_sum_call
@@ -168,6 +169,8 @@ class Position(Algorithm, abstract=True):
     keepdim: bool = True
     last: bool = False
 
+    serves_floats: ClassVar[bool] = True  # the result is a position
+
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x = shapes[0]
         if not -len(x) <= self.dim < len(x):
@@ -208,6 +211,9 @@ class ArgMax(Position):
     def compute(self, x: Array) -> Array:
         return self.found(x, np.argmax)
 
+    def kernel(self, site: Site) -> Call | str:
+        return position_call(site, self.dim, np.argmax, self.last)
+
 
 @dataclass(frozen=True)
 class ArgMin(Position):
@@ -219,3 +225,6 @@ class ArgMin(Position):
 
     def compute(self, x: Array) -> Array:
         return self.found(x, np.argmin)
+
+    def kernel(self, site: Site) -> Call | str:
+        return position_call(site, self.dim, np.argmin, self.last)

@@ -88,6 +88,8 @@ def program_events(stage: ProgramStage, words: bytes, count: int, statistics: in
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
     saturated, outside, lowest, highest = (int(v) for v in row)
     made = NodeEvents(saturated=saturated, final=outside, outputs=sum(t.elements for t in site.outputs) * count)
+    if site.node.block.counts_active:
+        made.active, made.final = made.final, 0
     if statistics >= RECORDED and lowest <= highest and isinstance(site.node.block, Accumulate):
         made.lowest, made.highest = lowest, highest
     return made

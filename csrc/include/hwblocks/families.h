@@ -5,6 +5,7 @@
 #include <hwblocks/norms.h>
 #include <hwblocks/ops.h>
 #include <hwblocks/ordered.h>
+#include <hwblocks/picks.h>
 #include <hwblocks/relations.h>
 #include <hwblocks/taps.h>
 
