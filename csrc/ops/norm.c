@@ -34,7 +34,13 @@ size_t hwb_norm_scratch_bytes(const void *parameters) {
 #define ADD_CODES(T, SECOND)                                                                                           \
   do {                                                                                                                 \
     const T *codes = (const T *)x + first;                                                                             \
-    for (int64_t r = 0; r < n->rows; r++)                                                                              \
+    for (int64_t r = 0; r < n->rows && n->width == 1; r++, codes += n->groups) /* groups side by side */               \
+      for (int64_t g = 0; g < n->groups; g++) {                                                                        \
+        int32_t v = (int32_t)(codes[g] - zero);                                                                        \
+        sums[g] += v;                                                                                                  \
+        squares[g] += SECOND;                                                                                          \
+      }                                                                                                                \
+    for (int64_t r = 0; r < n->rows && n->width > 1; r++)                                                              \
       for (int64_t g = 0; g < n->groups; g++) {                                                                        \
         int64_t sum = 0, second = 0;                                                                                   \
         for (int64_t w = 0; w < n->width; w++) {                                                                       \
@@ -42,8 +48,8 @@ size_t hwb_norm_scratch_bytes(const void *parameters) {
           sum += v;                                                                                                    \
           second += SECOND;                                                                                            \
         }                                                                                                              \
-        s->sum[g] += sum;                                                                                              \
-        s->square[g] += second;                                                                                        \
+        sums[g] += sum;                                                                                                \
+        squares[g] += second;                                                                                          \
       }                                                                                                                \
   } while (0)
 
@@ -60,10 +66,11 @@ size_t hwb_norm_scratch_bytes(const void *parameters) {
 /* Σ x and Σ x² (or Σ |x|) of every group of the part that starts at an element. */
 static void add_codes(const hwb_norm_numbers *n, const void *x, int64_t first, const statistics *s) {
   int32_t zero = (int32_t)n->x_zero;
+  int64_t *restrict sums = s->sum, *restrict squares = s->square; /* codes may be of char's type, which aliases all */
   memset(s->sum, 0, (size_t)n->groups * sizeof *s->sum);
   memset(s->square, 0, (size_t)n->groups * sizeof *s->square);
   if (n->divisor == HWB_BY_SIZES) ADD_CODES_OF_TYPE(v < 0 ? -v : v);
-  else ADD_CODES_OF_TYPE((int64_t)v *v);
+  else ADD_CODES_OF_TYPE((int64_t)v * v);
 }
 
 /* ⌊√v⌋ of 1 ≤ v < 2^124. */
@@ -186,23 +193,58 @@ static int64_t estimated(const hwb_norm *p, const statistics *s, const int32_t *
   else
     for (int64_t i = 0; i < width; i++) near[i] = (double)dividend(n, s, v[i], j + i) * factor[i] * gain[i] + offset[i];
   double edge = hwb_is_half(mode) ? 0.5 : 0;
-  for (int64_t i = 0; i < width; i++)
-    doubtful += fabs(fabs(near[i] - hwb_nearest(near[i])) - edge) <= margin;
+  for (int64_t i = 0; i < width; i++) doubtful += fabs(fabs(near[i] - hwb_nearest(near[i])) - edge) <= margin;
   return doubtful;
 }
 
+#define CODES(T)                                                                                                       \
+  do {                                                                                                                 \
+    const T *codes = (const T *)x + at;                                                                                \
+    for (int64_t i = 0; i < width; i++) v[i] = (int32_t)(codes[i] - zero);                                             \
+  } while (0)
+
+/* x without its zero point, of `width` elements from `at` on. */
+static void values_of(const hwb_norm_numbers *n, const void *x, int64_t at, int64_t width, int32_t *v) {
+  int32_t zero = (int32_t)n->x_zero;
+  switch (n->x_dtype) {
+  case HWB_S8: CODES(int8_t); break;
+  case HWB_U8: CODES(uint8_t); break;
+  case HWB_S16: CODES(int16_t); break;
+  default: CODES(uint16_t); break;
+  }
+}
+
+#define STORE_CODES(T)                                                                                                 \
+  do {                                                                                                                 \
+    T *to = (T *)y + at;                                                                                               \
+    for (int64_t i = 0; i < width; i++) to[i] = (T)codes[i];                                                           \
+  } while (0)
+
+static void store_codes(const hwb_norm_numbers *n, const int32_t *codes, void *y, int64_t at, int64_t width) {
+  switch (n->end.out_dtype) {
+  case HWB_S8:
+  case HWB_U8: STORE_CODES(uint8_t); break;
+  case HWB_S16:
+  case HWB_U16: STORE_CODES(uint16_t); break;
+  default: STORE_CODES(int32_t); break;
+  }
+}
+
 /* Codes of values that doubles decide. */
-static void settled_codes(const hwb_cast_numbers *end, const double *near, int64_t width, int32_t *codes,
-                          hwb_stats *stats) {
+static void settled_codes(const hwb_cast_numbers *end, double *near, int64_t width, int32_t *codes, hwb_stats *stats) {
   double zero = (double)end->zero_point, lo = (double)end->lo, hi = (double)end->hi;
-  double clamp_lo = (double)end->clamp_lo, clamp_hi = (double)end->clamp_hi;
-  int64_t below = 0, above = 0;
+  double clamp_lo = (double)hwb_max(end->lo, end->clamp_lo), clamp_hi = (double)hwb_min(end->hi, end->clamp_hi);
+  int32_t below = 0, above = 0;
+  if (hwb_is_half(end->rounding))
+    for (int64_t i = 0; i < width; i++) near[i] = hwb_nearest(near[i]) + zero;
+  else
+    for (int64_t i = 0; i < width; i++) near[i] = hwb_settled(near[i], end->rounding) + zero;
   for (int64_t i = 0; i < width; i++) {
-    double code = (hwb_is_half(end->rounding) ? hwb_nearest(near[i]) : hwb_settled(near[i], end->rounding)) + zero;
+    double code = near[i];
     below += code < lo;
     above += code > hi;
-    code = code < lo ? lo : code > hi ? hi : code;
-    codes[i] = (int32_t)(code < clamp_lo ? clamp_lo : code > clamp_hi ? clamp_hi : code);
+    code = code < clamp_lo ? clamp_lo : code;
+    codes[i] = (int32_t)(code > clamp_hi ? clamp_hi : code);
   }
   stats->saturated += below * end->counts_low + above * end->counts_high;
 }
@@ -213,14 +255,14 @@ static void block_out(const hwb_norm *p, const statistics *s, const void *x, voi
   int32_t v[BLOCK], codes[BLOCK];
   double near[BLOCK];
   int64_t at = sample + first + j, mode = n->end.rounding;
-  for (int64_t i = 0; i < width; i++) v[i] = (int32_t)(hwb_load(x, n->x_dtype, at + i) - n->x_zero);
+  values_of(n, x, at, width, v);
   if (estimated(p, s, v, first, j, width, near) == 0) settled_codes(&n->end, near, width, codes, stats);
   else
     for (int64_t i = 0; i < width; i++)
       if (hwb_is_doubtful(near[i], p->near[3], mode))
         codes[i] = (int32_t)exact_code(p, s, v[i], first, j + i, near[i], stats);
       else settled_codes(&n->end, near + i, 1, codes + i, stats);
-  for (int64_t i = 0; i < width; i++) hwb_store(y, n->end.out_dtype, at + i, codes[i]);
+  store_codes(n, codes, y, at, width);
 }
 
 int hwb_norm_run(const hwb_op *op, const void *const *in, void *y, int64_t count, void *scratch, hwb_stats *stats) {

@@ -51,7 +51,6 @@ class Addressed(Move, abstract=True):
         counts = tuple(t.elements for t in given)
         return GatherCall(site.output.format.dtype.name, counts, np.ascontiguousarray(index).ravel(), 0)
 
-
     def steered(self, site: Site) -> Call | str:
         """The call where addresses or what enables them come at run time."""
         return REASON

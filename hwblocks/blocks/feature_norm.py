@@ -89,7 +89,7 @@ class FeatureNorm(Algorithm, abstract=True):
     def normalizing(self, site: Site, **more: Any) -> Call | str:
         """The kernel call of the block's variant."""
         split, axes = self.split(site.input(0).shape)
-        how = {"centred": self.centred, "variant": self.variant, "fraction_bits": self.fraction_bits}
+        how: dict[str, Any] = {"centred": self.centred, "variant": self.variant, "fraction_bits": self.fraction_bits}
         return norm_call(site, split, axes, **how, **more)
 
     def work(self, *shapes: Shape) -> Work:

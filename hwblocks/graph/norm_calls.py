@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +46,10 @@ def norm_call(
     return NormCall(
         x_dtype=x.format.dtype.name,
         x_zero=scalar_zero_point(x.format),
-        **dict(zip(("outer", "rows", "groups", "width"), layout, strict=True)),
+        outer=layout[0],
+        rows=layout[1],
+        groups=layout[2],
+        width=layout[3],
         centred=centred,
         divisor=divisor,
         count=layout[1] * layout[3] if mean else 1,
@@ -77,39 +78,33 @@ def unsupported(site: Site) -> str:
 
 def layout_of(split: Shape, axes: Sequence[int]) -> Layout | None:
     """(outer, rows, groups, width) of groups along `axes`; None where these are more than two runs of neighbours."""
-    inside = {axis for axis in axes if split[axis] > 1}
-    kept = [(axis in inside, size) for axis, size in enumerate(split) if size > 1]
-    runs: list[list[Any]] = []
-    for within, size in kept:
-        if runs and runs[-1][0] == within:
-            runs[-1][1] *= size
+    runs: list[tuple[bool, int]] = [(False, 1)]
+    for axis, size in enumerate(split):
+        within = axis in axes
+        if size == 1:
+            continue
+        if runs[-1][0] == within:
+            runs[-1] = within, runs[-1][1] * size
         else:
-            runs.append([within, size])
-    pattern, sizes = "".join("i" if within else "o" for within, _ in runs), [size for _, size in runs]
-    one = prod(sizes)
-    known = {
-        "": (1, 1, 1, 1),
-        "o": (1, 1, one, 1),
-        "i": (1, 1, 1, one),
-        "oi": (sizes[0], 1, 1, sizes[-1]) if sizes else None,
-        "io": (1, sizes[0], sizes[-1], 1) if sizes else None,
-        "oio": (*sizes, 1),
-        "ioi": (1, *sizes),
-        "oioi": tuple(sizes),
-    }
-    return known.get(pattern)  # type: ignore[return-value]
+            runs.append((within, size))
+    sizes = [size for _, size in runs]
+    if len(sizes) == 1:  # every element is a group
+        return 1, 1, sizes[0], 1
+    if len(sizes) == 2:
+        return sizes[0], 1, 1, sizes[1]
+    if len(sizes) > 4:
+        return None
+    return sizes[0], sizes[1], sizes[2], (*sizes, 1)[3]
 
 
 def parameters(site: Site) -> tuple[tuple[Fraction, ...], tuple[Fraction, ...]]:
     """Gain and offset in steps of the output, for as many elements as there are before they repeat."""
     shape, unit = site.input(0).shape, Fraction(scalar_scale(site.output.format))
     given = [parameter(np.asarray(t.value), t) for t in site.present[1:]]
-    gain, offset = (*given, np.array(Fraction(1), object), np.array(Fraction(0), object))[:2] if len(given) != 1 else (
-        given[0],
-        np.array(Fraction(0), object),
-    )
+    absent = [np.array(Fraction(1), object), np.array(Fraction(0), object)]
+    gain, offset = ([*given, *absent[len(given) :]][i] for i in range(2))
     first = min(first_varying(gain, len(shape)), first_varying(offset, len(shape)))
-    return tuple(repeated(part, shape[first:], unit) for part in (gain, offset))  # type: ignore[return-value]
+    return repeated(gain, shape[first:], unit), repeated(offset, shape[first:], unit)
 
 
 def first_varying(part: Array, rank: int) -> int:

@@ -38,7 +38,7 @@ def pick_call(site: Site, x: Tensor, indices: Tensor, axis: int, batch: int, fro
 
 
 def write_call(site: Site) -> WriteCall | str:
-    """Writes of data [N, B, P, *W] to a memory [N, B, S, *W] at address [N, B, P], where `enable` [N, B, P] lets them."""
+    """Writes of data [N, B, P, *W] to a memory [N, B, S, *W] at address [N, B, P]; `enable` [N, B, P] lets them."""
     memory, address, data = (site.input(i) for i in range(3))
     enable = site.input(3) if site.has(3) else None
     if memory.is_constant or data.is_constant or len({memory.format, data.format, site.output.format}) > 1:

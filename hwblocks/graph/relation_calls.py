@@ -47,7 +47,9 @@ def comparison_call(site: Site, relation: str) -> RelationCall | str:
         return reason
     a, b = scales(site)
     below = lcm(a.denominator, b.denominator)
-    return made(site, relation, int(a * below), int(b * below), 1, {"rounding": Rounding.FLOOR, "zero_point": 0, **TRUTH})
+    return made(
+        site, relation, int(a * below), int(b * below), 1, {"rounding": Rounding.FLOOR, "zero_point": 0, **TRUTH}
+    )
 
 
 def made(site: Site, relation: str, a: int, b: int, below: int, more: dict[str, Any]) -> RelationCall:

@@ -55,7 +55,11 @@ def share_axes(bounds: Sequence[Sequence[tuple[int, int]]]) -> dict[int, AxisTap
 def reads_of(shape: Shape, axes: Mapping[int, AxisTaps]) -> Reads | str:
     """What every output position reads where some axes have taps and the others are kept."""
     last = max((axis for axis in axes if shape[axis] > 1 or axes[axis].index.size != 1), default=-1)
-    at, weight, weighted = np.zeros((1, 1), np.int64), np.ones((1, 1), object), any(t.weight is not None for t in axes.values())
+    at, weight, weighted = (
+        np.zeros((1, 1), np.int64),
+        np.ones((1, 1), object),
+        any(t.weight is not None for t in axes.values()),
+    )
     for axis in range(last + 1):
         taps = axes.get(axis) or AxisTaps(np.arange(shape[axis])[:, None])
         step = prod(shape[axis + 1 :])

@@ -32,6 +32,8 @@ from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
 from hwblocks.numerics.kernels.recurrent_binding import bind_lstm, bind_svdf
 from hwblocks.numerics.kernels.reduce import ReduceCall
+from hwblocks.numerics.kernels.relation_binding import bind_relation
+from hwblocks.numerics.kernels.relations import RelationCall
 from hwblocks.numerics.kernels.runtime_binding import (
     bind_elements,
     bind_float_softmax,
@@ -39,8 +41,6 @@ from hwblocks.numerics.kernels.runtime_binding import (
     bind_reduce,
     bind_runtime_softmax,
 )
-from hwblocks.numerics.kernels.relation_binding import bind_relation
-from hwblocks.numerics.kernels.relations import RelationCall
 from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, RuntimeSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 from hwblocks.numerics.kernels.table import TableCall

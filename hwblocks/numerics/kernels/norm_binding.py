@@ -133,7 +133,7 @@ def product_bits(call: NormCall, parameters: Iterable[tuple[int, ...]], group: t
     turn = max(HALVES_BITS + q, r) + 1
     left, right = max(p + d + below, turn + above) + 1, turn + below
     square = max(max(largest_total(call).bit_length(), 2 * call.fraction_bits + 1) + alpha, beta) + 1
-    return max(2 * left + gamma, 2 * right + square)
+    return int(max(2 * left + gamma, 2 * right + square))
 
 
 def limbs_of(values: Iterable[int], limbs: int) -> Array:

@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RelationOperand:
-    """Run-time codes minus `zero`, of which each output reads index[i] (None: its own), or a constant of each output."""
+    """Run-time codes minus `zero`, output i reading index[i] (None: its own), or a constant of each output."""
 
     dtype: str = "int8"
     zero: int = 0

@@ -59,7 +59,7 @@ def bind_tap_sum(call: TapSumCall, isa: str) -> Any:
 
 def largest_sum(call: TapSumCall) -> int:
     """A bound of every sum."""
-    peak = max(abs(limit - call.x_zero) for limit in dtype_range(call.x_dtype)) ** max(call.power, 1)
+    peak: int = max(abs(limit - call.x_zero) for limit in dtype_range(call.x_dtype)) ** max(call.power, 1)
     taps = int(np.diff(call.reads.first).max(initial=1))
     weights = call.reads.weight
     return taps * peak * (1 if weights is None else int(np.abs(weights).max(initial=1)))

@@ -54,7 +54,11 @@ def test_take(isa, rng, dtype):
         (hb.Take(2, 2), (1, 3, 5, 4), (1, 3, 2), (0, 5)),
     ):
         graph = graph_of(block, {"x": (x, CODES), "i": (indices, index)}, [CODES])
-        compare(graph, {"x": drawn(rng, CODES, (7, *x[1:])), "i": rng.integers(*limits, (7, *indices[1:])).astype(dtype)}, isa)
+        compare(
+            graph,
+            {"x": drawn(rng, CODES, (7, *x[1:])), "i": rng.integers(*limits, (7, *indices[1:])).astype(dtype)},
+            isa,
+        )
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -110,7 +114,11 @@ def test_an_address_outside(isa, rng, engine):
         hb.Simulator(graph_of(hb.MemoryWrite(), inputs, [CODES]), isa=isa, engine=engine).run(data)
 
 
-OUTPUTS = (hb.Format("uint8", scale=1 / 255), hb.Format("int8", scale=1 / 128), hb.Format("int4", scale=0.3, zero_point=1))
+OUTPUTS = (
+    hb.Format("uint8", scale=1 / 255),
+    hb.Format("int8", scale=1 / 128),
+    hb.Format("int4", scale=0.3, zero_point=1),
+)
 
 
 @pytest.mark.parametrize("keep", [None, "run time", "constant"])
@@ -138,7 +146,9 @@ def test_hardmax(isa, rng):
 @pytest.mark.parametrize("block", [hb.ArgMax, hb.ArgMin])
 @pytest.mark.parametrize("dim", [1, 2, -1])
 def test_positions(isa, rng, block, dim, last):
-    for format, dtype in zip((*FORMATS, hb.Format("int32", scale=1.0)), ("int64", "int32", "uint8", "int64"), strict=True):
+    for format, dtype in zip(
+        (*FORMATS, hb.Format("int32", scale=1.0)), ("int64", "int32", "uint8", "int64"), strict=True
+    ):
         x = drawn(rng, format, (6, 3, 4, 5))
         x[1:4] = np.maximum(x[1:4] % 3, format.lo)
         graph = graph_of(block(dim, last, last), {"x": ((1, 3, 4, 5), format)}, [hb.Format(dtype)])
