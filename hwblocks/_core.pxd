@@ -50,6 +50,8 @@ cdef extern from "hwblocks/ops.h" nogil:
         HWB_MOST_OUTPUTS
         HWB_OK
         HWB_NAN
+        HWB_BAD_INDEX
+        HWB_ZERO_DIVISOR
     ctypedef struct hwb_step:
         const hwb_op *op
         int32_t inputs

@@ -427,6 +427,10 @@ cdef class Call:
                 status = hwb_samples_run(&self.samples, first, stop)
             if status == HWB_NAN:
                 raise FloatingPointError("NaN cannot be quantized; clean the data")
+            if status == HWB_BAD_INDEX:
+                raise IndexError("an index reaches outside its axis")
+            if status == HWB_ZERO_DIVISOR:
+                raise ZeroDivisionError("a divisor is 0")
             if status != HWB_OK:
                 raise RuntimeError(f"a kernel refused its arguments (status {status})")
             first = stop

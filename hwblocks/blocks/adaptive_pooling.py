@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, Block, Move, size
+from hwblocks.graph.block import Algorithm, Block, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.tap_calls import share_axes, tap_extreme_call, tap_sum_call
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 
@@ -74,8 +75,8 @@ class AdaptiveMaxPool(AdaptivePool, Move, abstract=True):
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=self.taps(shapes[0]) - size(self.shape(*shapes)[0]))
 
-    def kernel(self, site: Site) -> str:
-        return "adaptive maximum pooling"
+    def kernel(self, site: Site) -> Call | str:
+        return tap_extreme_call(site, share_axes(self.bounds(site.input(0).shape)))
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ class AdaptiveAvgPool(AdaptivePool, Algorithm, abstract=True):
         total = self.reduced(codes.astype(np.int64) - scalar_zero_point(site.input(0).format), np.sum).astype(object)
         divisor = np.broadcast_to(self.divisors(codes.shape), total.shape).astype(object)
         return cast_ratio(total * scale.numerator, divisor * scale.denominator, site)
+
+    def kernel(self, site: Site) -> Call | str:
+        x = site.input(0).shape
+        return tap_sum_call(site, share_axes(self.bounds(x)), divisors=np.tile(self.divisors(x).ravel(), x[0]))
 
     def work(self, *shapes: Shape) -> Work:
         outputs = size(self.shape(*shapes)[0])

@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Call, Move, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import pick_call, write_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
@@ -40,7 +41,7 @@ class Addressed(Move, abstract=True):
         given = [t for i, t in enumerate(site.present) if i not in self.steering]
         address = site.constant(1)
         if address is None or site.has(3) or any(t.is_constant for t in given):
-            return REASON
+            return self.steered(site)
         ends = np.cumsum([t.elements for t in given])
         numbers = [
             np.arange(end - t.elements, end, dtype=np.int64).reshape(t.shape)
@@ -49,6 +50,10 @@ class Addressed(Move, abstract=True):
         index = self.move(numbers[0], address, *numbers[1:], zero=0, lowest=0)
         counts = tuple(t.elements for t in given)
         return GatherCall(site.output.format.dtype.name, counts, np.ascontiguousarray(index).ravel(), 0)
+
+    def steered(self, site: Site) -> Call | str:
+        """The call where addresses or what enables them come at run time."""
+        return REASON
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,12 @@ class MemoryRead(Addressed):
     def work(self, *shapes: Shape) -> Work:
         return Work(reads=size(self.shape(*shapes)[0]))
 
+    def steered(self, site: Site) -> Call | str:
+        memory, address = site.input(0), site.input(1)
+        if address.shape[0] != memory.shape[0]:
+            return REASON
+        return pick_call(site, memory, address, axis=2, batch=2, from_end=False)
+
 
 @dataclass(frozen=True)
 class MemoryWrite(Addressed):
@@ -95,6 +106,7 @@ class MemoryWrite(Addressed):
     array([0., 0., 1.])
     """
 
+    counts_active: ClassVar[bool] = True
     input_names: ClassVar[tuple[str, ...]] = ("memory", "address", "data", "enable?")
     steering: ClassVar[frozenset[int]] = frozenset({1, 3})
 
@@ -122,3 +134,6 @@ class MemoryWrite(Addressed):
 
     def work(self, *shapes: Shape) -> Work:
         return Work(writes=size(shapes[2]))
+
+    def steered(self, site: Site) -> Call | str:
+        return write_call(site)

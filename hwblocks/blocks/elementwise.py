@@ -13,6 +13,7 @@ from hwblocks.graph.binary import Binary
 from hwblocks.graph.block import Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.ratios import broadcast_index, rational_call, scale_ratio
+from hwblocks.graph.relation_calls import relation_call
 from hwblocks.graph.site import Site, scalar_scale
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -83,18 +84,25 @@ class Mul(Binary):
 class Div(Binary):
     """y = a / b, element by element. Source: ONNX Div.
 
-    Integers without a scale: the quotient towards zero. Errors: SimulationError when such a divisor is 0.
+    Integers without a scale: the quotient towards zero. Errors: SimulationError when a divisor of integers is 0.
 
     >>> Div()(np.array([6.0]), np.array([3.0]))
     array([2.])
     """
 
     def compute(self, a: Array, b: Array) -> Array:
-        return towards_zero(a, b) if a.dtype.kind in "iu" and b.dtype.kind in "iu" else np.asarray(a / b)
+        if a.dtype.kind in "iu" and b.dtype.kind in "iu":
+            return towards_zero(a, b)
+        if b.dtype == object and (b == 0).any():
+            raise SimulationError("Div: a divisor is 0")
+        return np.asarray(a / b)
 
     def work(self, *shapes: Shape) -> Work:
         made = size(self.shape(*shapes)[0])
         return Work(divisions=made, requants=made)
+
+    def kernel(self, site: Site) -> Call | str:
+        return relation_call(site, "quotient")
 
 
 def towards_zero(a: Array, b: Array) -> Array:
@@ -113,7 +121,7 @@ class Choice(Binary, abstract=True):
     def kernel(self, site: Site) -> Call | str:
         formats = {t.format for t in (*site.present, site.output)}
         if len(formats) > 1 or isinstance(site.output.format.scale, tuple):
-            return "formats that differ, or one scale per channel"
+            return relation_call(site, "larger" if self.largest else "smaller")
         given = sorted(site.present, key=lambda t: t.is_constant)  # the run-time operand first
         if given[0].is_constant:
             return "both operands are constants"

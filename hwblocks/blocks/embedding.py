@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Algorithm, Block, Move, parameter, size
+from hwblocks.graph.block import Algorithm, Block, Call, Move, parameter, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import pick_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
@@ -59,6 +60,9 @@ class Embedding(Move):
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         return np.take(arrays[1], rows_of(self, arrays[0], arrays[1].shape[0]), axis=0)
+
+    def kernel(self, site: Site) -> Call | str:
+        return pick_call(site, site.input(1), site.input(0), axis=0, batch=0, from_end=False)
 
     def work(self, *shapes: Shape) -> Work:
         return Work(lookups=size(shapes[0]))

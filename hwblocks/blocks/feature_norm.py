@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.norm_calls import norm_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_fractions
 from hwblocks.graph.site import Site, scalar_scale
@@ -81,6 +82,15 @@ class FeatureNorm(Algorithm, abstract=True):
         gain, offset = (*given, None, None)[:2]
         made, outside = normalized(spread, site, self.variant, self.fraction_bits, gain, offset)
         return made.reshape(codes.shape), outside.reshape(codes.shape)
+
+    def kernel(self, site: Site) -> Call | str:
+        return self.normalizing(site, eps=self.eps)
+
+    def normalizing(self, site: Site, **more: Any) -> Call | str:
+        """The kernel call of the block's variant."""
+        split, axes = self.split(site.input(0).shape)
+        how: dict[str, Any] = {"centred": self.centred, "variant": self.variant, "fraction_bits": self.fraction_bits}
+        return norm_call(site, split, axes, **how, **more)
 
     def work(self, *shapes: Shape) -> Work:
         """Squares and scales as products; Σ d² / K and the root of each group as divisions, and so each quotient.
@@ -231,6 +241,9 @@ class MeanVarianceNorm(FeatureNorm):
             site,
         )
 
+    def kernel(self, site: Site) -> Call | str:
+        return self.normalizing(site, more=self.eps if self.variant == "exact" else 0.0)
+
 
 @dataclass(frozen=True)
 class LpNorm(FeatureNorm):
@@ -275,3 +288,6 @@ class LpNorm(FeatureNorm):
         norm = np.broadcast_to(abs(spread.d).sum(axis=axes, keepdims=True), spread.d.shape)
         share = np.frompyfunc(lambda d, n: Fraction(d, n) if n else Fraction(0), 2, 1)
         return cast_fractions(np.asarray(share(spread.d.astype(object), norm.astype(object)), dtype=object), site)
+
+    def kernel(self, site: Site) -> Call | str:
+        return self.normalizing(site, mean=False, sizes=self.p == 1)

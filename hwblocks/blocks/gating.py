@@ -11,8 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from hwblocks.errors import ShapeError
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import gate_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
@@ -35,6 +36,7 @@ class HardGate(Algorithm):
     threshold: float | None = None
     average: bool = False
 
+    counts_active: ClassVar[bool] = True
     input_names: ClassVar[tuple[str, ...]] = ("x", "keep?")
     steering: ClassVar[frozenset[int]] = frozenset({1})
 
@@ -90,8 +92,8 @@ class HardGate(Algorithm):
         zero = site.output.format.zero_point if site.output.format.is_quantized else 0
         return int(np.count_nonzero(outputs[0] != zero))
 
-    def kernel(self, site: Site) -> str:
-        return "open gates are counted as they are made"
+    def kernel(self, site: Site) -> Call | str:
+        return gate_call(site, self._code(site), self.average)
 
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])

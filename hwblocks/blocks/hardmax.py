@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import gate_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site
@@ -48,6 +49,11 @@ class Hardmax(Algorithm):
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         ones = self.compute(inputs[0]).astype(np.int64).astype(object)
         return cast_ratio(ones, np.ones_like(ones), site)
+
+    def kernel(self, site: Site) -> Call | str:
+        if self.dim % len(site.input(0).shape) != len(site.input(0).shape) - 1:
+            return "along an inner axis"
+        return gate_call(site, None, average=False)
 
     def work(self, *shapes: Shape) -> Work:
         return Work(compares=size(shapes[0]))

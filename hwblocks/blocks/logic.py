@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import real_fractions
+from hwblocks.graph.relation_calls import comparison_call
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -50,7 +51,12 @@ class Truth(Algorithm, abstract=True):
 class Comparison(Truth, abstract=True):
     """a compared with b; codes are compared as the real values that they stand for."""
 
+    serves_floats: ClassVar[bool] = True  # the result is a truth value
     input_names: ClassVar[tuple[str, ...]] = ("a", "b")
+    relation: ClassVar[str] = ""
+
+    def kernel(self, site: Site) -> Call | str:
+        return comparison_call(site, self.relation)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Equal(Comparison):
     >>> Equal()(np.array([1.0, 2.0]), np.array(2.0))
     array([False,  True])
     """
+
+    relation: ClassVar[str] = "equal"
 
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a == b)
@@ -73,6 +81,8 @@ class NotEqual(Comparison):
     array([ True, False])
     """
 
+    relation: ClassVar[str] = "not_equal"
+
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a != b)
 
@@ -84,6 +94,8 @@ class Less(Comparison):
     >>> Less()(np.array([1.0, 2.0]), np.array(2.0))
     array([ True, False])
     """
+
+    relation: ClassVar[str] = "less"
 
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a < b)
@@ -97,6 +109,8 @@ class LessEqual(Comparison):
     array([ True, False])
     """
 
+    relation: ClassVar[str] = "less_equal"
+
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a <= b)
 
@@ -109,6 +123,8 @@ class Greater(Comparison):
     array([False,  True])
     """
 
+    relation: ClassVar[str] = "greater"
+
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a > b)
 
@@ -120,6 +136,8 @@ class GreaterEqual(Comparison):
     >>> GreaterEqual()(np.array([1.0, 2.0]), np.array(2.0))
     array([False,  True])
     """
+
+    relation: ClassVar[str] = "greater_equal"
 
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray(a >= b)

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.settled import settled
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.tap_calls import AxisTaps, tap_sum_call, whole_axis, window_axes
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, pool_window
 from hwblocks.graph.work import Work
@@ -38,6 +39,13 @@ class PowerNorm(Algorithm, abstract=True):
         near = np.frompyfunc(lambda n: near_root(Fraction(0), 1, n * scale, self.p, unit), 1, 1)
         value = (total.astype(np.float64) * float(scale)) ** (1 / self.p)
         return settled(site, value, np.zeros(()), lambda m: np.asarray(near(total[m]), dtype=object))
+
+    def kernel(self, site: Site) -> Call | str:
+        return tap_sum_call(site, self.reads(site.input(0).shape), power=self.p)
+
+    def reads(self, x: Shape) -> dict[int, AxisTaps]:
+        """The taps of every output along each axis."""
+        raise NotImplementedError
 
     def check_power(self, *shapes: Shape) -> None:
         """Raise ShapeError where p is no whole number from 1 on."""
@@ -69,6 +77,9 @@ class LpPool(PowerNorm, abstract=True):
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         self.check_power(*shapes)
         return ((shapes[0][0], *self.window(shapes[0]).output, shapes[0][-1]),)
+
+    def reads(self, x: Shape) -> dict[int, AxisTaps]:
+        return window_axes(self.window(x))
 
     def powers(self, x: Array) -> Array:
         windows = self.window(x.shape).gather(x, 0)
@@ -130,6 +141,9 @@ class GlobalLpPool(PowerNorm):
         if len(x) < 3:
             raise self.fail("x needs spatial axes between the first and the last", *shapes)
         return ((x[0], *(1 for _ in x[1:-1]), x[-1]),)
+
+    def reads(self, x: Shape) -> dict[int, AxisTaps]:
+        return {axis: whole_axis(x[axis]) for axis in range(1, len(x) - 1)}
 
     def powers(self, x: Array) -> Array:
         return np.asarray(x.sum(axis=tuple(range(1, x.ndim - 1)), keepdims=True))

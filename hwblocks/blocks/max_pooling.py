@@ -12,6 +12,7 @@ from hwblocks.graph.block import Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
+from hwblocks.graph.tap_calls import tap_extreme_call, window_axes
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import least, pads_of, per_axis, pool_window
 from hwblocks.graph.work import Work
@@ -52,7 +53,7 @@ class MaxPool(Move, abstract=True):
         if x.is_constant or not site.equal_formats or x.shape[0] != 1:
             return "maximum pooling kernels serve quantized run-time inputs of equal format"
         if self.axes > 2:
-            return "maximum pooling over three axes"
+            return tap_extreme_call(site, window_axes(pool_window(self, x.shape, self.axes)))
         made = pool_window(self, x.shape, self.axes)
         return MaxPoolCall(dtype=y.dtype.name, lowest=y.lo, **made.geometry(x.shape[-1]))
 

@@ -15,6 +15,7 @@ from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.ratios import scale_ratio
 from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
+from hwblocks.graph.tap_calls import tap_sum_call, window_axes
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, pool_window
 from hwblocks.graph.work import Work
@@ -76,7 +77,8 @@ class AvgPool(Algorithm, abstract=True):
 
     def kernel(self, site: Site) -> Call | str:
         if self.axes > 2:
-            return "average pooling over three axes"
+            divisors = np.tile(self.divisors(site.input(0).shape).ravel(), site.input(0).shape[0])
+            return tap_sum_call(site, window_axes(self.window(site.input(0).shape)), divisors=divisors)
         made = self.window(site.input(0).shape)
         return average_call(site, made, self.divisors(site.input(0).shape))
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hwblocks.graph.block import Algorithm, Call, Move, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import position_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.reduction import Reduction
 from hwblocks.graph.site import Site
+from hwblocks.graph.tap_calls import reduced_axes, tap_extreme_call, tap_sum_call
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import greatest, least
 from hwblocks.graph.work import Work
@@ -30,6 +33,10 @@ class ReduceMean(Reduction, Algorithm):
     def compute(self, x: Array) -> Array:
         return np.asarray(x.sum(axis=self.axes(x.shape), keepdims=self.keepdim) / self.count(x.shape))
 
+    def kernel(self, site: Site) -> Call | str:
+        x = site.input(0).shape
+        return tap_sum_call(site, reduced_axes(self, x), factor=Fraction(1, self.count(x)) if size(x) else Fraction(1))
+
     def work(self, *shapes: Shape) -> Work:
         made = size(self.shape(*shapes)[0])
         return Work(adds=size(shapes[0]) - made, divisions=made)
@@ -45,6 +52,9 @@ class ReduceSum(Reduction, Algorithm):
 
     def compute(self, x: Array) -> Array:
         return np.asarray(x.sum(axis=self.axes(x.shape), keepdims=self.keepdim))
+
+    def kernel(self, site: Site) -> Call | str:
+        return tap_sum_call(site, reduced_axes(self, site.input(0).shape))
 
     def work(self, *shapes: Shape) -> Work:
         made = size(self.shape(*shapes)[0])
@@ -83,7 +93,7 @@ class Extreme(Reduction, Move, abstract=True):
         if x.is_constant or not site.equal_formats:
             return "the input is a constant" if x.is_constant else "formats that differ"
         if not axes or axes != tuple(range(axes[0], axes[-1] + 1)):
-            return "axes that are not neighbours"
+            return tap_extreme_call(site, reduced_axes(self, x.shape), self.largest)
         return ExtremeCall(
             dtype=x.format.dtype.name,
             outer=size(x.shape[: axes[0]]),
@@ -133,6 +143,8 @@ class Position(Algorithm, abstract=True):
     keepdim: bool = True
     last: bool = False
 
+    serves_floats: ClassVar[bool] = True  # the result is a position
+
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x = shapes[0]
         if not -len(x) <= self.dim < len(x):
@@ -173,6 +185,9 @@ class ArgMax(Position):
     def compute(self, x: Array) -> Array:
         return self.found(x, np.argmax)
 
+    def kernel(self, site: Site) -> Call | str:
+        return position_call(site, self.dim, np.argmax, self.last)
+
 
 @dataclass(frozen=True)
 class ArgMin(Position):
@@ -184,3 +199,6 @@ class ArgMin(Position):
 
     def compute(self, x: Array) -> Array:
         return self.found(x, np.argmin)
+
+    def kernel(self, site: Site) -> Call | str:
+        return position_call(site, self.dim, np.argmin, self.last)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import floor, prod
 from typing import Any
 
 import numpy as np
 
 from hwblocks.errors import GraphError
-from hwblocks.graph.block import Algorithm, Block, Move
+from hwblocks.graph.block import Algorithm, Block, Call, Move
 from hwblocks.graph.block import size as elements
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.resampling import COORDINATES, KERNELS, NEAREST, Axis, Taps, nearest_index, resampled, taps_of
 from hwblocks.graph.settled import settled
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.tap_calls import AxisTaps, tap_sum_call
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 
@@ -186,6 +187,13 @@ class Resize(Resampling, Algorithm):
 
         near = np.where(mask, float(value), total.astype(np.float64) * float(scale))
         return settled(site, near, np.zeros(()), exact)
+
+    def kernel(self, site: Site) -> Call | str:
+        x = site.input(0).shape
+        if self.outside(x).any():
+            return "outputs that lie outside the input"
+        axes = {dim: AxisTaps(taps.index, taps.numerators) for dim, taps in self.taps(x)}
+        return tap_sum_call(site, axes, factor=Fraction(1, prod(taps.denominator for _, taps in self.taps(x))))
 
     def work(self, *shapes: Shape) -> Work:
         x, muls, adds = list(shapes[0]), 0, 0

@@ -11,6 +11,7 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Block, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.masks import mask_of, source_of
+from hwblocks.graph.pick_calls import pick_call, ranking_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
@@ -126,6 +127,10 @@ class Take(Move):
         for at in np.ndindex(x.shape[:batch]):
             made[at] = np.take(x[at], indices[at], axis=axis - batch)
         return made
+
+    def kernel(self, site: Site) -> Call | str:
+        x, indices = site.input(0), site.input(1)
+        return pick_call(site, x, indices, self.axis(x.shape, indices.shape), self.batch_dims, self.from_end)
 
 
 @dataclass(frozen=True)
@@ -296,3 +301,6 @@ class TopK(Move):
         indices = indices[..., : self.k]
         values = np.take_along_axis(x, indices, -1)
         return np.moveaxis(values, -1, self.dim), np.moveaxis(indices, -1, self.dim)
+
+    def kernel(self, site: Site) -> Call | str:
+        return ranking_call(site, self.dim, self.k, self.largest)

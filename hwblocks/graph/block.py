@@ -47,6 +47,7 @@ class Block:
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
     own_variant: ClassVar[str | None] = None  # its own integer meaning among the names that `variant` may take
     keeps_types: ClassVar[bool] = False  # True where `compute` is given arrays of the stored types, not wider ones
+    counts_active: ClassVar[bool] = False  # True where kernels count `active` in place of sums outside their register
     serves_floats: ClassVar[bool] = False  # True where `kernel` is asked for sites with float tensors too
 
     def __init_subclass__(cls, abstract: bool = False, **more: Any) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwblocks.errors import InputError
 from hwblocks.simulate.direct import Direct, Job
+from hwblocks.simulate.failures import FOUND, failure
 from hwblocks.simulate.stages import program_events
 from hwblocks.simulate.trace import NodeEvents
 
@@ -47,8 +47,8 @@ class Bound:
         if self._direct is not None:
             try:
                 self._call.run(0, self.count)
-            except FloatingPointError as error:
-                raise InputError(str(error)) from None
+            except FOUND as error:
+                raise failure(error) from None
             return
         made = self.simulator.run(self.inputs, state=self._state or "reset")
         self._state = made.state

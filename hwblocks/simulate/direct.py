@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics import kernels
+from hwblocks.simulate.failures import FOUND, failure
 from hwblocks.simulate.in_place import Place, in_place
 from hwblocks.simulate.stages import FOLLOWED, Compiled, ProgramStage, program_events
 from hwblocks.simulate.trace import NodeEvents
@@ -44,11 +44,11 @@ def smallest_part(bytes_per_sample: int, macs: int, tile: int, chunk: int) -> in
 
 
 def run_samples(call: Any, start: int, stop: int) -> None:
-    """Samples of a prepared call. Errors: InputError for what an edge finds in its floats."""
+    """Samples of a prepared call. Errors: those of `failure`, for what the data hold."""
     try:
         call.run(start, stop)
-    except FloatingPointError as error:
-        raise InputError(str(error)) from None
+    except FOUND as error:
+        raise failure(error) from None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwblocks.errors import InputError
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import Buffer, plan_memory
@@ -16,6 +15,7 @@ from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
 from hwblocks.numerics.step_counts import StepCounts
 from hwblocks.simulate.execute import run_node
+from hwblocks.simulate.failures import FOUND, failure
 from hwblocks.simulate.store import Events, Stage, Store
 from hwblocks.simulate.trace import NodeEvents
 
@@ -64,8 +64,8 @@ class ProgramStage:
         channels = [kernels.channel_counts(step.kernel) for step in self.steps]
         try:
             counts = self.program.run(external, count, count, statistics, channels)
-        except FloatingPointError as error:  # what an edge found in its floats
-            raise InputError(str(error)) from None
+        except FOUND as error:
+            raise failure(error) from None
         for step, row, words in zip(self.steps, counts, channels, strict=True):
             made = _events(step.site, row, count, statistics)
             if words is not None:
@@ -88,6 +88,8 @@ def program_events(stage: ProgramStage, words: bytes, count: int, statistics: in
 def _events(site: Site, row: Sequence[int], count: int, statistics: int) -> NodeEvents:
     saturated, outside, lowest, highest = (int(v) for v in row)
     made = NodeEvents(saturated=saturated, final=outside, outputs=sum(t.elements for t in site.outputs) * count)
+    if site.node.block.counts_active:
+        made.active, made.final = made.final, 0
     if statistics >= RECORDED and lowest <= highest and isinstance(site.node.block, Accumulate):
         made.lowest, made.highest = lowest, highest
     return made

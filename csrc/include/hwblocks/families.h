@@ -2,8 +2,12 @@
 #ifndef HWBLOCKS_FAMILIES_H
 #define HWBLOCKS_FAMILIES_H
 
+#include <hwblocks/norms.h>
 #include <hwblocks/ops.h>
 #include <hwblocks/ordered.h>
+#include <hwblocks/picks.h>
+#include <hwblocks/relations.h>
+#include <hwblocks/taps.h>
 
 /* Parameters are the op's numbers, then its ends, then its operands, then addresses of constants, without gaps. */
 typedef struct {

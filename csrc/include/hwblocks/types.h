@@ -9,7 +9,7 @@ __extension__ typedef __int128 hwb_int128;
 
 enum hwb_dtype { HWB_S8 = 0, HWB_U8, HWB_S16, HWB_U16, HWB_S32, HWB_S64 };
 
-enum hwb_status { HWB_OK = 0, HWB_BAD_ARGUMENT = 1, HWB_NAN = 2 };
+enum hwb_status { HWB_OK = 0, HWB_BAD_ARGUMENT = 1, HWB_NAN = 2, HWB_BAD_INDEX = 3, HWB_ZERO_DIVISOR = 4 };
 
 /* Bytes of one element of a storage type. */
 static inline size_t hwb_size_of(int64_t dtype) {

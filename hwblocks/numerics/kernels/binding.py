@@ -20,14 +20,20 @@ from hwblocks.numerics.kernels.gather import GatherCall
 from hwblocks.numerics.kernels.masked import MaskedSoftmaxCall, SelectCall
 from hwblocks.numerics.kernels.masked_binding import bind_masked_softmax, bind_select
 from hwblocks.numerics.kernels.matmul import MatmulCall
+from hwblocks.numerics.kernels.norm import NormCall
+from hwblocks.numerics.kernels.norm_binding import bind_norm
 from hwblocks.numerics.kernels.ordered_matmul_binding import bind_ordered_matmul
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
 from hwblocks.numerics.kernels.pairs_binding import pairs_op
+from hwblocks.numerics.kernels.pick_binding import bind_gate, bind_pick, bind_position, bind_ranking, bind_write
+from hwblocks.numerics.kernels.picks import GateCall, PickCall, PositionCall, RankingCall, WriteCall
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
 from hwblocks.numerics.kernels.recurrent_binding import bind_lstm, bind_svdf
 from hwblocks.numerics.kernels.reduce import ReduceCall
+from hwblocks.numerics.kernels.relation_binding import bind_relation
+from hwblocks.numerics.kernels.relations import RelationCall
 from hwblocks.numerics.kernels.runtime_binding import (
     bind_elements,
     bind_float_softmax,
@@ -38,6 +44,8 @@ from hwblocks.numerics.kernels.runtime_binding import (
 from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, RuntimeSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.kernels.storage import INT32_SPAN, INT64_SPAN, code_of_dtype, dtype_range
 from hwblocks.numerics.kernels.table import TableCall
+from hwblocks.numerics.kernels.tap_binding import bind_tap_extreme, bind_tap_sum
+from hwblocks.numerics.kernels.taps import TapExtremeCall, TapSumCall
 from hwblocks.numerics.kernels.threshold import ThresholdCall
 
 Array = np.ndarray[Any, Any]
@@ -250,6 +258,15 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     SoftmaxCall: bind_softmax,
     MaskedSoftmaxCall: bind_masked_softmax,
     SelectCall: bind_select,
+    NormCall: bind_norm,
+    TapSumCall: bind_tap_sum,
+    RelationCall: bind_relation,
+    PickCall: bind_pick,
+    WriteCall: bind_write,
+    GateCall: bind_gate,
+    PositionCall: bind_position,
+    RankingCall: bind_ranking,
+    TapExtremeCall: bind_tap_extreme,
     RuntimeSoftmaxCall: bind_runtime_softmax,
     FloatSoftmaxCall: bind_float_softmax,
     ElementsCall: bind_elements,
