@@ -40,6 +40,7 @@ static const hwb_family families[] = {
     PLAIN(tap_sum, hwb_tap_sum, 0, 0),
     PLAIN(tap_extreme, hwb_tap_extreme, 0, 0),
     PLAIN(softmax, hwb_softmax, 0, 0),
+    PLAIN(log_softmax, hwb_log_softmax, 0, 0),
     PLAIN(masked_softmax, hwb_masked_softmax, 0, 0),
     PLAIN(select, hwb_select, 0, 0),
     PLAIN(softmax_fixed, hwb_runtime_softmax, 0, 0),

@@ -17,6 +17,7 @@ from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.extreme_binding import bind_choice, bind_extreme
 from hwblocks.numerics.kernels.extremes import ChoiceCall, ExtremeCall
 from hwblocks.numerics.kernels.gather import GatherCall
+from hwblocks.numerics.kernels.log_softmax import LogSoftmaxCall, bind_log_softmax
 from hwblocks.numerics.kernels.masked import MaskedSoftmaxCall, SelectCall
 from hwblocks.numerics.kernels.masked_binding import bind_masked_softmax, bind_select
 from hwblocks.numerics.kernels.matmul import MatmulCall
@@ -256,6 +257,7 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     AvgPoolCall: bind_avgpool,
     RationalCall: bind_rational,
     SoftmaxCall: bind_softmax,
+    LogSoftmaxCall: bind_log_softmax,
     MaskedSoftmaxCall: bind_masked_softmax,
     SelectCall: bind_select,
     NormCall: bind_norm,
