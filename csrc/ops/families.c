@@ -32,6 +32,7 @@ static const hwb_family families[] = {
     PLAIN(float_pool, hwb_float_pool, 0, 0),
     SCRATCH(norm, hwb_norm, 0),
     PLAIN(pick, hwb_pick, 0, 0),
+    PLAIN(locate, hwb_locate, 0, 0),
     PLAIN(write, hwb_write, 0, 0),
     PLAIN(gate, hwb_gate, 0, 0),
     NUMBERS(position, hwb_position_numbers),

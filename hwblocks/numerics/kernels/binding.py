@@ -26,8 +26,15 @@ from hwblocks.numerics.kernels.norm_binding import bind_norm
 from hwblocks.numerics.kernels.ordered_matmul_binding import bind_ordered_matmul
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
 from hwblocks.numerics.kernels.pairs_binding import pairs_op
-from hwblocks.numerics.kernels.pick_binding import bind_gate, bind_pick, bind_position, bind_ranking, bind_write
-from hwblocks.numerics.kernels.picks import GateCall, PickCall, PositionCall, RankingCall, WriteCall
+from hwblocks.numerics.kernels.pick_binding import (
+    bind_gate,
+    bind_pick,
+    bind_place,
+    bind_position,
+    bind_ranking,
+    bind_write,
+)
+from hwblocks.numerics.kernels.picks import GateCall, PickCall, PlaceCall, PositionCall, RankingCall, WriteCall
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
@@ -264,6 +271,7 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     TapSumCall: bind_tap_sum,
     RelationCall: bind_relation,
     PickCall: bind_pick,
+    PlaceCall: bind_place,
     WriteCall: bind_write,
     GateCall: bind_gate,
     PositionCall: bind_position,

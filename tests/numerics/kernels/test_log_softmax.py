@@ -13,7 +13,11 @@ from hwblocks.numerics.rounding import Rounding
 
 FORMATS = (hb.Format("int4", scale=0.5), hb.Format("int8", scale=0.07, zero_point=-11), hb.Format("uint8", scale=0.2),
            hb.Format("int16", scale=0.0011))  # fmt: skip
-OUTPUTS = (hb.Format("int8", scale=0.1, zero_point=90), hb.Format("int16", scale=2.0**-11), hb.Format("int5", scale=0.25))
+OUTPUTS = (
+    hb.Format("int8", scale=0.1, zero_point=90),
+    hb.Format("int16", scale=2.0**-11),
+    hb.Format("int5", scale=0.25),
+)
 
 
 @pytest.mark.parametrize("rounding", [r for r in Rounding if r is not Rounding.STOCHASTIC])
@@ -33,7 +37,9 @@ def test_equals_the_definition(isa, rng, format, rounding):
         assert made.events["n"].saturated == wanted.events["n"].saturated
 
 
-@pytest.mark.parametrize(("length", "factor", "reason"), [(0, 1, "rows of 0"), (1 << 40, 1, "rows of"), (4, 1 << 120, "128")])
+@pytest.mark.parametrize(
+    ("length", "factor", "reason"), [(0, 1, "rows of 0"), (1 << 40, 1, "rows of"), (4, 1 << 120, "128")]
+)
 def test_refusals(refusal, length, factor, reason):
     call = LogSoftmaxCall(
         x_dtype="int8", rows=1, length=length, powers=np.full(256, 1 << 30), logs=np.zeros(513), ln2=1,
