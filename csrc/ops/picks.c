@@ -3,9 +3,9 @@
 #include <string.h>
 
 /* An index counted from the start, or −1 where it lies outside. */
-static int64_t row_of(const hwb_pick_numbers *n, int64_t index) {
-  if (n->from_end && index < 0) index += n->rows;
-  return index < 0 || index >= n->rows ? -1 : index;
+static int64_t row_of(int64_t index, int64_t rows, int64_t from_end) {
+  if (from_end && index < 0) index += rows;
+  return index < 0 || index >= rows ? -1 : index;
 }
 
 int hwb_pick_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
@@ -21,11 +21,29 @@ int hwb_pick_run(const hwb_op *op, const void *const *in, void *y, int64_t n, vo
       size_t part = (size_t)((p->constant ? o % c->outer : o) * c->planes + q);
       const char *from = (const char *)(p->constant ? p->constant : in[0]) + part * plane;
       for (int64_t i = 0; i < c->picks; i++, to += bytes) {
-        int64_t row = row_of(c, hwb_load(index, c->index_dtype, o * c->picks + i));
+        int64_t row = row_of(hwb_load(index, c->index_dtype, o * c->picks + i), c->rows, c->from_end);
         if (row < 0) return HWB_BAD_INDEX;
         memcpy(to, from + (size_t)row * bytes, bytes);
       }
     }
+  return HWB_OK;
+}
+
+int hwb_locate_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {
+  const hwb_locate *p = op->parameters;
+  const hwb_locate_numbers *c = &p->n;
+  size_t element = hwb_size_of(c->dtype), bytes = (size_t)c->width * element;
+  (void)scratch;
+  (void)stats;
+  for (int64_t i = 0; i < n * c->count; i++) {
+    int64_t at = i / c->count * c->x_count + p->base[i % c->count];
+    for (int64_t k = 0; k < c->parts; k++) {
+      int64_t row = row_of(hwb_load(in[1], c->index_dtype, i * c->parts + k), p->limits[k], c->from_end);
+      if (row < 0) return HWB_BAD_INDEX;
+      at += row * p->steps[k];
+    }
+    memcpy((char *)y + (size_t)i * bytes, (const char *)in[0] + (size_t)at * element, bytes);
+  }
   return HWB_OK;
 }
 

@@ -17,6 +17,9 @@ static int holds(int64_t relation, hwb_int128 a, hwb_int128 b) {
   case HWB_LESS: return a < b;
   case HWB_LESS_EQUAL: return a <= b;
   case HWB_GREATER: return a > b;
+  case HWB_BOTH: return a && b;
+  case HWB_EITHER: return a || b;
+  case HWB_ONE_OF: return !a != !b;
   default: return a >= b;
   }
 }

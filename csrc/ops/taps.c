@@ -43,12 +43,12 @@ static void add_taps(const hwb_tap_sum *p, const void *x, int64_t start, int64_t
   else ADD_TAPS_OF_TYPE(from[c] - zero);
 }
 
-/* The sign of (sum · A / B)^(1/power) − halves. */
+/* The sign of (sum · A / B)^(1/degree) − halves. */
 static int side_of_root(const hwb_tap_sum *p, int64_t sum, int64_t halves) {
   if (halves < 0) return 1;
   hwb_whole left = hwb_whole_of(sum), right = hwb_whole_of(halves), once = right;
   hwb_whole a = hwb_whole_at(p->exact, p->n.limbs), b = hwb_whole_at(p->exact + p->n.limbs + 1, p->n.limbs);
-  for (int64_t i = 1; i < p->n.power; i++) right = hwb_whole_product(&right, &once);
+  for (int64_t i = 1; i < p->n.degree; i++) right = hwb_whole_product(&right, &once);
   left = hwb_whole_product(&left, &a);
   right = hwb_whole_product(&right, &b);
   return hwb_whole_compare(&left, &right);
@@ -67,8 +67,8 @@ static hwb_int128 exact_value(const hwb_tap_sum *p, int64_t sum, int64_t divisor
 static double estimate(const hwb_tap_sum *p, int64_t sum, double divisor) {
   double value = (double)sum * p->near[0];
   if (!p->n.power) return value / divisor;
-  if (p->n.power == 1) return value / 2;
-  return (p->n.power == 2 ? sqrt(value) : pow(value, 1 / (double)p->n.power)) / 2;
+  if (p->n.degree == 1) return value / 2;
+  return (p->n.degree == 2 ? sqrt(value) : pow(value, 1 / (double)p->n.degree)) / 2;
 }
 
 int hwb_tap_sum_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats) {

@@ -13,7 +13,7 @@ from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import real_fractions
-from hwblocks.graph.relation_calls import comparison_call
+from hwblocks.graph.relation_calls import comparison_call, truth_call
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -57,6 +57,13 @@ class Comparison(Truth, abstract=True):
 
     def kernel(self, site: Site) -> Call | str:
         return comparison_call(site, self.relation)
+
+
+class Logical(Comparison, abstract=True):
+    """Two truth values; what is not 0 is true."""
+
+    def kernel(self, site: Site) -> Call | str:
+        return truth_call(site, self.relation)
 
 
 @dataclass(frozen=True)
@@ -144,36 +151,42 @@ class GreaterEqual(Comparison):
 
 
 @dataclass(frozen=True)
-class LogicalAnd(Comparison):
+class LogicalAnd(Logical):
     """y = a ∧ b; what is not 0 is true. Source: ONNX And.
 
     >>> LogicalAnd()(np.array([True, False]), np.array(True))
     array([ True, False])
     """
 
+    relation: ClassVar[str] = "both"
+
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray((a != 0) & (b != 0))
 
 
 @dataclass(frozen=True)
-class LogicalOr(Comparison):
+class LogicalOr(Logical):
     """y = a ∨ b; what is not 0 is true. Source: ONNX Or.
 
     >>> LogicalOr()(np.array([True, False]), np.array(False))
     array([ True, False])
     """
 
+    relation: ClassVar[str] = "either"
+
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray((a != 0) | (b != 0))
 
 
 @dataclass(frozen=True)
-class LogicalXor(Comparison):
+class LogicalXor(Logical):
     """y = a ⊕ b, true where exactly one is true; what is not 0 is true. Source: ONNX Xor.
 
     >>> LogicalXor()(np.array([True, False]), np.array(True))
     array([False,  True])
     """
+
+    relation: ClassVar[str] = "one_of"
 
     def compute(self, a: Array, b: Array) -> Array:
         return np.asarray((a != 0) ^ (b != 0))
@@ -186,6 +199,11 @@ class LogicalNot(Truth):
     >>> LogicalNot()(np.array([True, False]))
     array([False,  True])
     """
+
+    serves_floats: ClassVar[bool] = True  # the result is a truth value
+
+    def kernel(self, site: Site) -> Call | str:
+        return truth_call(site, "equal")
 
     def compute(self, x: Array) -> Array:
         return np.asarray(x == 0)

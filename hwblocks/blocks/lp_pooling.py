@@ -41,7 +41,7 @@ class PowerNorm(Algorithm, abstract=True):
         return settled(site, value, np.zeros(()), lambda m: np.asarray(near(total[m]), dtype=object))
 
     def kernel(self, site: Site) -> Call | str:
-        return tap_sum_call(site, self.reads(site.input(0).shape), power=self.p)
+        return tap_sum_call(site, self.reads(site.input(0).shape), power=self.p, root=True)
 
     def reads(self, x: Shape) -> dict[int, AxisTaps]:
         """The taps of every output along each axis."""

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Block, Move
+from hwblocks.graph.block import Block, Call, Move, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.pick_calls import place_call
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 
 
@@ -64,6 +66,15 @@ class GatherElements(Move):
         indices = from_start(self, given, x.shape[axis])
         cut = tuple(slice(None) if a == axis else slice(0, n) for a, n in enumerate(given.shape))
         return np.take_along_axis(x[cut], indices, axis)
+
+    def kernel(self, site: Site) -> Call | str:
+        x, given = site.input(0).shape, site.input(1).shape
+        axis = self.dim % len(x)
+        if not axis:
+            return "an index along the sample axis"
+        places = np.ogrid[tuple(slice(0, 1 if a == axis else n) for a, n in enumerate(given))]
+        base = sum(p * size(x[a + 1 :]) for a, p in enumerate(places))
+        return place_call(site, np.broadcast_to(np.asarray(base), given), (axis,), 1, from_end=True)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from hwblocks.errors import SimulationError
-from hwblocks.graph.block import Algorithm, size
+from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.rational import cast_fractions, real_fractions
 from hwblocks.graph.reduction import Reduction
 from hwblocks.graph.site import Site, scalar_scale, scalar_zero_point
+from hwblocks.graph.tap_calls import reduced_axes, tap_sum_call
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.cast import Cast
@@ -49,6 +50,9 @@ class ReduceL1(NormReduction):
         made = size(self.shape(*shapes)[0])
         return Work(adds=2 * size(shapes[0]) - made, requants=made)
 
+    def kernel(self, site: Site) -> Call | str:
+        return tap_sum_call(site, reduced_axes(self, site.input(0).shape), power=1)
+
 
 @dataclass(frozen=True)
 class ReduceSumSquare(NormReduction):
@@ -60,6 +64,9 @@ class ReduceSumSquare(NormReduction):
 
     def compute(self, x: Array) -> Array:
         return self.total(x * x)
+
+    def kernel(self, site: Site) -> Call | str:
+        return tap_sum_call(site, reduced_axes(self, site.input(0).shape), power=2)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,9 @@ class ReduceL2(NormReduction):
         unit = Fraction(scalar_scale(site.output.format))
         near = np.frompyfunc(lambda v: near_root(Fraction(0), 1, Fraction(v), 2, unit), 1, 1)
         return cast_fractions(np.asarray(near(squares), dtype=object), site)
+
+    def kernel(self, site: Site) -> Call | str:
+        return tap_sum_call(site, reduced_axes(self, site.input(0).shape), power=2, root=True)
 
 
 @dataclass(frozen=True)

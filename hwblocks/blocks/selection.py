@@ -11,7 +11,7 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Block, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.masks import mask_of, source_of
-from hwblocks.graph.pick_calls import pick_call, ranking_call
+from hwblocks.graph.pick_calls import pick_call, place_call, ranking_call
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
@@ -177,6 +177,15 @@ class GatherND(Move):
             return np.broadcast_to(x, (*given.shape[:-1], *x.shape))
         made = np.asarray(x[samples + places])
         return np.broadcast_to(made, self.shape(x.shape, given.shape)[0])
+
+    def kernel(self, site: Site) -> Call | str:
+        x, given, batch = site.input(0).shape, site.input(1).shape, self.batch_dims
+        if not batch or not given[-1]:
+            return "a table without a sample axis"
+        start = np.arange(size(x[:batch])) * size(x[batch:])
+        base = np.repeat(start, size(given[batch:-1]))
+        axes = range(batch, batch + given[-1])
+        return place_call(site, base, axes, size(x[batch + given[-1] :]), self.from_end)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,17 @@ from hwblocks.graph.contraction import Array
 from hwblocks.graph.powers import ENTRY_BYTES, FRACTION_BITS, TABLE_BITS, power_bytes, power_table
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
-from hwblocks.graph.site import Site, limits, scalar_scale
+from hwblocks.graph.ratios import scale_ratio
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.exponential import natural_log, power_of_e, sum_in_order
+from hwblocks.numerics.kernels.log_softmax import LogSoftmaxCall
 from hwblocks.numerics.kernels.softmax import FloatSoftmaxCall, SoftmaxCall
 from hwblocks.numerics.newton import bit_length, mantissa
 
 LOG_STEPS = 512
+LN2 = round(math.log(2.0) * (1 << FRACTION_BITS))
 
 
 def below_largest(x: Array, dim: int) -> Array:
@@ -44,13 +47,18 @@ def log_of_sum(total: Array) -> Array:
     total = 2**e · (1 + u): (e − 30) · LN2 + T[i] + ⌊(T[i+1] − T[i]) · d / 2**s⌋ with T[i] = half_even(ln(1 + i / 512) ·
     2**30), i the 9 highest bits of u and d the s = 21 following ones (those below are dropped).
     """
-    table = np.rint(np.log1p(np.arange(LOG_STEPS + 1) / LOG_STEPS) * (1 << FRACTION_BITS)).astype(np.int64)
+    table = log_table()
     e = bit_length(total) - 1
     u = mantissa(total, e) - (1 << FRACTION_BITS)
     rest = FRACTION_BITS - (LOG_STEPS.bit_length() - 1)
     i, d = u >> rest, u & ((1 << rest) - 1)
     between = ((table[np.minimum(i + 1, LOG_STEPS)] - table[i]) * d) >> rest
-    return np.asarray((e - FRACTION_BITS) * round(math.log(2.0) * (1 << FRACTION_BITS)) + table[i] + between)
+    return np.asarray((e - FRACTION_BITS) * LN2 + table[i] + between)
+
+
+def log_table() -> Array:
+    """half_even(ln(1 + i / 512) · 2**30) for i = 0 to 512."""
+    return np.asarray(np.rint(np.log1p(np.arange(LOG_STEPS + 1) / LOG_STEPS) * (1 << FRACTION_BITS)), dtype=np.int64)
 
 
 def float_call(site: Site, dim: int, beta: float, logarithm: bool) -> Call | str:
@@ -63,6 +71,18 @@ def float_call(site: Site, dim: int, beta: float, logarithm: bool) -> Call | str
     if site.node.clamp is not None:
         return "a clamp of floats"
     return FloatSoftmaxCall(rows=x.elements // x.shape[-1], length=x.shape[-1], beta=beta, logarithm=logarithm)
+
+
+def unsupported(site: Site, dim: int) -> str:
+    """Why no kernel computes a softmax of codes at a site, or ""."""
+    x = site.input(0)
+    if x.is_constant or x.format.bits > TABLE_BITS:
+        return "softmax kernels serve quantized run-time inputs of at most 16 bits"
+    if dim % len(x.shape) != len(x.shape) - 1:
+        return "softmax along an inner axis"
+    if site.arithmetic.overflow.mode != "saturate":
+        return f"overflow {site.arithmetic.overflow} of an algorithm"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -122,12 +142,9 @@ class Softmax(Algorithm):
             return float_call(site, self.dim, self.beta, logarithm=False)
         if not site.is_integer:
             return "float"
-        if x.is_constant or x.format.bits > TABLE_BITS:
-            return "softmax kernels serve quantized run-time inputs of at most 16 bits"
-        if self.dim % len(x.shape) != len(x.shape) - 1:
-            return "softmax along an inner axis"
-        if site.arithmetic.overflow.mode != "saturate":
-            return f"overflow {site.arithmetic.overflow} of an algorithm"
+        reason = unsupported(site, self.dim)
+        if reason:
+            return reason
         scale = Fraction(scalar_scale(y))
         return SoftmaxCall(
             x_dtype=x.format.dtype.name,
@@ -178,9 +195,28 @@ class LogSoftmax(Algorithm):
         return power_bytes(site) + (LOG_STEPS + 1) * ENTRY_BYTES
 
     def kernel(self, site: Site) -> Call | str:
-        if site.is_integer:
-            return super().kernel(site)
-        return float_call(site, self.dim, 1.0, logarithm=True)
+        if not site.is_integer:
+            return float_call(site, self.dim, 1.0, logarithm=True)
+        x, y = site.input(0), site.output.format
+        reason = unsupported(site, self.dim)
+        if reason:
+            return reason
+        code, log = scale_ratio(x, site), 1 / (Fraction(scalar_scale(y)) * (1 << FRACTION_BITS))
+        below = math.lcm(code.denominator, log.denominator)
+        return LogSoftmaxCall(
+            x_dtype=x.format.dtype.name,
+            rows=x.elements // x.shape[-1],
+            length=x.shape[-1],
+            powers=power_table(site, 1.0),
+            logs=log_table(),
+            ln2=LN2,
+            code_factor=int(code * below),
+            log_factor=int(log * below),
+            denominator=below,
+            rounding=site.arithmetic.rounding,
+            zero_point=scalar_zero_point(y),
+            **limits(site),
+        )
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         codes = inputs[0].astype(np.int64)

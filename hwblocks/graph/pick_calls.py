@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -12,7 +12,7 @@ from hwblocks.graph.masks import mask_of
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.site import Site, scalar_zero_point
 from hwblocks.graph.tensor import Tensor
-from hwblocks.numerics.kernels.picks import GateCall, PickCall, PositionCall, RankingCall, WriteCall
+from hwblocks.numerics.kernels.picks import GateCall, PickCall, PlaceCall, PositionCall, RankingCall, WriteCall
 from hwblocks.numerics.rounding import Rounding
 
 STEERED = "kernels serve whole numbers that come at run time"
@@ -34,6 +34,25 @@ def pick_call(site: Site, x: Tensor, indices: Tensor, axis: int, batch: int, fro
         picks=prod(indices.shape[batch:]),
         from_end=from_end,
         constant=None if x.value is None else np.ascontiguousarray(x.value).ravel(),
+    )
+
+
+def place_call(site: Site, base: Array, axes: Sequence[int], width: int, from_end: bool) -> PlaceCall | str:
+    """Elements of x at base plus one run-time index for each of some axes; `width` neighbours for each output."""
+    x, indices = site.input(0), site.input(1)
+    if x.is_constant or x.format != site.output.format:
+        return "the input is a constant" if x.is_constant else "formats that differ"
+    if indices.is_constant or indices.format.dtype.kind not in "iu":
+        return STEERED
+    return PlaceCall(
+        dtype=x.format.dtype.name,
+        index_dtype=indices.format.dtype.name,
+        elements=x.elements,
+        width=width,
+        base=np.ascontiguousarray(base).ravel(),
+        limits=tuple(x.shape[axis] for axis in axes),
+        steps=tuple(prod(x.shape[axis + 1 :]) for axis in axes),
+        from_end=from_end,
     )
 
 

@@ -52,13 +52,26 @@ def comparison_call(site: Site, relation: str) -> RelationCall | str:
     )
 
 
+def truth_call(site: Site, relation: str) -> RelationCall | str:
+    """The call that relates truth values, or codes that are true where they are not real 0; 1 where it holds.
+
+    A site of one operand compares it with 0.
+    """
+    quantized = {t.format.is_quantized for t in site.present}
+    known = all(t.format.kind == "bool" or t.format.is_quantized for t in site.present)
+    if not known or len(quantized) > 1 or site.output.format.kind != "bool":
+        return "float"
+    reason = unsupported(site)
+    return reason or made(site, relation, 1, 1, 1, {"rounding": Rounding.FLOOR, "zero_point": 0, **TRUTH})
+
+
 def made(site: Site, relation: str, a: int, b: int, below: int, more: dict[str, Any]) -> RelationCall:
     """The call with these factors."""
     return RelationCall(
         relation=relation,
         count=site.output.elements,
         a=operand_of(site, site.input(0)),
-        b=operand_of(site, site.input(1)),
+        b=operand_of(site, site.input(1)) if site.has(1) else zeros(site),
         a_factor=a,
         b_factor=b,
         denominator=below,
@@ -80,11 +93,18 @@ def scales(site: Site) -> tuple[Fraction, Fraction]:
     return Fraction(scalar_scale(site.input(0).format)), Fraction(scalar_scale(site.input(1).format))
 
 
+def zeros(site: Site) -> RelationOperand:
+    """The operand of a site that has one only."""
+    return RelationOperand(constant=np.zeros(site.output.elements, np.int64))
+
+
 def operand_of(site: Site, tensor: Tensor) -> RelationOperand:
     """An input as an operand that broadcasts to the output."""
-    zero, shape = scalar_zero_point(tensor.format), site.output.shape
+    truth, shape = tensor.format.kind == "bool", site.output.shape
+    zero = 0 if truth else scalar_zero_point(tensor.format)
     if tensor.value is not None:
         spread = np.broadcast_to(tensor.value.astype(np.int64) - zero, shape)
         return RelationOperand(constant=np.ascontiguousarray(spread).ravel())
     index = broadcast_index(tensor, shape)
-    return RelationOperand(dtype=tensor.format.dtype.name, zero=zero, count=tensor.elements, index=index)
+    dtype = "uint8" if truth else tensor.format.dtype.name
+    return RelationOperand(dtype=dtype, zero=zero, count=tensor.elements, index=index)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.ratios import scale_ratio
-from hwblocks.graph.site import Site, limits, scalar_zero_point
+from hwblocks.graph.site import Site, limits, scalar_scale, scalar_zero_point
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window
 from hwblocks.numerics.kernels.taps import Reads, TapExtremeCall, TapSumCall
@@ -86,18 +85,24 @@ def tap_sum_call(
     divisors: Array | None = None,
     factor: Fraction = Fraction(1),
     power: int = 0,
+    root: bool = False,
 ) -> TapSumCall | str:
-    """The call of Σ weight · x · factor / divisor, or of (Σ |x|^power)^(1/power); divisors: one for each position."""
+    """The call of Σ weight · x · factor / divisor, or of Σ |x|^power; divisors: one for each position.
+
+    root: (Σ |x|^power)^(1/power).
+    """
     reason = unsupported(site)
     reads = reason or reads_of(site.input(0).shape, axes)
     if isinstance(reads, str):
         return reads
-    ratio = scale_ratio(site.input(0), site) * factor
+    scale = Fraction(scalar_scale(site.input(0).format)) ** (1 if root or not power else power)
+    ratio = scale / Fraction(scalar_scale(site.output.format)) * factor
     return TapSumCall(
         x_dtype=site.input(0).format.dtype.name,
         x_zero=scalar_zero_point(site.input(0).format),
         reads=reads,
         power=power,
+        degree=power if root else 1,
         divisors=divisors,
         ratio_num=ratio.numerator,
         ratio_den=ratio.denominator,

@@ -28,6 +28,27 @@ static void check_pick(const hwb_kernels *k) {
   free(x), free(y), free(index);
 }
 
+static void check_place(const hwb_kernels *k) {
+  int64_t limits[2] = {draw(1, 5), draw(1, 5)}, width = draw(1, 3), count = draw(1, 6), n = draw(1, 3), from_end = draw(0, 1);
+  int64_t steps[2] = {limits[1] * width, width}, planes = 2, plane = limits[0] * steps[0], *base = exact((size_t)count * 8);
+  int16_t *x = drawn_codes(n * planes * plane, 999), *y = exact((size_t)(n * count * width) * 2);
+  int32_t *index = exact((size_t)(n * count) * 8), outside = draw(0, 5) == 0;
+  for (int64_t i = 0; i < count; i++) base[i] = draw(0, 1) * plane;
+  for (int64_t i = 0; i < 2 * n * count; i++) index[i] = (int32_t)draw(from_end ? -limits[i % 2] : 0, limits[i % 2] - 1);
+  if (outside) index[1] = (int32_t)limits[1];
+  hwb_locate p = {{HWB_S16, planes * plane, count, width, 2, HWB_S32, from_end}, base, limits, steps};
+  const void *in[2] = {x, index};
+  hwb_stats stats = fresh(1);
+  hwb_op op = {hwb_locate_run, k, &p, 0};
+  expect_equal(op.run(&op, in, y, n, NULL, &stats), outside ? HWB_BAD_INDEX : HWB_OK, "status", k->name);
+  for (int64_t i = 0; i < n * count * width && !outside; i++) {
+    int64_t o = i / width, a = index[2 * o], b = index[2 * o + 1];
+    int64_t at = (a < 0 ? a + limits[0] : a) * limits[1] + (b < 0 ? b + limits[1] : b);
+    expect_equal(y[i], x[o / count * planes * plane + base[o % count] + at * width + i % width], "place", k->name);
+  }
+  free(base), free(x), free(y), free(index);
+}
+
 static void check_write(const hwb_kernels *k) {
   int64_t outer = draw(1, 3), rows = draw(1, 5), width = draw(1, 4), ports = draw(1, 4), n = draw(1, 3), size = outer * rows * width;
   int64_t constant = draw(0, 1), enabled = draw(0, 1), count = n * outer * ports, active = 0;
@@ -125,6 +146,7 @@ static void check_ranks(const hwb_kernels *k) {
 static void check_picks(const hwb_kernels *k) {
   for (int round = 0; round < 150; round++) {
     check_pick(k);
+    check_place(k);
     check_write(k);
     check_gate(k);
     check_ranks(k);

@@ -33,6 +33,9 @@ static int64_t wanted(const hwb_relation *p, int64_t a, int64_t b, int64_t d) {
   if (p->n.relation == HWB_LESS_EQUAL) return a <= b;
   if (p->n.relation == HWB_GREATER) return a > b;
   if (p->n.relation == HWB_GREATER_EQUAL) return a >= b;
+  if (p->n.relation == HWB_BOTH) return a != 0 && b != 0;
+  if (p->n.relation == HWB_EITHER) return a != 0 || b != 0;
+  if (p->n.relation == HWB_ONE_OF) return (a != 0) + (b != 0) == 1;
   if (p->n.relation == HWB_QUOTIENT) made = (int64_t)hwb_round_ratio(b < 0 ? -a : a, b < 0 ? -b : b, mode);
   else made = (int64_t)hwb_round_ratio(p->n.relation == HWB_LARGER ? hwb_max(a, b) : hwb_min(a, b), d, mode);
   return hwb_min(hwb_max(made + p->n.end.zero_point, -500), 500);
@@ -62,7 +65,7 @@ static void check_relation(const hwb_kernels *k, int64_t relation) {
 
 static void check_relations(const hwb_kernels *k) {
   for (int round = 0; round < 40; round++)
-    for (int64_t relation = HWB_LARGER; relation <= HWB_GREATER_EQUAL; relation++) check_relation(k, relation);
+    for (int64_t relation = HWB_LARGER; relation <= HWB_ONE_OF; relation++) check_relation(k, relation);
 }
 
 int main(void) { return on_every_isa(check_relations); }

@@ -44,22 +44,22 @@ static int64_t power_of(int64_t v, int64_t power) {
 
 /* Of the largest h with h^power · B ≤ sum · A: floor of a root in halves, and whether it is that root. */
 static int64_t root_in_halves(int64_t sum, int64_t a, int64_t b, int64_t power, int *whole) {
-  int64_t h = 0;
+  int64_t h = power == 1 ? (int64_t)((hwb_int128)sum * a / b) : 0;
   while ((hwb_int128)power_of(h + 1, power) * b <= (hwb_int128)sum * a) h++;
   *whole = (hwb_int128)power_of(h, power) * b == (hwb_int128)sum * a;
   return h;
 }
 
 static void check_sum(const hwb_kernels *k, int64_t dtype) {
-  int64_t zero = dtype == HWB_U8 ? 110 : draw(-20, 20), power = draw(0, 1) ? 0 : draw(1, 3);
+  int64_t zero = dtype == HWB_U8 ? 110 : draw(-20, 20), power = draw(0, 1) ? 0 : draw(1, 3), degree = power && draw(0, 2) ? power : 1;
   tap_case c = draw_taps(dtype, zero);
   int weighted = !power && draw(0, 1);
   int64_t num = draw(1, 12), den = draw(1, 12), ratio[4] = {num, 0, den, 0};
-  int64_t a = power_of(2 * num, power), b = power_of(den, power), *divisor = exact((size_t)c.t.positions * 8);
+  int64_t a = power_of(2 * num, degree), b = power_of(den, degree), *divisor = exact((size_t)c.t.positions * 8);
   for (int64_t p = 0; p < c.t.positions; p++) divisor[p] = power ? 1 : draw(1, 9);
   uint32_t words[4] = {0, (uint32_t)a, 0, (uint32_t)b};
   double near[2] = {power ? (double)a / (double)b : (double)num / (double)den, 1e-9};
-  hwb_tap_sum p = {{plain_end(), c.t, zero, power, 1}, c.first, c.at, weighted ? c.weight : NULL,
+  hwb_tap_sum p = {{plain_end(), c.t, zero, power, degree, 1}, c.first, c.at, weighted ? c.weight : NULL,
                    power ? NULL : divisor, ratio, near, words};
   int64_t made = c.t.positions * c.t.inner;
   int32_t *y = exact((size_t)(c.samples * made) * 4);
@@ -75,7 +75,7 @@ static void check_sum(const hwb_kernels *k, int64_t dtype) {
     }
     if (power) {
       int whole;
-      int64_t halves = root_in_halves(sum, a, b, power, &whole);
+      int64_t halves = root_in_halves(sum, a, b, degree, &whole);
       wanted = (int64_t)hwb_round_ratio(whole ? 2 * halves : 2 * halves + 1, 4, p.n.end.rounding);
     } else {
       wanted = (int64_t)hwb_round_ratio((hwb_int128)sum * num, den * divisor[at], p.n.end.rounding);

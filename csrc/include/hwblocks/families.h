@@ -2,6 +2,7 @@
 #ifndef HWBLOCKS_FAMILIES_H
 #define HWBLOCKS_FAMILIES_H
 
+#include <hwblocks/log_softmax.h>
 #include <hwblocks/norms.h>
 #include <hwblocks/ops.h>
 #include <hwblocks/ordered.h>

@@ -17,6 +17,21 @@ typedef struct {
 
 int hwb_pick_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
 
+/* y[o, s] = x[base[o] + Σ over k of index[o, k] · steps[k] + s] for count outputs o of `width` elements; each of the
+   `parts` indices of an output lies below limits[k], or is counted from the end where from_end. in: x, index. An index
+   outside: HWB_BAD_INDEX. */
+typedef struct {
+  int64_t dtype, x_count, count, width, parts, index_dtype, from_end;
+} hwb_locate_numbers;
+
+typedef struct {
+  hwb_locate_numbers n;
+  const int64_t *base;           /* [count] */
+  const int64_t *limits, *steps; /* [parts] */
+} hwb_locate;
+
+int hwb_locate_run(const hwb_op *op, const void *const *in, void *y, int64_t n, void *scratch, hwb_stats *stats);
+
 /* y = x with y[b, address[b, p]] = data[b, p] for p in order, for x [outer, rows, width], data [outer, ports, width],
    address and enable [outer, ports]. in: x, address where it is no constant, data, enable (bytes) where there is one.
    Ports that are enabled by an input are counted as `outside`. An address outside, of any port: HWB_BAD_INDEX. */

@@ -17,7 +17,10 @@ enum hwb_relations {
   HWB_LESS,
   HWB_LESS_EQUAL,
   HWB_GREATER,
-  HWB_GREATER_EQUAL
+  HWB_GREATER_EQUAL,
+  HWB_BOTH, /* a' and b' differ from 0 */
+  HWB_EITHER,
+  HWB_ONE_OF
 };
 
 /* in: a, b, each where it is no constant. Codes of at most 32 bits; every product and D below 2^124. */

@@ -11,11 +11,11 @@ typedef struct {
 } hwb_taps;
 
 /* y = round(v) + zero point, limited. power 0: v = Σ weight · (x − x_zero) · num / (den · divisor of the position);
-   power p ≥ 1: v = (Σ |x − x_zero|^p · A / B)^(1/p) / 2, A and B of `limbs` limbs. Sums fit 63 bits. */
+   power p ≥ 1: v = (Σ |x − x_zero|^p · A / B)^(1/degree) / 2, A and B of `limbs` limbs. Sums fit 63 bits. */
 typedef struct {
   hwb_cast_numbers end;
   hwb_taps t;
-  int64_t x_zero, power, limbs;
+  int64_t x_zero, power, degree, limbs;
 } hwb_tap_sum_numbers;
 
 typedef struct {

@@ -17,6 +17,7 @@ from hwblocks.numerics.kernels.elements import ElementsCall, FloatSumCall
 from hwblocks.numerics.kernels.extreme_binding import bind_choice, bind_extreme
 from hwblocks.numerics.kernels.extremes import ChoiceCall, ExtremeCall
 from hwblocks.numerics.kernels.gather import GatherCall
+from hwblocks.numerics.kernels.log_softmax import LogSoftmaxCall, bind_log_softmax
 from hwblocks.numerics.kernels.masked import MaskedSoftmaxCall, SelectCall
 from hwblocks.numerics.kernels.masked_binding import bind_masked_softmax, bind_select
 from hwblocks.numerics.kernels.matmul import MatmulCall
@@ -25,8 +26,15 @@ from hwblocks.numerics.kernels.norm_binding import bind_norm
 from hwblocks.numerics.kernels.ordered_matmul_binding import bind_ordered_matmul
 from hwblocks.numerics.kernels.packing import fits_int16, flush_pairs
 from hwblocks.numerics.kernels.pairs_binding import pairs_op
-from hwblocks.numerics.kernels.pick_binding import bind_gate, bind_pick, bind_position, bind_ranking, bind_write
-from hwblocks.numerics.kernels.picks import GateCall, PickCall, PositionCall, RankingCall, WriteCall
+from hwblocks.numerics.kernels.pick_binding import (
+    bind_gate,
+    bind_pick,
+    bind_place,
+    bind_position,
+    bind_ranking,
+    bind_write,
+)
+from hwblocks.numerics.kernels.picks import GateCall, PickCall, PlaceCall, PositionCall, RankingCall, WriteCall
 from hwblocks.numerics.kernels.pool import AvgPoolCall, FloatPoolCall, MaxPoolCall
 from hwblocks.numerics.kernels.rational import RationalCall
 from hwblocks.numerics.kernels.recurrent import LstmCall, SvdfCall
@@ -256,12 +264,14 @@ _BINDERS: dict[type, Callable[[Any, str], Any]] = {
     AvgPoolCall: bind_avgpool,
     RationalCall: bind_rational,
     SoftmaxCall: bind_softmax,
+    LogSoftmaxCall: bind_log_softmax,
     MaskedSoftmaxCall: bind_masked_softmax,
     SelectCall: bind_select,
     NormCall: bind_norm,
     TapSumCall: bind_tap_sum,
     RelationCall: bind_relation,
     PickCall: bind_pick,
+    PlaceCall: bind_place,
     WriteCall: bind_write,
     GateCall: bind_gate,
     PositionCall: bind_position,

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwblocks.numerics.kernels.bound_op import op
 from hwblocks.numerics.kernels.masked_binding import BYTE, mask_arrays, mask_input
-from hwblocks.numerics.kernels.picks import GateCall, PickCall, PositionCall, RankingCall, WriteCall
+from hwblocks.numerics.kernels.picks import GateCall, PickCall, PlaceCall, PositionCall, RankingCall, WriteCall
 from hwblocks.numerics.kernels.storage import DTYPES, INT64_SPAN, code_of_dtype
 
 
@@ -29,6 +29,18 @@ def bind_pick(call: PickCall, isa: str) -> Any:
     constant = None if call.constant is None else np.asarray(call.constant, call.dtype)
     inputs = [*x, (call.outer * call.picks, call.index_dtype)]
     return op(isa, "pick", numbers, [], (constant,), inputs, (planes * call.picks * call.width, call.dtype))
+
+
+def bind_place(call: PlaceCall, isa: str) -> Any:
+    """Elements read by several indices."""
+    if reason := unknown(call.dtype, call.index_dtype):
+        return reason
+    count, parts = len(call.base), len(call.limits)
+    numbers = [code_of_dtype(call.dtype), call.elements, count, call.width, parts]
+    numbers += [code_of_dtype(call.index_dtype), int(call.from_end)]
+    constants = tuple(np.asarray(v, np.int64) for v in (call.base, call.limits, call.steps))
+    inputs = [(call.elements, call.dtype), (count * parts, call.index_dtype)]
+    return op(isa, "locate", numbers, [], constants, inputs, (count * call.width, call.dtype))
 
 
 def bind_write(call: WriteCall, isa: str) -> Any:

@@ -31,6 +31,23 @@ class PickCall:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class PlaceCall:
+    """y[o, s] = x[base[o] + Σ over k of index[o, k] · steps[k] + s] for a sample's outputs o of `width` elements.
+
+    elements: of one sample of x. Each index lies below limits[k], or is counted from the end where from_end.
+    """
+
+    dtype: str
+    index_dtype: str
+    elements: int
+    width: int
+    base: Array
+    limits: tuple[int, ...]
+    steps: tuple[int, ...]
+    from_end: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class WriteCall:
     """y = x with y[b, address[b, p]] = data[b, p], p in order: x [outer, rows, width], data [outer, ports, width].
 

@@ -12,7 +12,8 @@ from hwblocks.numerics.kernels.relations import RelationCall, RelationOperand
 from hwblocks.numerics.kernels.storage import DTYPES, code_of_dtype, dtype_range
 
 RELATIONS = (  # the order of enum hwb_relationss
-    "larger", "smaller", "quotient", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal"
+    "larger", "smaller", "quotient", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+    "both", "either", "one_of",
 )  # fmt: skip
 ROUNDED = RELATIONS[:3]
 LARGEST_CODE = 1 << 62

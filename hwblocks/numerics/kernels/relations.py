@@ -29,7 +29,8 @@ class RelationCall(Limited):
     """Of a' = a · a_factor and b' = b · b_factor, for `count` elements of a sample.
 
     relation: "larger", "smaller" (of a' and b', over `denominator`), "quotient" (a' / b'), rounded, plus zero_point,
-    limited; or "equal", "not_equal", "less", "less_equal", "greater", "greater_equal": 1 where it holds, else 0.
+    limited; or 1 where it holds, else 0: "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", and
+    "both", "either", "one_of" of what differs from 0.
     """
 
     relation: str

@@ -32,19 +32,19 @@ def bind_tap_sum(call: TapSumCall, isa: str) -> Any:
     divisors = None if call.divisors is None else np.asarray(call.divisors, np.int64)
     below = call.ratio_den * (1 if divisors is None else int(divisors.max(initial=1)))
     if sums.bit_length() > SUM_BITS or reads.elements >= INT32_SPAN:
-        return f"sums of up to {sums} leave {SUM_BITS} bits"
-    if (sums * call.ratio_num).bit_length() > EXACT_BITS or below.bit_length() > EXACT_BITS:
+        return f"sums of {sums.bit_length()} bits"
+    if not call.power and max(sums * call.ratio_num, below).bit_length() > EXACT_BITS:
         return "a scale ratio beyond 128-bit integers"
-    reach = sums ** (1 / max(call.power, 1)) * call.ratio_num / call.ratio_den
+    reach = sums ** (1 / call.degree) * (call.ratio_num / call.ratio_den)
     if reach >= LARGEST_TERM:
         return "results far outside every format"
-    above, under = ((2 * v) ** max(call.power, 1) for v in (call.ratio_num, call.ratio_den))
-    under >>= max(call.power, 1)
+    above, under = ((2 * v) ** call.degree for v in (call.ratio_num, call.ratio_den))
+    under >>= call.degree
     if root_bits(call, sums, above, under) > WHOLE_BITS:
         return "scales whose exact comparison takes more than 2048 bits"
     limbs = -(-max(above.bit_length(), under.bit_length()) // LIMB_BITS)
     factor = above / under if call.power else call.ratio_num / call.ratio_den
-    numbers = [*end_of(call), *taps_of(call.x_dtype, reads), call.x_zero, call.power, limbs]
+    numbers = [*end_of(call), *taps_of(call.x_dtype, reads), call.x_zero, call.power, call.degree, limbs]
     constants = (
         *arrays_of(reads),
         None if reads.weight is None else reads.weight.astype(np.int64),
@@ -67,7 +67,7 @@ def largest_sum(call: TapSumCall) -> int:
 
 def root_bits(call: TapSumCall, sums: int, above: int, under: int) -> int:
     """Bits of the largest product of an exact comparison of roots."""
-    return max(sums.bit_length() + above.bit_length(), call.power * HALVES_BITS + under.bit_length())
+    return max(sums.bit_length() + above.bit_length(), call.degree * HALVES_BITS + under.bit_length())
 
 
 def bind_tap_extreme(call: TapExtremeCall, isa: str) -> Any:

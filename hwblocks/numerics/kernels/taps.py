@@ -36,14 +36,15 @@ class Reads:
 class TapSumCall(Limited):
     """y = round(v) + zero_point, limited, for an output [positions, inner] of one sample, x without x_zero.
 
-    power 0: v = Σ weight · x · ratio_num / (ratio_den · divisor of the position); power p ≥ 1, without weights:
-    v = (Σ |x|^p)^(1/p) · ratio_num / ratio_den. divisors None: 1.
+    power 0: v = Σ weight · x · ratio_num / (ratio_den · divisor of the position). power p ≥ 1, without weights and
+    divisors: v = (Σ |x|^p)^(1/degree) · ratio_num / ratio_den. divisors None: 1.
     """
 
     x_dtype: str
     x_zero: int
     reads: Reads
     power: int
+    degree: int
     divisors: Array | None
     ratio_num: int
     ratio_den: int

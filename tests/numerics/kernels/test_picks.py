@@ -9,7 +9,7 @@ import hwblocks as hb
 from hwblocks.errors import SimulationError
 from hwblocks.graph.builder import GraphBuilder
 from hwblocks.numerics.arithmetic import Arithmetic
-from hwblocks.numerics.kernels.picks import GateCall, PickCall, PositionCall, RankingCall, WriteCall
+from hwblocks.numerics.kernels.picks import GateCall, PickCall, PlaceCall, PositionCall, RankingCall, WriteCall
 from hwblocks.numerics.rounding import Rounding
 
 CODES = hb.Format("int8", scale=0.07, zero_point=-11)
@@ -59,6 +59,21 @@ def test_take(isa, rng, dtype):
             {"x": drawn(rng, CODES, (7, *x[1:])), "i": rng.integers(*limits, (7, *indices[1:])).astype(dtype)},
             isa,
         )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64"])
+def test_elements_by_several_indices(isa, rng, dtype):
+    index = hb.Format(dtype)
+    for block, x, indices, limits in (
+        (hb.GatherND(1), (1, 3, 5, 2), (1, 4, 2), (0, 3)),
+        (hb.GatherND(1, from_end=True), (1, 3, 5, 2), (1, 4, 1), (-3, 3)),
+        (hb.GatherND(2), (1, 3, 5), (1, 3, 2, 1), (0, 5)),
+        (hb.GatherElements(2), (1, 3, 5, 2), (1, 2, 7, 2), (-5, 5)),
+        (hb.GatherElements(-1), (1, 6), (1, 4), (-6, 6)),
+    ):
+        graph = graph_of(block, {"x": (x, CODES), "i": (indices, index)}, [CODES])
+        given = rng.integers(*limits, (7, *indices[1:])).astype(dtype)
+        compare(graph, {"x": drawn(rng, CODES, (7, *x[1:])), "i": given}, isa)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -173,6 +188,8 @@ SIZES = {"outer": 1, "length": 3, "inner": 1, "largest": True}
     ("call", "reason"),
     [
         (PickCall(dtype="int8", index_dtype="float32", outer=1, planes=1, rows=2, width=1, picks=1, from_end=False), "float32"),
+        (PlaceCall(dtype="int8", index_dtype="bool", elements=1, width=1, base=np.zeros(1), limits=(1,), steps=(1,),
+                   from_end=False), "bool"),
         (WriteCall(address_dtype="uint64", **WRITE), "uint64"),
         (GateCall(x_dtype="int8", out_dtype="float32", rows=1, length=1, threshold=None, average=False,
                   codes=np.zeros(2), saturated=np.zeros(2), zero_point=0, counted=True), "float32"),

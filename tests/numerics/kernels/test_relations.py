@@ -28,6 +28,8 @@ SHAPES = (((1, 3, 4), (1, 3, 4)), ((1, 3, 4), (1, 1, 4)), ((1, 3, 1), (1, 3, 4))
 
 
 def drawn(rng, format, shape, nonzero):
+    if format.kind == "bool":
+        return rng.random(shape) < 0.5
     codes = rng.integers(format.lo, format.hi + 1, shape)
     if nonzero:
         codes[codes == format.zero_point] = format.hi
@@ -74,6 +76,21 @@ def test_comparisons(isa, rng, block, shapes):
     for a in FORMATS:
         for b in (FORMATS[0], hb.Format("int8", scale=0.25), hb.Format("int32", scale=2.0**-30)):
             compare(*graph_of(rng, block, shapes, (a, b), hb.Format("bool")), isa)
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize("block", [hb.LogicalAnd(), hb.LogicalOr(), hb.LogicalXor()])
+def test_logic(isa, rng, block, shapes):
+    truth = hb.Format("bool")
+    for formats in ((truth, truth), (FORMATS[0], FORMATS[0]), (FORMATS[0], FORMATS[1])):
+        compare(*graph_of(rng, block, shapes, formats, truth), isa)
+
+
+def test_not(isa, rng):
+    for format in (hb.Format("bool"), FORMATS[0]):
+        build = GraphBuilder("g")
+        made = build.add(hb.LogicalNot(), build.input("a", (1, 5), format), name="n", formats=[hb.Format("bool")])
+        compare(build.build(made), {"a": drawn(rng, format, (9, 5), False)}, isa)
 
 
 def test_a_truth_value_steers_a_selection(isa, rng):

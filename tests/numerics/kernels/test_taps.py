@@ -38,6 +38,9 @@ SUMS = {
     "p = 2": (hb.LpPool2d(2, padding=1, stride=1), (1, 4, 3, 2)),
     "p = 3": (hb.LpPool3d(2, p=3), (1, 2, 4, 2, 2)),
     "p = 2 over everything": (hb.GlobalLpPool(), (1, 4, 5, 3)),
+    "sum of sizes": (hb.ReduceL1((1,)), (1, 4, 5)),
+    "sum of squares": (hb.ReduceSumSquare((1, -1)), (1, 3, 4, 2)),
+    "root of squares": (hb.ReduceL2((-1,), False), (1, 3, 4)),
     "linear": (hb.Resize((5, 7)), (1, 3, 4, 2)),
     "linear with corners": (hb.Resize((5,), coordinate_transformation_mode="align_corners"), (1, 3, 2)),
     "cubic": (hb.Resize((5, 6), mode="cubic"), (1, 4, 3, 2)),
@@ -111,7 +114,7 @@ def test_reads_of_two_axes():
 
 
 CALL = TapSumCall(
-    x_dtype="int8", x_zero=0, reads=reads_of((1, 4), {1: whole_axis(4)}), power=0, divisors=None, ratio_num=1,
+    x_dtype="int8", x_zero=0, reads=reads_of((1, 4), {1: whole_axis(4)}), power=0, degree=1, divisors=None, ratio_num=1,
     ratio_den=3, rounding=Rounding.HALF_EVEN, zero_point=0, out_dtype="int8", lo=-128, hi=127, clamp_lo=-128,
     clamp_hi=127,
 )  # fmt: skip
@@ -121,10 +124,10 @@ CALL = TapSumCall(
     ("changes", "reason"),
     [
         ({"x_dtype": "int64"}, "stored as int64"),
-        ({"power": 9}, "leave 62 bits"),
+        ({"power": 9}, "sums of 66 bits"),
         ({"ratio_num": 1 << 120, "ratio_den": 1 << 119}, "128-bit"),
         ({"ratio_num": 1 << 30}, "far outside"),
-        ({"power": 7, "ratio_num": 3**20, "ratio_den": 3**230}, "128-bit"),
+        ({"power": 3, "degree": 3, "ratio_num": 3**420, "ratio_den": 3**421}, "2048 bits"),
     ],
 )
 def test_refusals(refusal, changes, reason):
