@@ -68,7 +68,7 @@ def core() -> Extension:
         "hwblocks._core",
         ["hwblocks/_core.pyx"],
         include_dirs=[INCLUDE],
-        depends=HEADERS,
+        depends=[*HEADERS, *sorted(glob("csrc/**/*.c", recursive=True))],  # so that it is linked again
         define_macros=[STABLE_ABI],
         py_limited_api=True,
         extra_compile_args=["-O2", "-ffp-contract=off"],
