@@ -43,7 +43,7 @@ def constant_pair_call(block: Binary, site: Site) -> ElementsCall | str:
 
 
 def results(block: Binary, site: Site) -> Array:
-    """The definition's result of every code of the run-time operand, zero point taken off; just outside where it was."""
+    """The definition's result of every code of the run-time operand, without zero point; just outside where it was."""
     y = site.output.format
     arrays = [
         every_code(site, position).astype(np.int64) if t.value is None else t.value.ravel()[:1]
