@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm
+from hwblocks.graph.block import Algorithm, Call
+from hwblocks.graph.constant_pairs import constant_pair_call
 from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 
 
@@ -28,3 +30,6 @@ class Binary(Algorithm, abstract=True):
 
     def keeps_samples(self, *shapes: Shape) -> bool:
         return True
+
+    def kernel(self, site: Site) -> Call | str:
+        return constant_pair_call(self, site)

@@ -126,13 +126,6 @@ BLOCKS = {
     "gate": (hb.Gate(weight=normal(E, E)), [(STEPS, E), (STEPS, E)]),
     "positions": (hb.PositionalEncoding(), [(STEPS, E)]),
 }
-UNSERVED = {
-    "mean weights": {"mean_weights": "ReduceMean has no kernel"},
-    "hard": {"gates": "open gates are counted as they are made"},
-    "threshold": {"gates": "open gates are counted as they are made"},
-    "linear, whole": {"weight": "ReduceSum has no kernel"},
-}
-
 ERRORS = {("linear, whole", "int8"): 0.25}  # where ReLU leaves a query of few steps, whose relative error stays
 
 
@@ -144,7 +137,7 @@ def test_every_isa_equals_the_definition(compiled_isa, name, recipe):
     x = {n: normal(6, *s, seed=i) for i, (n, s) in enumerate(zip(graph.inputs, shapes, strict=True))}
     q = quantized(graph, x, recipe)
     fast, slow = hb.Simulator(q, isa=compiled_isa), hb.Simulator(q, engine="definition")
-    assert {n.rpartition("/")[2]: why for n, why in fast.plan.unserved.items()} == UNSERVED.get(name, {})
+    assert not fast.plan.unserved
     fast, slow, real = fast.run(x, trace="full"), slow.run(x, trace="full"), hb.run(graph, x)
     for tensor in slow.trace:
         np.testing.assert_array_equal(fast.trace[tensor], slow.trace[tensor], err_msg=tensor)

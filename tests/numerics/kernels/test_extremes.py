@@ -93,10 +93,3 @@ def test_choices(isa, rng, block, clamp, second):
     for name, codes in wanted.outputs.items():
         np.testing.assert_array_equal(made.outputs[name], codes)
     assert made.events["n"].saturated == wanted.events["n"].saturated == 0
-
-
-def test_formats_that_differ_keep_the_definition(isa):
-    build = GraphBuilder("g")
-    x, z = build.input("x", (1, 4), FORMAT), build.input("z", (1, 4), hb.Format("int8", scale=0.25))
-    graph = build.build(build.add(hb.Maximum(), x, z, name="n", formats=[FORMAT]))
-    assert hb.Simulator(graph, isa=isa).plan.unserved == {"n": "formats that differ, or one scale per channel"}
