@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from block_families import BLOCKS, Made, codes
 
 from hwblocks.numerics import interpolation, kernels
 from hwblocks.numerics.edge import EdgeRule
@@ -224,6 +225,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "largest of two": largest_of_two,
     "lstm": lstm,
     "svdf": svdf,
+    **BLOCKS,
 }
 
 
@@ -285,11 +287,17 @@ def _is_max(call: Any) -> bool:
 
 def program(call: Any, isa: str) -> Callable[[int], object]:
     """run(level) of a call alone on one sample of random codes, arrays in place. Errors: ValueError without a kernel."""
-    op = kernels.bind(call, isa)
+    op = kernels.bind(call.call if isinstance(call, Made) else call, isa)
     if isinstance(op, str):
         raise ValueError(f"no kernel: {op}")
-    rng, (inputs, outputs) = np.random.default_rng(4), sizes(call)
-    arrays = [_codes(rng, *one) for one in inputs] + [np.empty((1, count), dtype) for count, dtype in outputs]
+    rng = np.random.default_rng(4)
+    if isinstance(call, Made):
+        inputs, outputs = call.inputs, call.outputs
+        given = [codes(rng, *one) for one in inputs]
+    else:
+        inputs, outputs = sizes(call)
+        given = [_codes(rng, *one) for one in inputs]
+    arrays = given + [np.empty((1, count), dtype) for count, dtype in outputs]
     first, slots = len(inputs), tuple(range(len(arrays)))
     made = kernels.Program([(op, slots[:first], slots[first:])], [a.nbytes for a in arrays], [-1] * len(arrays))
     prepared = [made.prepare(dict(enumerate(arrays)), 1, 1, level) for level in range(3)]
