@@ -77,7 +77,8 @@ def kernel_call(site: Site) -> Any:
 
     Algorithms are named for stored codes: floats are the block's own.
     """
-    named = chosen(site) if site.is_integer else None
+    on_codes = site.is_integer or any(t.format.is_quantized for t in site.present)
+    named = chosen(site) if on_codes else None
     if named is None or isinstance(site.node.block, Pointwise):
         return site.node.block.kernel(site)
     return named.kernel(site) if named.kernel else f"algorithm {named.name} has no kernel"
