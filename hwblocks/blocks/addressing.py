@@ -12,7 +12,6 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.pick_calls import pick_call, write_call
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -69,10 +68,6 @@ class MemoryRead(Addressed):
     input_names: ClassVar[tuple[str, ...]] = ("memory", "address")
     steering: ClassVar[frozenset[int]] = frozenset({1})
 
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
-
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         self.check(*shapes)
         memory, address = shapes
@@ -109,10 +104,6 @@ class MemoryWrite(Addressed):
     counts_active: ClassVar[bool] = True
     input_names: ClassVar[tuple[str, ...]] = ("memory", "address", "data", "enable?")
     steering: ClassVar[frozenset[int]] = frozenset({1, 3})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter", "activation", "parameter"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         self.check(*shapes)

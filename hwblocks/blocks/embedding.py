@@ -46,10 +46,6 @@ class Embedding(Move):
     parameters: ClassVar[dict[str, str]] = {"weight": "weight"}
     steering: ClassVar[frozenset[int]] = frozenset({0})
 
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("parameter", "activation"), output="same")
-
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         if len(shapes[1]) != 2:
             raise self.fail("weight [V, D] needs two axes", *shapes)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, Call, size
+from hwblocks.graph.along_axis import AlongAxis
+from hwblocks.graph.block import Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.pick_calls import gate_call
 from hwblocks.graph.quant_rule import QuantRule
@@ -18,7 +19,7 @@ from hwblocks.graph.work import Work
 
 
 @dataclass(frozen=True)
-class Hardmax(Algorithm):
+class Hardmax(AlongAxis):
     """y = 1 at the first largest element along `dim`, else 0. Source: ONNX Hardmax from opset 13.
 
     In integers the codes are compared; 1 and 0 are cast to the output format.
@@ -26,16 +27,6 @@ class Hardmax(Algorithm):
     >>> Hardmax()(np.array([[1.0, 3.0, 3.0]]))
     array([[0., 1., 0.]])
     """
-
-    dim: int = -1
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        if not -len(shapes[0]) <= self.dim < len(shapes[0]):
-            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
-        return (shapes[0],)
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.dim % len(shapes[0]) != 0
 
     @property
     def quant(self) -> QuantRule:

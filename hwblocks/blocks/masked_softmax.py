@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
@@ -13,10 +12,10 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, Call, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.masks import mask_of
-from hwblocks.graph.powers import TABLE_BITS, power_bytes, power_table
+from hwblocks.graph.powers import power_bytes, power_table, share_fields, unsupported
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
-from hwblocks.graph.site import Site, limits, scalar_scale
+from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.exponential import power_of_e, sum_in_order
@@ -89,24 +88,7 @@ class MaskedSoftmax(Algorithm):
         return power_bytes(site)
 
     def kernel(self, site: Site) -> Call | str:
-        x, y = site.input(0), site.output.format
-        mask = mask_of(site, 1, x.shape)
+        mask = mask_of(site, 1, site.input(0).shape)
         if not site.is_integer or isinstance(mask, str):
             return str(mask) if site.is_integer else "float"
-        if x.is_constant or x.format.bits > TABLE_BITS:
-            return "softmax kernels serve quantized run-time inputs of at most 16 bits"
-        if site.arithmetic.overflow.mode != "saturate":
-            return f"overflow {site.arithmetic.overflow} of an algorithm"
-        scale = Fraction(scalar_scale(y))
-        return MaskedSoftmaxCall(
-            x_dtype=x.format.dtype.name,
-            rows=x.elements // x.shape[-1],
-            length=x.shape[-1],
-            table=power_table(site, self.beta),
-            ratio_num=scale.denominator,
-            ratio_den=scale.numerator,
-            rounding=site.arithmetic.rounding,
-            zero_point=int(y.zero_point),
-            mask=mask,
-            **limits(site),
-        )
+        return unsupported(site, -1) or MaskedSoftmaxCall(mask=mask, **share_fields(site, self.beta))

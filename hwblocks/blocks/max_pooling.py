@@ -10,7 +10,6 @@ import numpy as np
 from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Call, Move, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tap_calls import tap_extreme_call, window_axes
 from hwblocks.graph.tensor import Shape
@@ -204,10 +203,6 @@ class MaxUnpool(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
     steering: ClassVar[frozenset[int]] = frozenset({1})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
 
     def pooled(self, x: Shape) -> Shape:
         """The spatial sizes that the indices count in."""

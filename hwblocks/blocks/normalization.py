@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hwblocks.errors import SimulationError
+from hwblocks.graph.along_axis import AlongAxis
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
@@ -50,23 +51,14 @@ class BatchNorm(Algorithm):
 
 
 @dataclass(frozen=True)
-class L2Norm(Algorithm):
+class L2Norm(AlongAxis):
     """y = x / √max(Σ x², eps) along `dim`. Source: TFLite L2_NORMALIZATION.
 
     >>> L2Norm()(np.array([[3.0, 4.0]]))
     array([[0.6, 0.8]])
     """
 
-    dim: int = -1
     eps: float = 1e-6
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        if not -len(shapes[0]) <= self.dim < len(shapes[0]):
-            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
-        return (shapes[0],)
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.dim % len(shapes[0]) != 0
 
     @property
     def quant(self) -> QuantRule:

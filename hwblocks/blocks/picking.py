@@ -11,7 +11,6 @@ from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Block, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.pick_calls import place_call
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 
@@ -42,10 +41,6 @@ class GatherElements(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
     steering: ClassVar[frozenset[int]] = frozenset({1})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, indices = shapes
@@ -95,10 +90,6 @@ class OneHot(Move):
     input_names: ClassVar[tuple[str, ...]] = ("indices", "values")
     steering: ClassVar[frozenset[int]] = frozenset({0})
 
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("parameter", "activation"), output="same")
-
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         indices, rank = shapes[0], len(shapes[0]) + 1
         if not -rank <= self.dim < rank or self.depth < 0 or shapes[1] != (2,):
@@ -135,10 +126,6 @@ class ReverseSequence(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "lengths")
     steering: ClassVar[frozenset[int]] = frozenset({1})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, lengths = shapes

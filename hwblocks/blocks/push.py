@@ -10,7 +10,6 @@ import numpy as np
 from hwblocks.graph.block import Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.gather import FILL, gather_call
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -32,10 +31,6 @@ class Push(Move):
 
     serves_floats: ClassVar[bool] = True  # truth values too
     input_names: ClassVar[tuple[str, ...]] = ("x", "new")
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation",), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, new = shapes

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from hwblocks.errors import SimulationError
+from hwblocks.graph.along_axis import AlongAxis
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
@@ -16,21 +17,11 @@ from hwblocks.graph.work import Work
 
 
 @dataclass(frozen=True)
-class Running(Algorithm, abstract=True):
+class Running(AlongAxis, abstract=True):
     """An element from all up to it along `dim`. exclusive: without itself. reverse: from the end."""
 
-    dim: int = -1
     exclusive: bool = False
     reverse: bool = False
-
-    def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x = shapes[0]
-        if not -len(x) <= self.dim < len(x):
-            raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
-        return (x,)
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.dim % len(shapes[0]) != 0
 
 
 @dataclass(frozen=True)

@@ -187,10 +187,6 @@ class TensorScatter(Move):
         if self.mode not in ("linear", "circular"):
             raise ShapeError(f'TensorScatter: mode {self.mode!r} must be "linear" or "circular"')
 
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "activation", "parameter"), output="same")
-
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, update, *more = shapes
         rank = len(x)

@@ -12,7 +12,6 @@ from hwblocks.graph.block import Block, Call, Move, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.masks import mask_of, source_of
 from hwblocks.graph.pick_calls import pick_call, place_call, ranking_call
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
@@ -45,10 +44,6 @@ class Select(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("condition", "a", "b")
     steering: ClassVar[frozenset[int]] = frozenset({0})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("parameter", "activation", "activation"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         try:
@@ -93,10 +88,6 @@ class Take(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
     steering: ClassVar[frozenset[int]] = frozenset({1})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
 
     def axis(self, *shapes: Shape) -> int:
         """The axis from the start. Errors: ShapeError when there is none, or the batch axes do not fit."""
@@ -149,10 +140,6 @@ class GatherND(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "indices")
     steering: ClassVar[frozenset[int]] = frozenset({1})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, indices, batch = shapes[0], shapes[1], self.batch_dims
@@ -207,10 +194,6 @@ class DynamicSlice(Move):
     input_names: ClassVar[tuple[str, ...]] = ("x", "begin")
     steering: ClassVar[frozenset[int]] = frozenset({1})
 
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "parameter"), output="same")
-
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, rank = shapes[0], len(shapes[0])
         lists = [v for v in (self.sizes, self.steps, self.starts) if v is not None]
@@ -248,10 +231,6 @@ class DynamicUpdateSlice(Move):
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "update", "start")
     steering: ClassVar[frozenset[int]] = frozenset({2})
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation", "activation", "parameter"), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         x, update, start = shapes

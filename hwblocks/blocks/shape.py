@@ -9,7 +9,6 @@ import numpy as np
 
 from hwblocks.graph.block import Move, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.tensor import Shape
 
 
@@ -219,10 +218,6 @@ class Concat(Move):
     dim: int = -1
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "xs*")
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation",), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         first = shapes[0]

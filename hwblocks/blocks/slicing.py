@@ -9,7 +9,6 @@ import numpy as np
 
 from hwblocks.graph.block import Block, Move
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.tensor import Shape
 
 
@@ -92,10 +91,6 @@ class Stack(Move):
     dim: int = 0
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "xs*")
-
-    @property
-    def quant(self) -> QuantRule:
-        return QuantRule(inputs=("activation",), output="same")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         first = shapes[0]

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwblocks.graph.block import Algorithm, Call, size
+from hwblocks.graph.along_axis import AlongAxis
+from hwblocks.graph.block import Call, size
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.powers import ENTRY_BYTES, FRACTION_BITS, TABLE_BITS, power_bytes, power_table
+from hwblocks.graph.powers import ENTRY_BYTES, FRACTION_BITS, power_bytes, power_table, share_fields, unsupported
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_ratio
 from hwblocks.graph.ratios import scale_ratio
@@ -73,20 +74,8 @@ def float_call(site: Site, dim: int, beta: float, logarithm: bool) -> Call | str
     return FloatSoftmaxCall(rows=x.elements // x.shape[-1], length=x.shape[-1], beta=beta, logarithm=logarithm)
 
 
-def unsupported(site: Site, dim: int) -> str:
-    """Why no kernel computes a softmax of codes at a site, or ""."""
-    x = site.input(0)
-    if x.is_constant or x.format.bits > TABLE_BITS:
-        return "softmax kernels serve quantized run-time inputs of at most 16 bits"
-    if dim % len(x.shape) != len(x.shape) - 1:
-        return "softmax along an inner axis"
-    if site.arithmetic.overflow.mode != "saturate":
-        return f"overflow {site.arithmetic.overflow} of an algorithm"
-    return ""
-
-
 @dataclass(frozen=True)
-class Softmax(Algorithm):
+class Softmax(AlongAxis):
     """y = e^(beta · (x − max)) / Σ e^(beta · (x − max)) along `dim`.
 
     In float64 by numerics/exponential.py, Σ in index order; a row is NaN where its largest is not finite.
@@ -101,7 +90,6 @@ class Softmax(Algorithm):
 
     serves_floats: ClassVar[bool] = True
     own_variant: ClassVar[str | None] = "table"
-    dim: int = -1
     beta: float = 1.0
     variant: str = field(default="table", kw_only=True)
 
@@ -114,9 +102,6 @@ class Softmax(Algorithm):
     def compute(self, x: Array) -> Array:
         powers = power_of_e(self.beta * below_largest(x, self.dim))
         return as_floats_of(x, powers / sum_in_order(powers, self.dim))
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.dim % len(shapes[0]) != 0
 
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])
@@ -137,30 +122,18 @@ class Softmax(Algorithm):
         return power_bytes(site)
 
     def kernel(self, site: Site) -> Call | str:
-        x, y = site.input(0), site.output.format
-        if x.format.is_float:
+        if site.input(0).format.is_float:
             return float_call(site, self.dim, self.beta, logarithm=False)
         if not site.is_integer:
             return "float"
         reason = unsupported(site, self.dim)
         if reason:
             return reason
-        scale = Fraction(scalar_scale(y))
-        return SoftmaxCall(
-            x_dtype=x.format.dtype.name,
-            rows=x.elements // x.shape[-1],
-            length=x.shape[-1],
-            table=power_table(site, self.beta),
-            ratio_num=scale.denominator,
-            ratio_den=scale.numerator,
-            rounding=site.arithmetic.rounding,
-            zero_point=int(y.zero_point),
-            **limits(site),
-        )
+        return SoftmaxCall(**share_fields(site, self.beta))
 
 
 @dataclass(frozen=True)
-class LogSoftmax(Algorithm):
+class LogSoftmax(AlongAxis):
     """y = x − max − ln Σ e^(x − max) along `dim`. Source: ONNX LogSoftmax from opset 13.
 
     In float64 by numerics/exponential.py, Σ in index order; a row is NaN where its largest is not finite.
@@ -175,7 +148,6 @@ class LogSoftmax(Algorithm):
 
     serves_floats: ClassVar[bool] = True
     own_variant: ClassVar[str | None] = "table"
-    dim: int = -1
     variant: str = field(default="table", kw_only=True)
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
@@ -183,9 +155,6 @@ class LogSoftmax(Algorithm):
         if not -len(shapes[0]) <= self.dim < len(shapes[0]):
             raise self.fail(f"dim={self.dim} is not an axis of x", *shapes)
         return (shapes[0],)
-
-    def keeps_samples(self, *shapes: Shape) -> bool:
-        return self.dim % len(shapes[0]) != 0
 
     def compute(self, x: Array) -> Array:
         below = below_largest(x, self.dim)

@@ -15,7 +15,7 @@ import numpy as np
 
 from hwblocks.errors import GraphError, ShapeError
 from hwblocks.graph.contraction import Array, Contraction
-from hwblocks.graph.quant_rule import QuantRule
+from hwblocks.graph.quant_rule import QuantRule, Role
 from hwblocks.graph.registry import register
 from hwblocks.graph.tensor import Shape, Tensor
 from hwblocks.graph.work import Work
@@ -251,7 +251,9 @@ class Move(Block, abstract=True):
 
     @property
     def quant(self) -> QuantRule:
-        return QuantRule(output="same")
+        """All that is moved shares one format; what only steers has none."""
+        roles: list[Role] = ["parameter" if i in self.steering else "activation" for i in range(len(self.input_names))]
+        return QuantRule(inputs=tuple(roles), output="same")
 
     def kernel(self, site: Site) -> Call | str:
         from hwblocks.graph.gather import gather_call

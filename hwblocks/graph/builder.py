@@ -122,19 +122,9 @@ class GraphBuilder:
         self.tensors[name] = constant(name, np.asarray(value), format, **more)
         return Value(self, name)
 
-    def add(
-        self,
-        block: Block,
-        *inputs: Value | str | None,
-        name: str = "",
-        outputs: Sequence[str] = (),
-        formats: Sequence[Format] = (),
-        layout: str = "",
-        **node: Any,
-    ) -> Value:
-        """Append a node and return its first output (see `add_all`)."""
-        made = self.add_all(block, *inputs, name=name, outputs=outputs, formats=formats, layout=layout, **node)
-        return made[0]
+    def add(self, block: Block, *inputs: Value | str | None, **how: Any) -> Value:
+        """Append a node and return its first output; `how` is that of `add_all`."""
+        return self.add_all(block, *inputs, **how)[0]
 
     def add_all(
         self,
@@ -194,12 +184,12 @@ class GraphBuilder:
     def build(self, *outputs: Value | str, metadata: dict[str, str] | None = None, dialect: str = "") -> Graph:
         """The checked graph with these outputs, without those parts of composites that nothing reads."""
         names = tuple(v if isinstance(v, str) else v.name for v in outputs)
-        unread = self._unread({*names, *(state.next for state in self.states.values())})
-        gone = {name for node in unread for name in (*node.outputs, *self._own_constants(node, unread))}
+        kept, unread = self._by_readers({*names, *(state.next for state in self.states.values())})
+        gone = {name for node in unread for name in node.outputs} | self._own_constants(kept, unread)
         return Graph(
             self.name,
             {name: tensor for name, tensor in self.tensors.items() if name not in gone},
-            tuple(node for node in self.nodes if node not in unread),
+            tuple(kept),
             tuple(self.inputs),
             names,
             metadata or {},
@@ -207,20 +197,22 @@ class GraphBuilder:
             dialect,
         )
 
-    def _unread(self, wanted: set[str]) -> list[Node]:
-        """The nodes of composites that reach none of these tensors, nor any other node."""
-        found = []
+    def _by_readers(self, wanted: set[str]) -> tuple[list[Node], list[Node]]:
+        """The nodes in order, and those of composites that reach none of these tensors, nor any other node."""
+        kept, unread = [], []
         for node in reversed(self.nodes):
             if "group" in node.attributes and not wanted.intersection(node.outputs):
-                found.append(node)
+                unread.append(node)
             else:
+                kept.append(node)
                 wanted.update(node.inputs)
-        return found
+        return kept[::-1], unread
 
-    def _own_constants(self, node: Node, unread: Sequence[Node]) -> list[str]:
+    def _own_constants(self, kept: Sequence[Node], unread: Sequence[Node]) -> set[str]:
         """The constants that only unread nodes read."""
-        read = {name for other in self.nodes if other not in unread for name in other.inputs}
-        return [name for name in node.inputs if name and self.tensors[name].is_constant and name not in read]
+        read = {name for node in kept for name in node.inputs}
+        names = {name for node in unread for name in node.inputs if name} - read
+        return {name for name in names if self.tensors[name].is_constant}
 
 
 def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value | tuple[Value, ...]:
@@ -229,9 +221,9 @@ def apply_in_graph(block: Block, arguments: Sequence[Any]) -> Value | tuple[Valu
     A block with several outputs gives them all.
     """
     builder = next(a.builder for a in arguments if isinstance(a, Value))
-    node = builder._node_name(builder._path(type(block).__name__.lower()))
-    if block.kind == "composite":
-        node = type(block).__name__.lower()
+    node = type(block).__name__.lower()
+    if block.kind != "composite":  # whose name is that of a group
+        node = builder._node_name(builder._path(node))
     names = [n.rstrip("?*") for n in block.input_names]
     values: list[Value | None] = []
     for position, argument in enumerate(arguments):

@@ -10,6 +10,7 @@ import numpy as np
 from hwblocks.blocks.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from hwblocks.blocks.elementwise import Add, Mul
 from hwblocks.blocks.exponential import ELU, Softplus
+from hwblocks.blocks.rectifier import HardSigmoid, Softsign, ThresholdedReLU
 from hwblocks.blocks.shape import Reshape, Transpose
 from hwblocks.blocks.slicing import Slice, Stack
 from hwblocks.composites.cells import Activation, Cell, GatedCell, LongCell, PlainCell, by_block
@@ -17,7 +18,6 @@ from hwblocks.composites.recurrent import layer
 from hwblocks.errors import GraphError
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.quant_rule import Preference
-from hwblocks.graph.registry import block_class
 from hwblocks.importers.onnx_graph import Importer, OnnxNode
 from hwblocks.importers.onnx_rule import Rule
 
@@ -44,9 +44,9 @@ def activation(name: str, alpha: float, beta: float) -> Activation:
         "LeakyRelu": lambda: LeakyReLU(alpha),
         "Elu": lambda: ELU(alpha),
         "Softplus": lambda: Softplus(),
-        "Softsign": lambda: block_class("Softsign")(),
-        "ThresholdedRelu": lambda: block_class("ThresholdedReLU")(alpha),  # type: ignore[call-arg]
-        "HardSigmoid": lambda: block_class("HardSigmoid")(alpha, beta),  # type: ignore[call-arg]
+        "Softsign": lambda: Softsign(),
+        "ThresholdedRelu": lambda: ThresholdedReLU(alpha),
+        "HardSigmoid": lambda: HardSigmoid(alpha, beta),
     }
     if name in blocks:
         return by_block(blocks[name]())

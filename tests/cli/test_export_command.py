@@ -16,19 +16,6 @@ from hwblocks.cli.demo_data import demo_samples
 ONNX = Path(hb.__file__).parent / "demo_data" / "digits_cnn.onnx"
 
 
-@pytest.fixture
-def hwblocks(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        code = cli.run([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
