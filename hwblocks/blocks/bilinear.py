@@ -12,6 +12,7 @@ import numpy as np
 from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, Weighted, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.rational import cast_fractions
 from hwblocks.graph.site import Site, scalar_scale
@@ -70,6 +71,10 @@ class Bilinear(Weighted, Algorithm):
         if site.has(3):
             value = value + parameter(inputs[3], site.input(3))
         return cast_fractions(np.asarray(value, dtype=object), site)
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        w = shapes[2]
+        return (Nest(size(shapes[0][:-1]), w[1] * w[2], w[0]),)
 
     def work(self, *shapes: Shape) -> Work:
         rows, w = size(shapes[0][:-1]), shapes[2]

@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.errors import ShapeError
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.registry import block_class
@@ -136,6 +137,12 @@ class Convolution(Weighted, Accumulate, abstract=True):
             adds=made_elements if len(shapes) > 2 else 0,
             requants=made_elements,
         )
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        x, w = shapes[0], shapes[1]
+        made, outputs = self.window(x, w), self.out_channels(x, w) // self.groups
+        depth = size(made.kernel) * x[-1] // self.groups
+        return (Nest(x[0] * size(made.output), depth, outputs, self.groups, made),)
 
     def kernel(self, site: Site) -> Call | str:
         x, w = site.input(0).shape, site.input(1).shape

@@ -9,6 +9,7 @@ import numpy as np
 
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.placed import over_volume
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
@@ -128,6 +129,12 @@ class TransposedConvolution(Weighted, Accumulate, abstract=True):
         macs = per_tap * size(x[1:-1]) * size(w[1:-1])
         adds = outputs if len(shapes) > 2 else 0
         return Work(macs=macs, macs_valid=per_tap * self.landing(x, w), adds=adds, requants=outputs)
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        """Each input position times all taps; what lands on one output is added up behind the array."""
+        x, w = shapes[0], shapes[1]
+        columns = size(w[1:-1]) * w[0] // self.groups
+        return (Nest(x[0] * size(x[1:-1]), w[-1], columns, self.groups),)
 
     def landing(self, x: Shape, w: Shape) -> int:
         """(input position, tap) pairs whose product lands inside the output, over all spatial axes."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.nest import Nest, product_nest
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.window import Window, window
@@ -89,6 +90,9 @@ def matrix_shape(block: Algorithm, *shapes: Shape) -> Shape:
 
 class IntegerProduct(Dynamic, abstract=True):
     """Products of codes whose zero points are inputs."""
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        return (product_nest(shapes[0], shapes[1]),)
 
     def work(self, *shapes: Shape) -> Work:
         macs = size(self.shape(*shapes)[0]) * shapes[0][-1]
@@ -170,6 +174,11 @@ class ConvInteger(Dynamic):
         columns = (w.astype(np.int64) - second).reshape(groups, w.shape[0] // groups, -1).transpose(0, 2, 1)
         sums = products(rows, columns, first, accumulator)
         return sums.transpose(0, 2, 1, 3).reshape(x.shape[0], *made.output, -1)
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        x, w = shapes[0], shapes[1]
+        made, groups = self.window(x, w), self.groups
+        return (Nest(x[0] * size(made.output), size(w[1:]), w[0] // groups, groups, made),)
 
     def work(self, *shapes: Shape) -> Work:
         made, w = self.window(*shapes[:2]), shapes[1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Accumulate, Move, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.subscripts import Labels, aligned, diagonal, labels_of, parsed, sizes_of
@@ -127,6 +129,22 @@ class Einsum(Accumulate):
             columns.reshape(count[both], count[inner], count[right]),
             fold,
             tuple(sizes[label] for label in inner) or (1,),
+        )
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        a, b, y = self.labels(*shapes)
+        sizes = sizes_of(self, [a, b], shapes)
+
+        def count(kept: Callable[[str], bool]) -> int:
+            return size(tuple(n for label, n in sizes.items() if kept(label)))
+
+        return (
+            Nest(
+                rows=count(lambda label: label in y and label not in b),
+                depth=count(lambda label: label not in y),
+                columns=count(lambda label: label in y and label not in a),
+                groups=count(lambda label: label in y and label in a and label in b),
+            ),
         )
 
     def work(self, *shapes: Shape) -> Work:

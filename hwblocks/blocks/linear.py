@@ -9,6 +9,7 @@ import numpy as np
 
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.nest import Nest, product_nest
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
 from hwblocks.graph.sums import EXACT_BITS, centred_weights, register_bits, run_time_bound, sum_constants, unsupported
@@ -70,6 +71,10 @@ class Linear(Weighted, Accumulate):
         rows = x.reshape(samples, 1, -1, x.shape[-1])
         return Contraction(rows, w.T[None], lambda sums: sums.reshape(*lead, w.shape[0]), (x.shape[-1],))
 
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        x, w = shapes[0], shapes[1]
+        return (Nest(size(x[:-1]), w[1], w[0]),)
+
     def work(self, *shapes: Shape) -> Work:
         x, w = shapes[0], shapes[1]
         made = size(x[:-1]) * w[0]
@@ -122,6 +127,9 @@ class MatMul(Accumulate):
         rows = a.reshape((1,) * (len(lead) + 2 - a.ndim) + a.shape)[..., None, :, :]
         columns = b.reshape((1,) * (len(lead) + 2 - b.ndim) + b.shape)[..., None, :, :]
         return Contraction(rows, columns, lambda sums: sums[..., 0, :, :], (a.shape[-1],))
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        return (product_nest(*shapes),)
 
     def work(self, *shapes: Shape) -> Work:
         made = size(self.shape(*shapes)[0])
@@ -207,6 +215,10 @@ class Weight(Weighted, Accumulate):
             return sums[..., 0].transpose(0, 2, 1).reshape(x.shape)
 
         return Contraction(rows, w[:, None, None], fold, (1,))
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        channels = shapes[0][-1]
+        return (Nest(size(shapes[0]) // max(channels, 1), 1, 1, channels),)
 
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])

@@ -10,8 +10,9 @@ import numpy as np
 
 from hwblocks.errors import GraphError
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.control import Control, evaluated, graph_work
+from hwblocks.graph.control import Control, evaluated, graph_nests, graph_work
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape, Tensor
 from hwblocks.graph.work import Work
@@ -140,6 +141,9 @@ class Scan(Control):
 
     def work(self, *shapes: Shape) -> Work:
         return graph_work(self.body) * self.steps(shapes)
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        return graph_nests(self.body) * self.steps(shapes)
 
     def passes(self, *shapes: Shape) -> int:
         return self.steps(shapes)

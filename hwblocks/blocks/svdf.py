@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
@@ -65,6 +66,10 @@ class SVDF(Algorithm):
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        x, feature, time = shapes[0], shapes[1], shapes[2]
+        return (Nest(x[0], feature[1], feature[0]), Nest(x[0], time[1], 1, time[0]))
 
     def work(self, *shapes: Shape) -> Work:
         x, feature, time = shapes[0], shapes[1], shapes[2]

@@ -14,6 +14,7 @@ from hwblocks.blocks.dynamic import PLAIN, Dynamic, products, quantized
 from hwblocks.composites.sequence_lstm import sigmoid
 from hwblocks.graph.block import size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.tensor import Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.accumulator import Accumulator
@@ -70,6 +71,10 @@ class DynamicQuantizeLSTM(Dynamic):
             made.append(layer.run(x[::-1] if backward else x, h[d], c[d], backward))
         y, last_h, last_c = (np.stack([m[i] for m in made], axis=1 if i == 0 else 0) for i in range(3))
         return y, last_h, last_c
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        x, w, r = shapes[:3]
+        return tuple(Nest(x[0] * x[1], m[1], m[2], m[0]) for m in (w, r))
 
     def work(self, *shapes: Shape) -> Work:
         x, w, r = shapes[:3]

@@ -11,6 +11,7 @@ import numpy as np
 from hwblocks.errors import SimulationError
 from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
@@ -153,6 +154,14 @@ class SequenceLSTM(Algorithm):
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        """At every step each gate's two products, and the projection."""
+        s = self.named(shapes)
+        rows, units, hidden = size(s["x"][:-1]), s["w_f"][0], s["r_f"][1]
+        gates = len(self.gates) * units
+        steps = (Nest(rows, s["x"][-1], gates), Nest(rows, hidden, gates))
+        return (*steps, Nest(rows, units, hidden)) if self.projection else steps
 
     def work(self, *shapes: Shape) -> Work:
         s = self.named(shapes)

@@ -15,6 +15,7 @@ import numpy as np
 
 from hwblocks.errors import GraphError, ShapeError
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.quant_rule import QuantRule, Role
 from hwblocks.graph.registry import register
 from hwblocks.graph.tensor import Shape, Tensor
@@ -109,6 +110,10 @@ class Block:
     def work(self, *shapes: Shape) -> Work:
         """Operations of one sample, from shapes."""
         return Work()
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        """The loops of the block's sums of products, from shapes; their products are `work(...).macs` together."""
+        return ()
 
     @property
     def quant(self) -> QuantRule:

@@ -11,8 +11,9 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.graph.builder import GraphBuilder, Value
 from hwblocks.graph.contraction import Array
-from hwblocks.graph.control import evaluated, graph_work
+from hwblocks.graph.control import evaluated, graph_nests, graph_work
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.tensor import FLOAT32, Shape
 from hwblocks.graph.work import Work
 from hwblocks.numerics.formats import Format
@@ -69,6 +70,9 @@ class Composite(Block, abstract=True):
 
     def work(self, *shapes: Shape) -> Work:
         return graph_work(self.graph(*shapes))
+
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        return graph_nests(self.graph(*shapes))
 
     def keeps_samples(self, *shapes: Shape) -> bool:
         return self.graph(*((1, *s[1:]) for s in shapes)).batched

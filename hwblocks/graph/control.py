@@ -12,6 +12,7 @@ from hwblocks.errors import GraphError
 from hwblocks.graph.block import Block
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.node import Node
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
@@ -66,6 +67,9 @@ class Control(Block, abstract=True):
         """Every body counted once: how often it runs depends on the data (`iterations` of a trace counts it)."""
         return sum((graph_work(body) for body in self.bodies.values()), Work())
 
+    def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
+        return tuple(nest for body in self.bodies.values() for nest in graph_nests(body))
+
     @property
     def quant(self) -> QuantRule:
         return QuantRule(inputs=("parameter",), output="float")
@@ -87,6 +91,11 @@ def alike(first: Graph, ours: Sequence[str], second: Graph, theirs: Sequence[str
 def graph_work(graph: Graph) -> Work:
     """The work of all nodes of a graph."""
     return sum((node.block.work(*graph.site(node).shapes) for node in graph.nodes), Work())
+
+
+def graph_nests(graph: Graph) -> tuple[Nest, ...]:
+    """The loops of all nodes of a graph."""
+    return tuple(nest for node in graph.nodes for nest in node.block.nests(*graph.site(node).shapes))
 
 
 def every_graph(graph: Graph) -> Iterator[Graph]:

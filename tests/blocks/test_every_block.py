@@ -82,6 +82,13 @@ def test_macs_are_the_products(name, i):
     assert contraction.macs == work.macs
 
 
+@pytest.mark.parametrize(("name", "i"), ALL)
+def test_loops_hold_all_products(name, i):
+    block, inputs, _ = CASES[name][i]
+    shapes = [np.shape(a) for a in inputs if a is not None]
+    assert sum(nest.macs for nest in block.nests(*shapes)) == block.work(*shapes).macs
+
+
 @pytest.mark.parametrize(("block", "shapes", "words"), BAD)
 def test_promised_errors(block, shapes, words):
     with pytest.raises(ShapeError) as error:
