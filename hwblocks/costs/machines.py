@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from hwblocks.costs.atom_machine import AtomMachine
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.roofline import RooflineMachine
 from hwblocks.costs.systolic_machine import SystolicMachine
-from hwblocks.targets.kinds import Roofline, Systolic, Target
+from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 
-MACHINES: dict[type[Target], type[Machine[Any]]] = {Roofline: RooflineMachine, Systolic: SystolicMachine}
+MACHINES: dict[type[Target], type[Machine[Any]]] = {
+    Roofline: RooflineMachine,
+    Systolic: SystolicMachine,
+    AtomTarget: AtomMachine,
+}
 
 
 def machine(target: Target) -> Machine[Any]:
