@@ -12,6 +12,7 @@ from hwblocks.errors import ShapeError
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.placed import over_volume
+from hwblocks.graph.products import Product, convolved
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.registry import block_class
 from hwblocks.graph.site import Site
@@ -136,6 +137,10 @@ class Convolution(Weighted, Accumulate, abstract=True):
             adds=made_elements if len(shapes) > 2 else 0,
             requants=made_elements,
         )
+
+    def products(self, *shapes: Shape) -> Product:
+        x, w = shapes[:2]
+        return convolved(self.window(x, w), x, self.out_channels(x, w), self.groups)
 
     def kernel(self, site: Site) -> Call | str:
         x, w = site.input(0).shape, site.input(1).shape

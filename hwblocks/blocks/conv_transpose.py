@@ -10,6 +10,7 @@ import numpy as np
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
 from hwblocks.graph.placed import over_volume
+from hwblocks.graph.products import Product, dense
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.sums import sample_weights, sum_constants
@@ -128,6 +129,12 @@ class TransposedConvolution(Weighted, Accumulate, abstract=True):
         macs = per_tap * size(x[1:-1]) * size(w[1:-1])
         adds = outputs if len(shapes) > 2 else 0
         return Work(macs=macs, macs_valid=per_tap * self.landing(x, w), adds=adds, requants=outputs)
+
+    def products(self, *shapes: Shape) -> Product:
+        """Every input position by every tap: a 1 × 1 convolution whose filters are the taps; overlaps are summed later."""
+        x, w = shapes[:2]
+        outputs = size(w[1:-1]) * w[0] // self.groups
+        return dense(size(x[1:-1]), x[-1] // self.groups, outputs, count=x[0] * self.groups)
 
     def landing(self, x: Shape, w: Shape) -> int:
         """(input position, tap) pairs whose product lands inside the output, over all spatial axes."""

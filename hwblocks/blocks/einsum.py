@@ -8,6 +8,7 @@ from typing import ClassVar
 from hwblocks.errors import GraphError
 from hwblocks.graph.block import Accumulate, Move, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.products import Product, dense
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.subscripts import Labels, aligned, diagonal, labels_of, parsed, sizes_of
@@ -128,6 +129,15 @@ class Einsum(Accumulate):
             fold,
             tuple(sizes[label] for label in inner) or (1,),
         )
+
+    def products(self, *shapes: Shape) -> Product:
+        """M over the subscripts of a alone, N of b alone, K of those summed; one for each subscript of both and y."""
+        a, b, y = self.labels(*shapes)
+        sizes = sizes_of(self, [a, b], shapes)
+        both = {label for label in y if label in a and label in b}
+        rows, columns, inner = ({*a} & {*y} - both, {*b} & {*y} - both, {*sizes} - {*y})
+        parts = (tuple(sizes[label] for label in part) for part in (rows, inner, columns, both))
+        return dense(*(size(part) for part in parts))
 
     def work(self, *shapes: Shape) -> Work:
         a, b, _ = self.labels(*shapes)

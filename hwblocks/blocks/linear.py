@@ -9,6 +9,7 @@ import numpy as np
 
 from hwblocks.graph.block import Accumulate, Call, Weighted, size
 from hwblocks.graph.contraction import Array, Contraction
+from hwblocks.graph.products import Gemm, PlaneConvolution, Product, dense
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site, accumulate_epilogue, scalar_zero_point
 from hwblocks.graph.sums import EXACT_BITS, centred_weights, register_bits, run_time_bound, sum_constants, unsupported
@@ -76,6 +77,9 @@ class Linear(Weighted, Accumulate):
         macs = size(x) * w[0]
         return Work(macs=macs, macs_valid=macs, adds=made if len(shapes) > 2 else 0, requants=made)
 
+    def products(self, *shapes: Shape) -> Product:
+        return dense(size(shapes[0][:-1]), shapes[0][-1], shapes[1][0])
+
     def kernel(self, site: Site) -> Call | str:
         codes = centred_weights(site)
         if codes is None:
@@ -127,6 +131,13 @@ class MatMul(Accumulate):
         made = size(self.shape(*shapes)[0])
         macs = made * shapes[0][-1]
         return Work(macs=macs, macs_valid=macs, requants=made)
+
+    def products(self, *shapes: Shape) -> Product:
+        """One product where all of a meets the same b, else one for each of the leading axes."""
+        a, b = shapes
+        if size(b[:-2]) == 1:
+            return dense(size(a[:-1]), a[-1], b[-1])
+        return dense(a[-2], a[-1], b[-1], count=size(self.shape(a, b)[0][:-2]))
 
     def kernel(self, site: Site) -> Call | str:
         codes = centred_weights(site)
@@ -211,6 +222,11 @@ class Weight(Weighted, Accumulate):
     def work(self, *shapes: Shape) -> Work:
         made = size(shapes[0])
         return Work(macs=made, macs_valid=made, adds=made if len(shapes) > 2 else 0, requants=made)
+
+    def products(self, *shapes: Shape) -> Product:
+        """A depthwise 1 × 1 convolution: a product of one term for each channel."""
+        rows, channels = size(shapes[0][:-1]), shapes[0][-1]
+        return Product(Gemm(rows, 1, 1), PlaneConvolution(rows, 1, 1, 1, 1, 1), channels, depthwise=True)
 
     def kernel(self, site: Site) -> Call | str:
         codes = centred_weights(site)

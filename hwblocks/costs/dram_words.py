@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hwblocks.costs.lowering import Convolution, ifmap_walk
+from hwblocks.costs.demand import ifmap_walk
 from hwblocks.costs.systolic import Array, folds
 from hwblocks.errors import TargetError
+from hwblocks.graph.products import PlaneConvolution
 from hwblocks.numerics.kernels.replay import replay
 
 SETS, ACTIVE_SETS = 100, 50
@@ -55,7 +56,7 @@ def active_words(buffer_words: int) -> int:
     return ACTIVE_SETS * (buffer_words // SETS)
 
 
-def dram_words(layer: Convolution, array: Array, buffers: Buffers, rule: str) -> DramWords:
+def dram_words(layer: PlaneConvolution, array: Array, buffers: Buffers, rule: str) -> DramWords:
     """Words of one layer by a rule of RULES; results as psum says (see ofmap_words)."""
     if rule not in RULES:
         raise TargetError(f"traffic {rule!r}: it is one of {', '.join(RULES)}")
@@ -63,7 +64,7 @@ def dram_words(layer: Convolution, array: Array, buffers: Buffers, rule: str) ->
     return DramWords(ifmap, filters, *ofmap_words(layer, array))
 
 
-def ofmap_words(layer: Convolution, array: Array) -> tuple[int, int]:
+def ofmap_words(layer: PlaneConvolution, array: Array) -> tuple[int, int]:
     """(written, read back): M·N and 0 for os or psum="accumulator"; else M·N·⌈K/R⌉ and M·N·(⌈K/R⌉ − 1)."""
     outputs = layer.gemm.rows * layer.gemm.columns
     if array.dataflow == "os" or array.psum == "accumulator":
@@ -72,7 +73,7 @@ def ofmap_words(layer: Convolution, array: Array) -> tuple[int, int]:
     return outputs * depth_folds, outputs * (depth_folds - 1)
 
 
-def scalesim_dram_ofmap_writes(layer: Convolution, array: Array, buffer_words: int) -> int:
+def scalesim_dram_ofmap_writes(layer: PlaneConvolution, array: Array, buffer_words: int) -> int:
     """SCALE-Sim's "DRAM OFMAP Writes": in many layers C − 1 more than the results.
 
     Its buffer drains when half of it, D words, and one more are written, in lines of C. Where C divides D, that one
@@ -84,12 +85,12 @@ def scalesim_dram_ofmap_writes(layer: Convolution, array: Array, buffer_words: i
     return written + (array.columns - 1 if padded else 0)
 
 
-def once_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int, int]:
+def once_words(layer: PlaneConvolution, array: Array, buffers: Buffers) -> tuple[int, int]:
     """(words of the image that lie in a window, K·N)."""
     return layer.touched_words, layer.gemm.depth * layer.gemm.columns
 
 
-def tiled_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int, int]:
+def tiled_words(layer: PlaneConvolution, array: Array, buffers: Buffers) -> tuple[int, int]:
     """Reads by the order of the folds, those of rows inside those of columns.
 
     os: ifmap · ⌈N/C⌉, unless the image fits half its buffer; filter · ⌈M/R⌉, unless the K·C words of a fold of columns
@@ -107,13 +108,13 @@ def tiled_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int
     return ifmap * ifmap_again, filters * (along.rows if 2 * slice_words > buffers.filter_words else 1)
 
 
-def replay_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int, int]:
+def replay_words(layer: PlaneConvolution, array: Array, buffers: Buffers) -> tuple[int, int]:
     """Reads by replay."""
     ifmap_active, filter_active = active_words(buffers.ifmap_words), active_words(buffers.filter_words)
     return replay_ifmap(layer, array, ifmap_active), replay_filter(layer, array, filter_active)
 
 
-def replay_ifmap(layer: Convolution, array: Array, capacity: int) -> int:
+def replay_ifmap(layer: PlaneConvolution, array: Array, capacity: int) -> int:
     """Words of the image that a buffer of `capacity` active words fetches.
 
     Below `capacity` used words nothing is ever dropped. Words of windows that do not overlap occur once in all folds
@@ -128,7 +129,7 @@ def replay_ifmap(layer: Convolution, array: Array, capacity: int) -> int:
     return replay(ifmap_walk(layer, array), capacity)
 
 
-def replay_filter(layer: Convolution, array: Array, capacity: int) -> int:
+def replay_filter(layer: PlaneConvolution, array: Array, capacity: int) -> int:
     """Words of the filters that a buffer of `capacity` active words fetches, in closed form.
 
     os: the K·C words of each fold of columns are asked for ⌈M/R⌉ times in a row. ws: every word once. is: all words
@@ -164,7 +165,7 @@ def cyclic_fetches(distinct: int, repeats: int, capacity: int, held: int) -> tup
     return distinct + capacity - held, distinct
 
 
-RULES: dict[str, Callable[[Convolution, Array, Buffers], tuple[int, int]]] = {
+RULES: dict[str, Callable[[PlaneConvolution, Array, Buffers], tuple[int, int]]] = {
     "scalesim-replay": replay_words,
     "once": once_words,
     "tiled": tiled_words,

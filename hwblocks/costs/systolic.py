@@ -16,30 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwblocks.errors import ShapeError, TargetError
+from hwblocks.errors import TargetError
+from hwblocks.graph.products import Gemm
 
 DATAFLOWS = {"os": "output stationary", "ws": "weight stationary", "is": "input stationary"}
 OVERLAPS = ("none", "fold")
 LOADS = ("exposed", "hidden")
 PSUMS = ("dram", "accumulator")
-
-
-@dataclass(frozen=True)
-class Gemm:
-    """A product of inputs [rows, depth] by weights [depth, columns]: M, K and N of a lowered layer."""
-
-    rows: int
-    depth: int
-    columns: int
-
-    def __post_init__(self) -> None:
-        if min(self.rows, self.depth, self.columns) < 1:
-            raise ShapeError(f"{self}: every side of a product needs at least 1 element")
-
-    @property
-    def macs(self) -> int:
-        """M · K · N."""
-        return self.rows * self.depth * self.columns
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from hwblocks.graph.work import Work
 from hwblocks.numerics.accumulator import exact_matmul
 
 if TYPE_CHECKING:
+    from hwblocks.graph.products import Product
     from hwblocks.graph.site import Site
 
 Call = Any
@@ -197,6 +198,10 @@ class Accumulate(Block, abstract=True):
     def lower(self, x: Array, w: Array) -> Contraction:
         """The contraction of x and w. Padding enters as zeros (x is centred: real 0 is 0)."""
         raise GraphError(f"{type(self).__name__} states no lowering")
+
+    def products(self, *shapes: Shape) -> Product | None:
+        """The matrix products that an array computes, sizes only; None where the block states none."""
+        return None
 
     def weight_axis(self, *shapes: Shape) -> int:
         """The axis of the weight that counts output channels, for one scale per channel."""

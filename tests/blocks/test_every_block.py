@@ -74,12 +74,16 @@ def test_macs_are_the_products(name, i):
     contraction = block.lower(*objects)
     np.matmul(contraction.rows, contraction.columns)
     work = block.work(x.shape, w.shape)
+    product = block.products(x.shape, w.shape)
+    assert product.macs == work.macs
+    assert product.plane is None or product.plane.gemm == product.gemm
     if name.startswith("ConvTranspose"):  # zeros between inputs are no work; products outside the output are
         assert work.macs_valid == Counted.made - Counted.padded
         assert work.macs == x.size * math.prod(w.shape[1:-1]) * w.shape[0] // block.groups
         return
     assert (work.macs, work.macs - work.macs_valid) == (Counted.made, Counted.padded)
     assert contraction.macs == work.macs
+    assert (product.gemm.depth, product.gemm.columns) == contraction.columns.shape[-2:]
 
 
 @pytest.mark.parametrize(("block", "shapes", "words"), BAD)

@@ -9,7 +9,6 @@ from costs.scalesim_rows import RUNS, recorded, reported
 from hwblocks.costs.systolic import (
     Array,
     Folds,
-    Gemm,
     buffer_accesses,
     compute_utilisation,
     cycles,
@@ -22,6 +21,7 @@ from hwblocks.costs.systolic import (
     scalesim_sram_ofmap_writes,
 )
 from hwblocks.errors import ShapeError, TargetError
+from hwblocks.graph.products import Gemm
 
 
 def check(row):
