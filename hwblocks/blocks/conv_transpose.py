@@ -131,7 +131,7 @@ class TransposedConvolution(Weighted, Accumulate, abstract=True):
         return Work(macs=macs, macs_valid=per_tap * self.landing(x, w), adds=adds, requants=outputs)
 
     def products(self, *shapes: Shape) -> Product:
-        """Every input position by every tap: a 1 × 1 convolution whose filters are the taps; overlaps are summed later."""
+        """Every position by every tap: a 1 × 1 convolution whose filters are the taps; overlaps are summed after."""
         x, w = shapes[:2]
         outputs = size(w[1:-1]) * w[0] // self.groups
         return dense(size(x[1:-1]), x[-1] // self.groups, outputs, count=x[0] * self.groups)
