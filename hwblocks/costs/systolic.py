@@ -172,8 +172,14 @@ def buffer_accesses(gemm: Gemm, array: Array) -> BufferAccesses:
 
 
 def scalesim_overall_utilisation(gemm: Gemm, array: Array) -> float:
-    """SCALE-Sim's "Overall Util", 0 to 1: it divides by the index of the last cycle, one less than the cycles."""
-    return gemm.macs / ((cycles(gemm, array) - 1) * array.units)
+    """SCALE-Sim's "Overall Util", 0 to 1: it divides by the index of the last cycle, one less than the cycles.
+
+    Errors: TargetError for a product of one cycle, on which that tool divides by 0.
+    """
+    last = cycles(gemm, array) - 1
+    if not last:
+        raise TargetError(f"{gemm} takes one cycle, for which SCALE-Sim has no utilisation")
+    return gemm.macs / (last * array.units)
 
 
 def scalesim_compute_utilisation(gemm: Gemm, array: Array) -> float:

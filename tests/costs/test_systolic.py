@@ -124,3 +124,5 @@ def test_bad_arrays_and_products():
             Array(8, 8, **{"dataflow": "os", field: "row"})
     with pytest.raises(ShapeError, match="at least 1"):
         Gemm(4, 0, 3)
+    with pytest.raises(TargetError, match="one cycle"):
+        scalesim_overall_utilisation(Gemm(1, 1, 1), Array(1, 1, "os"))
