@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from hwblocks.costs.machine import Machine
+from hwblocks.costs.microcontroller import MicrocontrollerMachine
+from hwblocks.costs.npu_tile import NpuTileMachine
 from hwblocks.costs.roofline import RooflineMachine
 from hwblocks.targets.kinds import Roofline, Target
+from hwblocks.targets.processors import Microcontroller, NpuTile
 
 MACHINES: dict[type[Target], type[Machine[Any]]] = {Roofline: RooflineMachine}
+MACHINES |= {NpuTile: NpuTileMachine, Microcontroller: MicrocontrollerMachine}
 
 
 def machine(target: Target) -> Machine[Any]:

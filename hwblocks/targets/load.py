@@ -14,9 +14,11 @@ import msgspec
 
 from hwblocks.errors import TargetError
 from hwblocks.targets.kinds import Roofline, Systolic, Target
+from hwblocks.targets.processors import Microcontroller, NpuTile
 from hwblocks.targets.schema import EnergyTable, pair_of
 
 KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic}
+KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller}
 SCHEMA = 1
 Raw = dict[str, Any]
 Kind = TypeVar("Kind")
