@@ -170,7 +170,7 @@ class TargetError(HwblocksError, ValueError):
 
     What: an unknown name, a wrong key or number in a file, a memory too small, a figure that a table does not have.
     Why: no cost is invented.
-    Do: list the targets with `hwblocks targets`, correct the key named, or pass the path of a TOML file (docs/targets.md).
+    Do: list the targets with `hwblocks targets`, correct the key named, or pass a TOML file (docs/targets.md).
     """
 
     code = "HWB601"

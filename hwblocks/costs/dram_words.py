@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from hwblocks.costs.lowering import Convolution, ifmap_walk
+from hwblocks.costs.lowering import Convolution, Demand, ifmap_walk
 from hwblocks.costs.systolic import Array, folds
 from hwblocks.errors import TargetError
 from hwblocks.numerics.kernels.replay import replay
 
 SETS, ACTIVE_SETS = 100, 50
+REPLAY = "scalesim-replay"
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,20 @@ def active_words(buffer_words: int) -> int:
     return ACTIVE_SETS * (buffer_words // SETS)
 
 
-def dram_words(layer: Convolution, array: Array, buffers: Buffers, rule: str) -> DramWords:
-    """Words of one layer by a rule of RULES; results as psum says (see ofmap_words)."""
+def dram_words(layer: Convolution | Demand, array: Array, buffers: Buffers, rule: str) -> DramWords:
+    """Words of one layer by a rule of RULES; results as psum says (see ofmap_words).
+
+    Errors: TargetError for another rule, or for the replay of what is no convolution.
+    """
     if rule not in RULES:
         raise TargetError(f"traffic {rule!r}: it is one of {', '.join(RULES)}")
+    if isinstance(layer, Demand) and rule == REPLAY:
+        raise TargetError(f"{rule} walks the addresses of a convolution, not {layer}")
     ifmap, filters = RULES[rule](layer, array, buffers)
     return DramWords(ifmap, filters, *ofmap_words(layer, array))
 
 
-def ofmap_words(layer: Convolution, array: Array) -> tuple[int, int]:
+def ofmap_words(layer: Convolution | Demand, array: Array) -> tuple[int, int]:
     """(written, read back): M·N and 0 for os or psum="accumulator"; else M·N·⌈K/R⌉ and M·N·(⌈K/R⌉ − 1)."""
     outputs = layer.gemm.rows * layer.gemm.columns
     if array.dataflow == "os" or array.psum == "accumulator":
@@ -84,12 +91,12 @@ def scalesim_dram_ofmap_writes(layer: Convolution, array: Array, buffer_words: i
     return written + (array.columns - 1 if padded else 0)
 
 
-def once_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int, int]:
+def once_words(layer: Convolution | Demand, array: Array, buffers: Buffers) -> tuple[int, int]:
     """(words of the image that lie in a window, K·N)."""
     return layer.touched_words, layer.gemm.depth * layer.gemm.columns
 
 
-def tiled_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int, int]:
+def tiled_words(layer: Convolution | Demand, array: Array, buffers: Buffers) -> tuple[int, int]:
     """Reads by the order of the folds, those of rows inside those of columns.
 
     os: ifmap · ⌈N/C⌉, unless the image fits half its buffer; filter · ⌈M/R⌉, unless the K·C words of a fold of columns
@@ -164,8 +171,8 @@ def cyclic_fetches(distinct: int, repeats: int, capacity: int, held: int) -> tup
     return distinct + capacity - held, distinct
 
 
-RULES: dict[str, Callable[[Convolution, Array, Buffers], tuple[int, int]]] = {
-    "scalesim-replay": replay_words,
+RULES: dict[str, Callable[[Any, Array, Buffers], tuple[int, int]]] = {
+    REPLAY: replay_words,
     "once": once_words,
     "tiled": tiled_words,
 }

@@ -21,6 +21,14 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
+class Demand:
+    """A product, and how many words of its first operand it touches: all that traffic in closed form depends on."""
+
+    gemm: Gemm
+    touched_words: int
+
+
+@dataclass(frozen=True)
 class Convolution:
     """A convolution without padding: the caller enlarges the image by it.
 
@@ -121,7 +129,7 @@ def filter_walk(layer: Convolution, array: SystolicArray) -> Walk:
 
 
 def _image(layer: Convolution) -> tuple[Array, Array, int, Array | None]:
-    """First words of windows, distances of terms from them, words, those outside; the image is enlarged to all windows."""
+    """First words of windows, distances of terms from them, words, those outside; the image enlarged to all windows."""
     down, across = layer.outputs
     height = (down - 1) * layer.stride[0] + layer.filter_height
     width = (across - 1) * layer.stride[1] + layer.filter_width

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from hwblocks.errors import TargetError
-from hwblocks.targets.kinds import Roofline, Systolic, Target
+from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 from hwblocks.targets.processors import Microcontroller, NpuTile
 from hwblocks.targets.schema import EnergyTable, pair_of
 
-KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic}
+KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic, "atom": AtomTarget}
 KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller}
 SCHEMA = 1
 Raw = dict[str, Any]
