@@ -2,7 +2,8 @@
 
 A channel without weights is the same constant for every sample, which the bias of the next layer can take in; so its
 products are not computed, nor those that the next layer would make of it. The search follows channels through layers of
-one input and through depthwise convolutions; it stops at reshapes, joins and grouped convolutions.
+one input and through depthwise convolutions; it stops at reshapes, joins and grouped convolutions, and at layers whose
+weights are all zero (not trained yet).
 """
 
 from __future__ import annotations
@@ -66,10 +67,12 @@ def _products(layer: Layer, before: Mask | None) -> Mask | None:
     used = _not_zero(weights)
     if nest.is_depthwise:
         channels = used.reshape(-1, used.shape[-1]).any(axis=0)
-        return channels if before is None or before.size != channels.size else channels & before
+        channels = channels if before is None or before.size != channels.size else channels & before
+        return channels if channels.any() else None
     if before is not None and before.size == used.shape[-1]:
         used = used & before
-    return used.reshape(used.shape[0], -1).any(axis=1)
+    channels = used.reshape(used.shape[0], -1).any(axis=1)
+    return channels if channels.any() else None
 
 
 def _not_zero(weights: Tensor) -> Mask:
