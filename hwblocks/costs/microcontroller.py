@@ -60,20 +60,31 @@ class MicrocontrollerMachine(Machine[Microcontroller]):
         self._left = without_dead_channels(layers) if self.target.stack.removes_dead_channels else {}
 
     def estimate(self, layer: Layer) -> Estimate:
-        outputs = sum(t.elements for t in layer.site.outputs) * layer.times
-        left = self._left.get(layer.node.name, Left(layer.work.macs, outputs))
+        left = self._left.get(layer.node.name, Left(layer.work.macs, elements(layer)))
         kinds = [kind_of(nest) for nest in layer.products]
         rate = self.target.precision.rate(layer.activation_bits, layer.weight_bits)
         run = left.macs / layer.work.macs if layer.work.macs else 0.0
         macs = sum(n.macs * getattr(self.target.cycles_per_mac, k) for n, k in zip(layer.products, kinds, strict=True))
         overhead = self.target.overhead
-        beside = left.outputs * overhead.per_output + operations(layer) * overhead.per_operation
+        beside = outputs(layer, left) * overhead.per_output + operations(layer) * overhead.per_operation
         figures: dict[str, float | int | str | None] = {
             "macs_run": left.macs or None,
             "operator_kind": "+".join(dict.fromkeys(kinds)) or None,
         }
         fixed = overhead.per_layer * layer.times
         return Estimate(macs * layer.times * run / rate, beside, fixed, {}, None, figures, serial=True)
+
+
+def elements(layer: Layer) -> int:
+    """Elements of all outputs in all passes."""
+    return sum(t.elements for t in layer.site.outputs) * layer.times
+
+
+def outputs(layer: Layer, left: Left) -> int:
+    """Elements that are computed and rescaled; none of those that are only chosen or moved."""
+    work = layer.work
+    computed = work.macs + work.adds + work.muls + work.lookups + work.divisions + work.requants
+    return left.outputs if computed else 0
 
 
 def operations(layer: Layer) -> int:

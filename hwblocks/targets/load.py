@@ -188,8 +188,8 @@ def load_energy(name: str) -> EnergyTable:
     """An energy table by name or path. Errors: TargetError with file and key."""
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
-    if (table.operations is None) == (table.board is None):
-        raise TargetError(f"{name}: an energy table states either `operations` and `memory`, or `board`")
+    if table.priced != ((table.operations is None) != (table.board is None)):
+        raise TargetError(f"{name}: an energy table states either `operations` and `memory`, or `board` (neither where `priced` is false)")
     if (table.operations is None) != (table.memory is None):
         raise TargetError(f"{name}: `operations` and `memory` come together")
     return table

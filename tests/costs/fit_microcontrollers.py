@@ -22,7 +22,7 @@ import numpy as np
 from tiny_networks import NETWORKS
 
 from hwblocks.costs.dead_channels import Left, without_dead_channels
-from hwblocks.costs.microcontroller import kind_of, operations
+from hwblocks.costs.microcontroller import elements, kind_of, operations, outputs
 from hwblocks.costs.ops import layers
 
 MEASURED = Path(__file__).parents[1] / "golden" / "mlperf_tiny_boards.csv"
@@ -60,15 +60,15 @@ def features(benchmark: str, removes: bool) -> tuple[float, float, float]:
     """Products that reuse weights, dense products, outputs with their share of operations."""
     counted = [layer for layer in layers(NETWORKS[benchmark]()) if not layer.free]
     left = without_dead_channels(counted) if removes else {}
-    reused = dense = outputs = 0.0
+    reused = dense = rescaled = 0.0
     for layer in counted:
-        kept = left.get(layer.node.name, Left(layer.work.macs, layer.site.output.elements))
+        kept = left.get(layer.node.name, Left(layer.work.macs, elements(layer)))
         if layer.products and kind_of(layer.products[0]) == "dense":
             dense += kept.macs
         else:
             reused += kept.macs
-        outputs += kept.outputs + operations(layer) / OPERATIONS_OF_AN_OUTPUT
-    return reused, dense, outputs
+        rescaled += outputs(layer, kept) + operations(layer) / OPERATIONS_OF_AN_OUTPUT
+    return reused, dense, rescaled
 
 
 @dataclass(frozen=True)
