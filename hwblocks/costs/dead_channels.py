@@ -19,7 +19,7 @@ from hwblocks.costs.ops import Layer
 from hwblocks.graph.nest import Nest
 from hwblocks.graph.tensor import Tensor
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Mask = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,11 @@ def _products(layer: Layer, before: Mask | None) -> Mask | None:
     if weights is None or len(layer.products) != 1 or (nest.groups > 1 and not nest.is_depthwise):
         return None
     used = _not_zero(weights)
-    if nest.is_depthwise:
-        channels = used.reshape(-1, used.shape[-1]).any(axis=0)
-        channels = channels if before is None or before.size != channels.size else channels & before
-        return channels if channels.any() else None
     if before is not None and before.size == used.shape[-1]:
         used = used & before
-    channels = used.reshape(used.shape[0], -1).any(axis=1)
-    return channels if channels.any() else None
+    by_channel = used.reshape(-1, used.shape[-1]).T if nest.is_depthwise else used.reshape(used.shape[0], -1)
+    channels = np.asarray(by_channel.any(axis=1))
+    return channels if np.any(channels) else None
 
 
 def _not_zero(weights: Tensor) -> Mask:

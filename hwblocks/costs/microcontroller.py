@@ -88,7 +88,7 @@ def outputs(layer: Layer, left: Left) -> int:
 
 
 def operations(layer: Layer) -> int:
-    """Operations beside products and their sums: element-wise ones and words moved; casts of outputs are the outputs'."""
+    """Operations beside products and their sums: element-wise ones and words moved. Casts are part of outputs."""
     work = layer.work
     elementwise = sum(n.macs for n in layer.nests if n.is_elementwise) * layer.times
     adds = 0 if work.macs else work.adds

@@ -1,9 +1,9 @@
 """Blocks of an NPU tile: how the output of a sum of products is cut, and the cycles of each piece.
 
-The multipliers work on micro-blocks: a few output positions × a few output channels. In one step a micro-block takes one
-block of weights, either one tap of many input channels (depth first) or some taps of few channels (part kernel); the
-layer is compiled for the order with fewer steps. The accumulators hold a block of many micro-blocks, whose steps share
-the decoded weights. While the multipliers work on a block, the output stage empties the one before it.
+The multipliers work on micro-blocks: a few output positions × a few output channels. In one step a micro-block takes
+one block of weights, either one tap of many input channels (depth first) or some taps of few channels (part kernel);
+the layer is compiled for the order with fewer steps. The accumulators hold a block of many micro-blocks, whose steps
+share the decoded weights. While the multipliers work on a block, the output stage empties the one before it.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class NpuTileMachine(Machine[NpuTile]):
         weights = layer.weight_bits if layer.products else 0
         if layer.products and (layer.activation_bits > WIDEST_ACTIVATION_BITS or weights > WIDEST_WEIGHT_BITS):
             raise TargetError(
-                f"{where} multiplies {layer.activation_bits} × {weights} bits; {self.target.name} has products of up to "
-                f"{WIDEST_ACTIVATION_BITS} × {WIDEST_WEIGHT_BITS} bits"
+                f"{where} multiplies {layer.activation_bits} × {weights} bits; {self.target.name} has products of up "
+                f"to {WIDEST_ACTIVATION_BITS} × {WIDEST_WEIGHT_BITS} bits"
             )
 
     def estimate(self, layer: Layer) -> Estimate:
@@ -146,7 +146,7 @@ class NpuTileMachine(Machine[NpuTile]):
         return fetch.input_burst_bytes / taken
 
     def _weights(self, layer: Layer) -> int:
-        """Bytes of a layer's constants: weights behind the coder, a record for each output channel; else as they are."""
+        """Bytes of a layer's constants: weights behind the coder and a record for each output channel; else packed."""
         constants = [t for t in layer.site.present if t.is_constant]
         if not layer.products or not constants:
             return operands(layer).weights

@@ -189,7 +189,9 @@ def load_energy(name: str) -> EnergyTable:
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
     if table.priced != ((table.operations is None) != (table.board is None)):
-        raise TargetError(f"{name}: an energy table states either `operations` and `memory`, or `board` (neither where `priced` is false)")
+        raise TargetError(
+            f"{name}: an energy table states `operations` and `memory`, or `board`, or neither with `priced = false`"
+        )
     if (table.operations is None) != (table.memory is None):
         raise TargetError(f"{name}: `operations` and `memory` come together")
     return table

@@ -13,8 +13,8 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class MicroBlock(Part, frozen=True):
-    """The multipliers of a core: block_height × block_width output positions × block_channels output channels, each the
-    sum of channels_per_cycle products a cycle.
+    """The multipliers of a core: block_height × block_width output positions × block_channels output channels, each
+    the sum of channels_per_cycle products a cycle.
 
     cores: share the output channels. cycles_per_step: in which a core takes one block of weights for a micro-block.
     weights_per_cycle: that are decoded. shared_ram_bytes: for input, accumulators and weights of a core.
@@ -34,7 +34,7 @@ class MicroBlock(Part, frozen=True):
 
 
 class OutputStage(Part, frozen=True):
-    """Cycles for each element: of additions, products, look-ups, comparisons, and of all else (results of sums, copies).
+    """Cycles for each element: of additions, products, look-ups, comparisons, and of all else (sums, copies).
 
     cycles_per_tap: of a pooling, for each micro-block. least_taps: that a pooling takes at least.
     reciprocal_cycles: of a layer that divides: the chain of small passes that makes a reciprocal.

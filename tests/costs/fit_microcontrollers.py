@@ -139,19 +139,19 @@ def judged(rows: list[Row]) -> list[Judged]:
 
 def main() -> None:
     """Prints parameters and errors; with --write, writes the target files."""
-    rows = measured()
+    rows, say = measured(), sys.stdout.write
     for stack, own in stacks(rows).items():
         fit = fitted(own)
         boards = ", ".join(f"{board} {factor / fit.factors[own[0].board]:.2f}" for board, factor in fit.factors.items())
         base = fit.parameters * fit.factors[own[0].board]
-        print(f"{stack}: {base[0]:.2f} {base[1]:.2f} {base[2]:.1f} cycles; {boards}")
+        say(f"{stack}: {base[0]:.2f} {base[1]:.2f} {base[2]:.1f} cycles; {boards}\n")
     errors = judged(rows)
     for j in errors:
         unseen = "" if j.without_benchmark is None else f"{j.without_benchmark:+8.1%}"
-        print(f"{j.row.stack:20} {j.row.board:16} {j.row.benchmark:4} {j.fit:+8.1%} {j.without_row:+8.1%} {unseen}")
+        say(f"{j.row.stack:20} {j.row.board:16} {j.row.benchmark:4} {j.fit:+8.1%} {j.without_row:+8.1%} {unseen}\n")
     for name in ("fit", "without_row", "without_benchmark"):
         values = [abs(v) for j in errors if (v := getattr(j, name)) is not None]
-        print(f"{name}: median {statistics.median(values):.1%}, worst {max(values):.1%} of {len(values)} rows")
+        say(f"{name}: median {statistics.median(values):.1%}, worst {max(values):.1%} of {len(values)} rows\n")
     if "--write" in sys.argv:
         from write_microcontrollers import write
 

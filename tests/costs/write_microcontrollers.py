@@ -52,7 +52,9 @@ SIMD_WHY = (
     "7 at 16x8, 6 at 16x16), 4-bit codes unpacked and widened (10; 11 at 4x4)"
 )
 PLAIN = {"16x8": 1.0, "16x16": 1.0, "8x4": 0.75, "4x4": 0.6}
-PLAIN_WHY = "one product an instruction at any width (6 instructions with its loads); unpacking 4 bits takes 2 more each"
+PLAIN_WHY = (
+    "one product an instruction at any width (6 instructions with its loads); unpacking 4 bits takes 2 more each"
+)
 
 
 def rounded(value: float) -> float:

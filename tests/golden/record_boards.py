@@ -37,7 +37,12 @@ STACKS = {
     ("v1.1", "Skymizer"): "ONNC",
     ("v1.1", "Nuvoton"): "ONNC",
 }
-KRAI = {"CMSIS-NN": "microTVM CMSIS-NN", "NATIVE": "microTVM native", "AI-7.3": "X-CUBE-AI 7.3", "AI-8.0": "X-CUBE-AI 8.0"}
+KRAI = {
+    "CMSIS-NN": "microTVM CMSIS-NN",
+    "NATIVE": "microTVM native",
+    "AI-7.3": "X-CUBE-AI 7.3",
+    "AI-8.0": "X-CUBE-AI 8.0",
+}
 
 
 def stack_of(row: dict[str, str]) -> str | None:
@@ -50,7 +55,7 @@ def stack_of(row: dict[str, str]) -> str | None:
 def main(results: str) -> None:
     """Writes the rows in the order of the source."""
     rows = []
-    for row in csv.DictReader(Path(results).open(encoding="utf-8")):
+    for row in csv.DictReader(Path(results).read_text(encoding="utf-8").splitlines()):
         board = next((b for part, b in BOARDS.items() if part in row["system"].upper()), None)
         stack = stack_of(row)
         if board is None or stack is None or row["benchmark"] not in BENCHMARKS or not row["inf_per_s"]:
