@@ -77,7 +77,7 @@ def blocks(nest: Nest, tile: MicroBlock, rate: float, element_cycles: float) -> 
         across = math.ceil(area / max(held // (depth * tile.block_channels * pixels), 1))
         along = math.ceil(deep / depth)
         step = max(tile.cycles_per_step * area / across, weights)
-        elements = area / across * pixels * (deep / along) * tile.block_channels
+        elements = nest.rows * channels / (across * along)
         found.append(Blocks(across * along, step * work * deep / along / tile.cores, elements * element_cycles))
     return min(found, key=lambda made: (made.count, made.cycles))
 

@@ -139,8 +139,10 @@ class NpuTileMachine(Machine[NpuTile]):
         return made
 
     def _burst(self, layer: Layer) -> float:
-        """Bytes fetched for each byte of a channels-last input."""
+        """Bytes fetched for each byte of a channels-last input, which the multipliers read by few channels at a time."""
         fetch, x = self.target.fetch, layer.site.present[0]
+        if not layer.products and not _taps(layer, layer.site.output.elements * layer.times):
+            return 1.0
         channels = math.ceil(x.shape[-1] / fetch.input_channels) * fetch.input_channels
         taken = min(fetch.input_burst_bytes, max(channels * x.format.bits // 8, 1))
         return fetch.input_burst_bytes / taken
@@ -151,7 +153,7 @@ class NpuTileMachine(Machine[NpuTile]):
         if not layer.products or not constants:
             return operands(layer).weights
         channels = sum(nest.columns * nest.groups for nest in layer.products)
-        coded = max(coded_bytes(t) for t in constants)
+        coded = sum(coded_bytes(t) for t in constants if len(t.shape) > 1)
         return coded + channels * self.target.fetch.record_bytes
 
 
