@@ -139,7 +139,7 @@ class NpuTileMachine(Machine[NpuTile]):
         return made
 
     def _burst(self, layer: Layer) -> float:
-        """Bytes fetched for each byte of a channels-last input, which the multipliers read by few channels at a time."""
+        """Bytes fetched for each byte of a channels-last input; the multipliers read few channels at a time."""
         fetch, x = self.target.fetch, layer.site.present[0]
         if not layer.products and not _taps(layer, layer.site.output.elements * layer.times):
             return 1.0
