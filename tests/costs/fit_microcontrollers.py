@@ -28,7 +28,7 @@ from hwblocks.costs.ops import layers
 MEASURED = Path(__file__).parents[1] / "golden" / "mlperf_tiny_boards.csv"
 REMOVES = ("X-CUBE-AI 8.1", "X-CUBE-AI 10.2", "Plumerai 2023.05", "ONNC")
 OPERATIONS_OF_AN_OUTPUT = 15
-ROUNDS = 200
+ROUNDS = 30
 
 
 @dataclass(frozen=True)
