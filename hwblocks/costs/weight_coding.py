@@ -20,6 +20,9 @@ def entropy_bits(codes: np.ndarray[Any, Any]) -> float:
 
 
 def coded_bytes(tensor: Tensor) -> int:
-    """Bytes of a constant behind an entropy coder; never more than its packed codes."""
+    """Bytes of a constant behind an entropy coder; never more than its packed codes, and those where all codes are
+    alike: such weights stand in for trained ones.
+    """
     assert tensor.value is not None
-    return min(int(entropy_bits(tensor.value) / 8 + 0.5), (tensor.format.packed_bits(tensor.elements) + 7) // 8)
+    packed, coded = (tensor.format.packed_bits(tensor.elements) + 7) // 8, entropy_bits(tensor.value)
+    return min(int(coded / 8 + 0.5), packed) if coded else packed
