@@ -14,9 +14,11 @@ import msgspec
 
 from hwblocks.errors import TargetError
 from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
+from hwblocks.targets.processors import Microcontroller, NpuTile
 from hwblocks.targets.schema import EnergyTable, pair_of
 
 KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic, "atom": AtomTarget}
+KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller}
 SCHEMA = 1
 Raw = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -186,8 +188,10 @@ def load_energy(name: str) -> EnergyTable:
     """An energy table by name or path. Errors: TargetError with file and key."""
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
-    if (table.operations is None) == (table.board is None):
-        raise TargetError(f"{name}: an energy table states either `operations` and `memory`, or `board`")
+    if table.priced != ((table.operations is None) != (table.board is None)):
+        raise TargetError(
+            f"{name}: an energy table states `operations` and `memory`, or `board`, or neither with `priced = false`"
+        )
     if (table.operations is None) != (table.memory is None):
         raise TargetError(f"{name}: `operations` and `memory` come together")
     return table
