@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hwblocks.dialects import dialect
 from hwblocks.graph.algorithm import site_work
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.control import Control
@@ -12,8 +13,10 @@ from hwblocks.graph.memory import is_view
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
 from hwblocks.graph.work import Work
+from hwblocks.numerics.arithmetic import Arithmetic
 
 FLOAT_BITS = 32
+EXACT_BITS = 64  # where nothing states a register, sums are exact
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,19 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
         return Layer(node.replace(name=inside + node.name), site, Work(), 0, 0, 0, True)
     x = site.present[0].format
     w = site.present[1].format if len(site.present) > 1 else x
-    accumulator = node.arithmetic.accumulator if node.arithmetic else None
-    bits = accumulator.bits if accumulator else (FLOAT_BITS if x.is_float else 64)
+    bits = FLOAT_BITS if x.is_float else _accumulator_bits(graph, site)
     work = site_work(site) * times
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)
     weight_bits = w.bits if isinstance(node.block, Accumulate) else x.bits
     return Layer(node.replace(name=inside + node.name), site, work, x.bits, weight_bits, bits, free)
+
+
+def _accumulator_bits(graph: Graph, site: Site) -> int:
+    """Bits of the register in which an integer node sums: its own arithmetic's, else that of the graph's dialect."""
+    made = site.node.arithmetic
+    if made is None and graph.dialect:
+        stated = dialect(graph.dialect).arithmetic(site)
+        made = stated if isinstance(stated, Arithmetic) else None
+    return made.accumulator.bits if made and made.accumulator else EXACT_BITS
