@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hwblocks.analysis.comparison import Comparison
     from hwblocks.analysis.difference import Difference
     from hwblocks.analysis.widths import Accumulators
-    from hwblocks.costs.result import Cost, Profile
+    from hwblocks.costs.profile import Profile
+    from hwblocks.costs.result import Cost
     from hwblocks.exporters.to_onnx import Export
     from hwblocks.simulate.simulator import Run
 
@@ -110,12 +111,15 @@ def profile(model: Model) -> Profile:
     return profile_graph(as_graph(model))
 
 
-def cost(model: Model, target: Any = "ideal-64mac") -> Cost:
-    """Cycles, time and energy of one sample on a target: a name of the library, or a TOML file's path."""
+def cost(model: Model, target: Any = "ideal-64mac", energy: str | None = None) -> Cost:
+    """Cycles, bytes, time and energy of one sample on a target: a name of the library, or a TOML file's path.
+
+    energy: another energy table than the target's, by name or path.
+    """
     from hwblocks.costs.pricing import price_graph
     from hwblocks.targets.load import load_target
 
-    return price_graph(as_graph(model), load_target(target))
+    return price_graph(as_graph(model), load_target(target), energy)
 
 
 def export_onnx(model: Model, path: str | Path, style: str = "qdq") -> Export:

@@ -16,13 +16,17 @@ from hwblocks.errors import MissingExtraError
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the key in each row, its heading, unit, number format, and whether reports draw bars for it."""
+    """One column: the key in each row, its heading, unit, number format, and whether reports draw bars for it.
+
+    detail: left out where room is short (terminals); files and reports have it.
+    """
 
     key: str
     title: str = ""
     unit: str = ""
     format: str = ""
     bar: bool = False
+    detail: bool = False
 
     @property
     def heading(self) -> str:
@@ -119,10 +123,11 @@ class Table:
         from rich.table import Table as RichTable
 
         shown = RichTable(title=self.title, title_justify="left", header_style="bold")
-        for column in self.columns:
+        columns = [column for column in self.columns if not column.detail]
+        for column in columns:
             shown.add_column(column.heading, justify="right" if self.is_number(column) else "left", overflow="fold")
-        for line in self.texts():
-            shown.add_row(*line)
+        for row in self.rows:
+            shown.add_row(*(column.text(row.get(column.key)) for column in columns))
         return shown
 
     def __str__(self) -> str:

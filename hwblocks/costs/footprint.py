@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwblocks.costs.ops import Layer
@@ -25,6 +26,12 @@ def weight_bytes(layer: Layer) -> tuple[int, int]:
     constants = [t for t in layer.site.present if t.is_constant]
     packed = sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants)
     return packed, sum(t.stored_bytes for t in constants)
+
+
+def packed_constants(layers: Sequence[Layer]) -> int:
+    """Bytes of all constants of some layers, codes packed; one that several layers read counts once."""
+    constants = {id(t.value): t for layer in layers for t in layer.site.present if t.is_constant}
+    return sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants.values())
 
 
 def table_bytes(layer: Layer) -> int:

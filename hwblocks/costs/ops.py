@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hwblocks.dialects import dialect
@@ -10,13 +11,14 @@ from hwblocks.graph.block import Accumulate
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
+from hwblocks.graph.nest import Nest
 from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
 from hwblocks.graph.work import Work
 from hwblocks.numerics.arithmetic import Arithmetic
 
 FLOAT_BITS = 32
-EXACT_BITS = 64  # where nothing states a register, sums are exact
+DEFAULT_MULTIPLIER_BITS = 31  # of a requantization that no record describes
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Layer:
 
     times: how often a sample runs the node; `work` counts all of them.
     group, composite: the path of the composites it is part of, and their kinds; "" for a node of its own.
+    nests: the loops of its sums of products in one pass. multiplier_bits: of a requantization; 0 where it only shifts.
+    body_bytes: packed bytes of all constants of the loop body it is in, 0 outside of loops.
     """
 
     node: Node
@@ -37,6 +41,9 @@ class Layer:
     times: int = 1
     group: str = ""
     composite: str = ""
+    nests: tuple[Nest, ...] = ()
+    multiplier_bits: int = 0
+    body_bytes: int = 0
 
     @property
     def widths(self) -> str:
@@ -46,13 +53,59 @@ class Layer:
         return f"{self.activation_bits}x{self.weight_bits}→{self.accumulator_bits}"
 
     @property
-    def other_ops(self) -> int:
-        """Element-wise operations: everything but the products of a contraction."""
-        w = self.work
-        return w.muls + w.adds + w.compares + w.lookups + w.divisions + w.requants + w.shifts
+    def is_float(self) -> bool:
+        """True where the node computes in floating point."""
+        return self.site.output.format.is_float
+
+    @property
+    def product_adds(self) -> int:
+        """Additions to accumulators that are no products: biases."""
+        return self.work.adds if self.work.macs else 0
+
+    def by_widths(self) -> Iterator[tuple[str, str, int]]:
+        """(operation, widths, count) of all that the layer does: "macs", "8x8→32"; "requants", "32→8"; "adds", "8"."""
+        work, a, acc = self.work, self.activation_bits, self.accumulator_bits
+        out = self.site.output.format.bits
+        wide = acc if work.macs else a
+        texts = {
+            "macs": f"{a}x{self.weight_bits}→{acc}",
+            "muls": f"{a}x{a}",
+            "adds": f"{wide}",
+            "compares": f"{a}",
+            "lookups": f"{a}→{out}",
+            "divisions": f"{a}",
+            "requants": f"{acc}→{out}",
+            "shifts": f"{a}",
+            "reads": f"{out}",
+            "writes": f"{out}",
+        }
+        for name, text in texts.items():
+            if count := getattr(work, name):
+                yield name, text, count
+
+    @property
+    def vector_ops(self) -> tuple[tuple[int, int], ...]:
+        """(count, bits) of the operations of a vector unit: all but products of contractions, and words moved."""
+        work, a = self.work, self.activation_bits
+        wide = self.accumulator_bits if work.macs else a
+        plain = work.muls + work.compares + work.lookups + work.divisions + work.shifts
+        elementwise = sum(n.macs for n in self.nests if n.is_elementwise) * self.times
+        return (
+            (plain + elementwise, a),
+            (work.adds, wide),
+            (work.requants, self.accumulator_bits),
+            (work.reads + work.writes, self.site.output.format.bits),
+        )
+
+    @property
+    def products(self) -> tuple[Nest, ...]:
+        """The nests that the multipliers run, in one pass."""
+        return tuple(n for n in self.nests if not n.is_elementwise)
 
 
-def layers(graph: Graph, inside: str = "", times: int = 1, within: tuple[str, str] = ("", "")) -> list[Layer]:
+def layers(
+    graph: Graph, inside: str = "", times: int = 1, within: tuple[str, str] = ("", ""), body_bytes: int = 0
+) -> list[Layer]:
     """All nodes in execution order. The nodes of bodies stand after the block that holds them, "scan0/body/add": those
     of a scan with the work of all its passes; else with that of one, since how often a loop runs depends on the data,
     and of two branches one runs.
@@ -62,12 +115,17 @@ def layers(graph: Graph, inside: str = "", times: int = 1, within: tuple[str, st
         about = node.attributes
         group = (about["group"], about["composite"]) if "group" in about and not within[0] else within
         layer = _layer(graph, node, inside, times)
-        made.append(replace(layer, times=times, group=group[0], composite=group[1]))
+        made.append(replace(layer, times=times, group=group[0], composite=group[1], body_bytes=body_bytes))
         if isinstance(node.block, Control):
             repeats = times * node.block.passes(*graph.site(node).shapes)
             for part, body in node.block.bodies.items():
-                made += layers(body, f"{inside}{node.name}/{part}/", repeats, group)
+                made += layers(body, f"{inside}{node.name}/{part}/", repeats, group, packed_bytes(body))
     return made
+
+
+def packed_bytes(graph: Graph) -> int:
+    """Bytes of all constants of a graph, codes packed without gaps."""
+    return sum((t.format.packed_bits(t.elements) + 7) // 8 for t in graph.tensors.values() if t.is_constant)
 
 
 def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
@@ -76,19 +134,38 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
         return Layer(node.replace(name=inside + node.name), site, Work(), 0, 0, 0, True)
     x = site.present[0].format
     w = site.present[1].format if len(site.present) > 1 else x
-    bits = FLOAT_BITS if x.is_float else _accumulator_bits(graph, site)
+    arithmetic = _arithmetic(graph, site)
+    accumulator = arithmetic.accumulator if arithmetic else None
+    bits = accumulator.bits if accumulator else (FLOAT_BITS if x.is_float else 64)
     work = site_work(site) * times
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)
     weight_bits = w.bits if isinstance(node.block, Accumulate) else x.bits
-    return Layer(node.replace(name=inside + node.name), site, work, x.bits, weight_bits, bits, free)
+    return Layer(
+        node.replace(name=inside + node.name),
+        site,
+        work,
+        x.bits,
+        weight_bits,
+        bits,
+        free,
+        nests=node.block.nests(*site.shapes),
+        multiplier_bits=_multiplier_bits(arithmetic),
+    )
 
 
-def _accumulator_bits(graph: Graph, site: Site) -> int:
-    """Bits of the register in which an integer node sums: its own arithmetic's, else that of the graph's dialect."""
-    made = site.node.arithmetic
-    if made is None and graph.dialect:
-        stated = dialect(graph.dialect).arithmetic(site)
-        made = stated if isinstance(stated, Arithmetic) else None
-    return made.accumulator.bits if made and made.accumulator else EXACT_BITS
+def _arithmetic(graph: Graph, site: Site) -> Arithmetic | None:
+    """The node's arithmetic, else what the graph's default dialect gives it."""
+    stated = site.node.arithmetic
+    if stated is not None or not graph.dialect or not site.output.format.is_quantized:
+        return stated
+    made = dialect(graph.dialect).arithmetic(site)
+    return None if isinstance(made, str) else made
+
+
+def _multiplier_bits(arithmetic: Arithmetic | None) -> int:
+    requantize = arithmetic.requantize if arithmetic else None
+    if requantize is None:
+        return DEFAULT_MULTIPLIER_BITS
+    return 0 if requantize.scheme == "shift" else requantize.multiplier_bits

@@ -1,51 +1,156 @@
-"""Pricing: cycles, time and energy of one sample on a target."""
+"""Pricing: cycles, bytes, time and energy of one sample on a target."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from hwblocks.costs.cycles import layer_cycles
-from hwblocks.costs.energy import layer_energy
+from hwblocks.costs.energy import Range, layer_energy, total
+from hwblocks.costs.estimate import Estimate
+from hwblocks.costs.footprint import packed_constants
+from hwblocks.costs.machine import Machine
+from hwblocks.costs.machines import machine
 from hwblocks.costs.ops import Layer, layers
+from hwblocks.costs.profile import Profile
 from hwblocks.costs.profiling import profile_graph
-from hwblocks.costs.result import COST_COLUMNS, Cost
+from hwblocks.costs.result import Cost, cost_columns
+from hwblocks.errors import TargetError
 from hwblocks.graph.graph import Graph
 from hwblocks.table import Table
+from hwblocks.targets.kinds import Target
 from hwblocks.targets.load import load_energy
-from hwblocks.targets.schema import EnergyTable, Target
+from hwblocks.targets.schema import EnergyTable
 
 
-def price_graph(graph: Graph, target: Target) -> Cost:
-    """The cost of one sample: layers one after the other, each at the longer of compute and memory."""
-    table = load_energy(target.energy)
-    rows = tuple(_row(layer, target, table) for layer in layers(graph) if not layer.free)
+@dataclass(frozen=True)
+class Priced:
+    """A layer with its estimate, its cycles by unit, which of them decides, and its energy by component."""
+
+    layer: Layer
+    estimate: Estimate
+    units: dict[str, int]
+    cycles: int
+    bound: str
+    energy: dict[str, Range] | None
+
+
+def price_graph(graph: Graph, target: Target, energy: str | None = None) -> Cost:
+    """The cost of one sample; `energy` names another table than the target's.
+
+    Errors: TargetError where a layer or the model does not fit, or the table does not price a memory.
+    """
+    runs, table = machine(target), load_energy(energy or target.energy.table)
+    counted = [layer for layer in layers(graph) if not layer.free]
     profile = profile_graph(graph)
-    cycles = sum(row["cycles"] for row in rows)
+    check_memories(runs, profile, counted)
+    runs.check(counted)
+    priced = [_priced(layer, runs, table) for layer in counted]
+    return _summed(graph, runs, table, profile, priced)
+
+
+def check_memories(runs: Machine[Any], profile: Profile, counted: Sequence[Layer]) -> None:
+    """Errors: TargetError names the layer at which a memory is too small, and the bytes that are missing."""
+    activations, weights = runs.homes()
+    target = runs.target
+    constants = packed_constants(counted)
+    for home, needed, what in (
+        (activations, profile.peak_bytes, f"{profile.peak_node!r} needs {profile.peak_bytes:,} bytes of activations"),
+        (weights, constants, f"the model has {constants:,} bytes of constants"),
+    ):
+        size = target.memory[home].bytes if home else None
+        if size is not None and needed > size:
+            raise TargetError(
+                f"{what}, but memory {home!r} of {target.name} has {size:,}: {needed - size:,} bytes too many"
+            )
+
+
+def _priced(layer: Layer, runs: Machine[Any], table: EnergyTable) -> Priced:
+    estimate, target = runs.estimate(layer), runs.target
+    units = {"array": math.ceil(estimate.array), "vector": math.ceil(estimate.vector)}
+    for name, moved in estimate.moved.items():
+        rate = target.memory[name].per_cycle(target.target.clock_mhz)
+        if rate is not None:
+            units[name] = math.ceil(moved.total / rate)
+    longest = max(units, key=lambda name: units[name])
+    taken = sum(units.values()) if estimate.serial else units[longest]
+    cycles = taken + math.ceil(estimate.fixed)
+    bound = longest if taken else ("fixed" if cycles else "")
+    return Priced(layer, estimate, units, cycles, bound, layer_energy(layer, estimate.moved, target.memory, table))
+
+
+def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profile, priced: Sequence[Priced]) -> Cost:
+    target, levels = runs.target, tuple(runs.target.memory)
+    components = tuple(dict.fromkeys(name for p in priced for name in p.energy or {}))
+    rows = tuple(_row(p, runs, components) for p in priced)
+    span = runs.span([p.cycles for p in priced], [p.estimate for p in priced])
+    clock = target.target.clock_mhz
+    busy = sum(_least(p, runs) for p in priced)
     return Cost(
         model=graph.title,
-        target=target.target.name,
+        target=target.name,
+        kind=target.target.kind,
+        clock_mhz=clock,
+        note=target.target.note,
         energy_table=table.name,
+        energy_unit=table.unit,
         energy_note=table.note,
-        cycles=cycles,
-        latency_us=cycles / target.target.clock_mhz,
-        utilisation=profile.macs / (cycles * target.compute.macs_per_cycle) if cycles else 0.0,
-        energy_pj=sum(row["energy_pj"] for row in rows),
+        cycles=span.latency,
+        interval_cycles=span.interval,
+        latency_us=span.latency / clock,
+        inferences_per_second=clock * 1e6 / span.interval if span.interval else 0.0,
+        utilisation=busy / span.interval if span.interval else 0.0,
+        peak_macs_per_cycle=runs.peak(8, 8),
+        bytes_per_cycle={n: r for n, m in target.memory.items() if (r := m.per_cycle(clock)) is not None},
+        energy=_total_energy(priced, components),
+        moved={n: sum(p.estimate.moved[n].total for p in priced if n in p.estimate.moved) for n in levels},
         profile=profile,
-        layers=Table(f"Cost by layer on {target.target.name}", COST_COLUMNS, rows),
+        layers=Table(
+            f"Cost by layer on {target.name}", cost_columns(rows, levels, components, table.unit, runs.columns), rows
+        ),
     )
 
 
-def _row(layer: Layer, target: Target, table: EnergyTable) -> dict[str, Any]:
-    counted = layer_cycles(layer, target)
+def _least(priced: Priced, runs: Machine[Any]) -> float:
+    """Cycles of a layer's products with all multipliers busy."""
+    layer = priced.layer
+    return layer.work.macs / runs.peak(layer.activation_bits, layer.weight_bits) if layer.work.macs else 0.0
+
+
+def _total_energy(priced: Sequence[Priced], components: Sequence[str]) -> dict[str, Range] | None:
+    if any(p.energy is None for p in priced):
+        return None
+    return {c: total(p.energy.get(c, Range()) for p in priced if p.energy) for c in components}
+
+
+def _row(priced: Priced, runs: Machine[Any], components: Sequence[str]) -> dict[str, Any]:
+    layer, estimate, cycles = priced.layer, priced.estimate, priced.cycles
+    moved = sum(m.total for m in estimate.moved.values())
+    energy = priced.energy
     return {
         "layer": layer.node.name,
         "block": layer.node.type_name,
+        "group": layer.group,
+        "composite": layer.composite,
+        "output": "×".join(map(str, layer.site.output.shape[1:])) or "1",
         "widths": layer.widths,
         "macs": layer.work.macs,
-        "moved_bytes": counted.moved_bytes,
-        "compute_cycles": counted.compute,
-        "memory_cycles": counted.memory,
-        "cycles": counted.cycles,
-        "bound": counted.bound,
-        "energy_pj": layer_energy(layer, counted.moved_bytes, table).total_pj,
+        **{f"{name}_cycles": count for name, count in priced.units.items()},
+        "fixed_cycles": math.ceil(estimate.fixed),
+        "cycles": cycles,
+        "bound": priced.bound,
+        "time_us": cycles / runs.target.target.clock_mhz,
+        "utilisation": _least(priced, runs) / cycles if cycles and layer.work.macs else None,
+        "mapping": estimate.mapping,
+        **{f"{name}_bytes": m.total for name, m in estimate.moved.items()},
+        "macs_per_byte": layer.work.macs / moved if moved and layer.work.macs else None,
+        "macs_per_cycle": layer.work.macs / cycles if cycles and layer.work.macs else None,
+        **{f"energy_{c}": energy[c].v for c in components if energy and c in energy},
+        **dict(zip(("energy", "energy_low", "energy_high"), _sum(energy), strict=True)),
+        **estimate.figures,
     }
+
+
+def _sum(energy: dict[str, Range] | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if energy is None else total(energy.values())

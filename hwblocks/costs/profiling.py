@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwblocks.costs.footprint import arena, memory_bytes, table_bytes, weight_bytes
 from hwblocks.costs.ops import Layer, layers
-from hwblocks.costs.result import PROFILE_COLUMNS, Profile
+from hwblocks.costs.profile import COUNT_COLUMNS, OPERATION_COLUMNS, PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.work import Work
 from hwblocks.table import Table
 
 
@@ -19,10 +21,11 @@ def profile_graph(graph: Graph) -> Profile:
     free = tuple(layer.node.name for layer in every if layer.free)
     rows = tuple(_row(layer) for layer in counted)
     memory = arena(graph)
-    widths: Counter[str] = Counter()
-    for layer in counted:
-        if layer.widths:
-            widths[layer.widths] += layer.work.macs
+    counts = tuple(
+        {"layer": layer.node.name, "operation": operation, "widths": widths, "count": count}
+        for layer in counted
+        for operation, widths, count in layer.by_widths()
+    )
     return Profile(
         model=graph.title,
         macs=sum(row["macs"] for row in rows),
@@ -35,8 +38,19 @@ def profile_graph(graph: Graph) -> Profile:
         peak_node=memory.peak_node,
         layers=Table("Operations by layer", PROFILE_COLUMNS, rows),
         free=free,
-        by_widths=tuple(sorted(widths.items())),
+        operations=Table("Operations by widths", OPERATION_COLUMNS, _totals(counts)),
+        counts=Table("Operations by layer and widths", COUNT_COLUMNS, counts),
     )
+
+
+def _totals(counts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """One row for each operation and widths, in the order of `Work`."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in counts:
+        totals[row["operation"], row["widths"]] += row["count"]
+    order = list(Work().to_dict())
+    ranked = sorted(totals.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
+    return tuple({"operation": name, "widths": widths, "count": count} for (name, widths), count in ranked)
 
 
 def _row(layer: Layer) -> dict[str, Any]:

@@ -1,141 +1,109 @@
-"""Results of profiling and pricing: tables by layer and totals."""
+"""Cost: cycles, bytes, time and energy of one sample on a target, by layer and in all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from hwblocks.costs.energy import Range, total
+from hwblocks.costs.profile import Profile
 from hwblocks.table import Column, Result, Section, Table
 
-PROFILE_COLUMNS = (
-    Column("layer", "layer"),
-    Column("block", "block"),
-    Column("output", "output"),
-    Column("widths", "bits"),
-    Column("macs", "MACs", bar=True),
-    Column("macs_valid", "MACs without padding"),
-    Column("muls", "muls"),
-    Column("adds", "adds"),
-    Column("compares", "compares"),
-    Column("lookups", "lookups"),
-    Column("divisions", "divisions"),
-    Column("requants", "requants"),
-    Column("shifts", "shifts"),
-    Column("reads", "words read"),
-    Column("writes", "words written"),
-    Column("memory_bytes", "read and written", "B"),
-    Column("weight_bytes", "weights", "B"),
-    Column("table_bytes", "tables", "B"),
-    Column("output_bytes", "output", "B"),
-)
-SUMMED = (
-    *("macs", "macs_valid", "muls", "adds", "shifts", "compares", "lookups", "divisions", "requants"),
-    *("reads", "writes", "memory_bytes", "weight_bytes", "table_bytes"),
-)
-COST_COLUMNS = (
-    Column("layer", "layer"),
-    Column("block", "block"),
-    Column("widths", "bits"),
-    Column("macs", "MACs"),
-    Column("moved_bytes", "moved", "B"),
-    Column("compute_cycles", "compute", "cycles"),
-    Column("memory_cycles", "memory", "cycles"),
-    Column("cycles", "cycles", bar=True),
-    Column("bound", "bound"),
-    Column("energy_pj", "energy", "pJ", ".1f", bar=True),
-)
 
-
-@dataclass(frozen=True)
-class Profile(Result):
-    """Operations and memory of one sample.
-
-    layers: one row a layer; free: layout changes and views, which cost nothing. by_widths: MACs by bits.
-    """
-
-    schema = "profile"
-    model: str = ""
-    macs: int = 0
-    macs_valid: int = 0
-    weight_bytes: int = 0
-    weight_stored_bytes: int = 0
-    table_bytes: int = 0
-    peak_bytes: int = 0
-    peak_bound_bytes: int = 0
-    peak_node: str = ""
-    layers: Table = Table("", (), ())
-    free: tuple[str, ...] = ()
-    by_widths: tuple[tuple[str, int], ...] = ()
-
-    def folded(self) -> Profile:
-        """The same with one row for each composite, at its outermost name; other layers stay as they are."""
-        rows: dict[str, dict[str, Any]] = {}
-        for row in self.layers:
-            name = row["group"].split("/")[0] if row["group"] else row["layer"]
-            kind = row["composite"].split("/")[0] if row["group"] else row["block"]
-            whole = rows.setdefault(name, {**row, "layer": name, "block": kind, **dict.fromkeys(SUMMED, 0)})
-            whole |= {key: whole[key] + row[key] for key in SUMMED}
-            whole |= {"output": row["output"], "output_bytes": row["output_bytes"]}
-            if whole["widths"] != row["widths"] and row["widths"]:
-                whole["widths"] = "mixed" if whole["widths"] else row["widths"]
-        return replace(self, layers=Table("Operations by block", PROFILE_COLUMNS, tuple(rows.values())))
-
-    def content(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "macs": self.macs,
-            "macs_valid": self.macs_valid,
-            "macs_by_bits": dict(self.by_widths),
-            "weight_bytes": self.weight_bytes,
-            "weight_stored_bytes": self.weight_stored_bytes,
-            "table_bytes": self.table_bytes,
-            "peak_activation_bytes": self.peak_bytes,
-            "peak_bound_bytes": self.peak_bound_bytes,
-            "peak_node": self.peak_node,
-            "free_layers": list(self.free),
-            "layers": [dict(row) for row in self.layers],
-        }
-
-    def sections(self) -> Sequence[Section]:
-        optimal = "optimal" if self.peak_bytes == self.peak_bound_bytes else f"bound {self.peak_bound_bytes:,} B"
-        facts = [
-            ("MACs", f"{self.macs:,} ({self.macs_valid:,} without padding)"),
-            *((f"MACs at {widths} bits", f"{macs:,}") for widths, macs in self.by_widths),
-            ("weights", f"{self.weight_bytes:,} B packed, {self.weight_stored_bytes:,} B stored"),
-            ("tables", f"{self.table_bytes:,} B of integer functions"),
-            ("peak activations", f"{self.peak_bytes:,} B at {self.peak_node!r} ({optimal})"),
-        ]
-        if self.free:
-            facts.append(("free layers", ", ".join(self.free)))
-        return (Section(f"Profile of one sample: {self.model}", "", tuple(facts), (self.layers,)),)
+def cost_columns(
+    rows: Sequence[Mapping[str, Any]],
+    levels: Iterable[str],
+    components: Iterable[str],
+    unit: str,
+    own: tuple[Column, ...],
+) -> tuple[Column, ...]:
+    """The columns of a cost table: those of the memories and energy components that some row has."""
+    present = {key for row in rows for key in row}
+    columns = (
+        Column("layer", "layer"),
+        Column("block", "block"),
+        Column("output", "output", detail=True),
+        Column("widths", "bits"),
+        Column("macs", "MACs"),
+        Column("array_cycles", "array", "cycles", detail=True),
+        Column("vector_cycles", "vector", "cycles", detail=True),
+        *(Column(f"{level}_cycles", level, "cycles", detail=True) for level in levels),
+        Column("cycles", "cycles", bar=True),
+        Column("bound", "bound"),
+        Column("time_us", "time", "µs", ".2f"),
+        Column("utilisation", "busy", "", ".1%"),
+        Column("mapping", "mapped", "", ".1%", detail=True),
+        *(Column(f"{level}_bytes", level, "B") for level in levels),
+        Column("macs_per_byte", "MACs a byte", "", ".2f", detail=True),
+        *(Column(f"energy_{c}", f"energy {c}", unit, ",.1f", detail=True) for c in components),
+        Column("energy", "energy", unit, ",.0f", bar=True),
+        Column("energy_low", "at least", unit, ",.0f"),
+        Column("energy_high", "at most", unit, ",.0f"),
+        *own,
+    )
+    return tuple(c for c in columns if c.key in present)
 
 
 @dataclass(frozen=True)
 class Cost(Result):
-    """Cycles, time and energy of one sample on a target."""
+    """Cycles, time and energy of one sample on a target.
+
+    cycles: from the first input to the last output; interval_cycles: from one sample to the next.
+    energy: by component, each with its range, in `energy_unit` of `energy_table`; None for floating point.
+    moved: bytes by memory. bytes_per_cycle: of the memories' ports, where they have one.
+    """
 
     schema = "cost"
     model: str = ""
     target: str = ""
+    kind: str = ""
+    clock_mhz: float = 0.0
+    note: str = ""
     energy_table: str = ""
+    energy_unit: str = "pJ"
     energy_note: str = ""
     cycles: int = 0
+    interval_cycles: int = 0
     latency_us: float = 0.0
+    inferences_per_second: float = 0.0
     utilisation: float = 0.0
-    energy_pj: float = 0.0
+    peak_macs_per_cycle: float = 0.0
+    bytes_per_cycle: Mapping[str, float] = field(default_factory=dict)
+    energy: Mapping[str, Range] | None = None
+    moved: Mapping[str, int] = field(default_factory=dict)
     profile: Profile = Profile()
     layers: Table = Table("", (), ())
 
+    @property
+    def energy_total(self) -> Range | None:
+        """Energy of all components."""
+        return None if self.energy is None else total(self.energy.values())
+
+    @property
+    def energy_pj(self) -> float | None:
+        """Total energy in pJ; None where the table's unit is another, or for floating point."""
+        return self.energy_total.v if self.energy_total and self.energy_unit == "pJ" else None
+
     def content(self) -> dict[str, Any]:
+        energy = self.energy_total
         return {
             "model": self.model,
             "target": self.target,
-            "energy_table": self.energy_table,
+            "kind": self.kind,
+            "clock_mhz": self.clock_mhz,
             "cycles": self.cycles,
+            "interval_cycles": self.interval_cycles,
             "latency_us": self.latency_us,
+            "inferences_per_second": self.inferences_per_second,
             "utilisation": self.utilisation,
-            "energy_pj": self.energy_pj,
+            "peak_macs_per_cycle": self.peak_macs_per_cycle,
+            "bytes_per_cycle": dict(self.bytes_per_cycle),
+            "moved_bytes": dict(self.moved),
+            "energy_table": self.energy_table,
+            "energy_unit": self.energy_unit,
+            "energy": None if energy is None else energy._asdict(),
+            "energy_by_component": {name: part._asdict() for name, part in (self.energy or {}).items()},
             "profile": self.profile.content(),
             "layers": [dict(row) for row in self.layers],
         }
@@ -146,10 +114,39 @@ class Cost(Result):
 
     def sections(self) -> Sequence[Section]:
         facts = (
-            ("target", self.target),
-            ("cycles", f"{self.cycles:,}"),
-            ("latency", f"{self.latency_us:.2f} µs"),
-            ("multipliers busy", f"{100 * self.utilisation:.1f} %"),
-            (f"energy by {self.energy_table}", f"{self.energy_pj / 1e3:,.2f} nJ"),
+            ("target", f"{self.target} ({self.kind}, {self.clock_mhz:g} MHz)"),
+            ("latency", f"{self.latency_us:,.2f} µs ({self.cycles:,} cycles)"),
+            ("throughput", f"{self.inferences_per_second:,.1f} inferences a second"),
+            ("multipliers busy", f"{100 * self.utilisation:.1f} % of {self.peak_macs_per_cycle:g} MACs a cycle (8x8)"),
+            ("time by bound", self.by_bound()),
+            *((f"moved at {name}", f"{count:,} B") for name, count in self.moved.items() if count),
+            *self._energy_facts(),
         )
-        return (Section(f"Cost of one sample: {self.model}", self.energy_note, facts, (self.layers,)),)
+        text = " ".join(filter(None, (self.note, self.energy_note)))
+        return (Section(f"Cost of one sample: {self.model} on {self.target}", text, facts, (self.layers,)),)
+
+    def by_bound(self) -> str:
+        """Share of the cycles that each unit decides on."""
+        shares: dict[str, int] = {}
+        for row in self.layers:
+            shares[row["bound"]] = shares.get(row["bound"], 0) + row["cycles"]
+        whole = sum(shares.values()) or 1
+        ranked = sorted(shares.items(), key=lambda item: -item[1])
+        return ", ".join(f"{name} {100 * count / whole:.0f} %" for name, count in ranked if count)
+
+    def _energy_facts(self) -> list[tuple[str, str]]:
+        whole = self.energy_total
+        if whole is None:
+            return [("energy", f"{self.energy_table} prices integers only; quantize the model")]
+        parts = ", ".join(
+            f"{name} {100 * part.v / whole.v:.0f} %" for name, part in (self.energy or {}).items() if part.v
+        )
+        return [(f"energy by {self.energy_table}", f"{quantity(whole, self.energy_unit)}: {parts}")]
+
+
+def quantity(figure: Range, unit: str) -> str:
+    """A figure with its range, in a readable unit: "15.4 nJ (7.7 to 61.6)"."""
+    scale, shown = 1.0, unit
+    if unit == "pJ":
+        scale, shown = next(((s, u) for s, u in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")) if figure.v >= s), (1.0, "pJ"))
+    return f"{figure.v / scale:,.3g} {shown} ({figure.low / scale:,.3g} to {figure.high / scale:,.3g})"

@@ -1,19 +1,25 @@
-"""Targets and energy tables by name or path."""
+"""Targets and energy tables by name or path: inheritance, sources, and errors that name the key."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from hwblocks.errors import RecipeError, TargetError
-from hwblocks.targets.schema import EnergyTable, Target
+from hwblocks.errors import TargetError
+from hwblocks.targets.kinds import Roofline, Systolic, Target
+from hwblocks.targets.schema import EnergyTable, pair_of
 
-Kind = TypeVar("Kind", Target, EnergyTable)
-KINDS = ("roofline",)
+KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic}
+SCHEMA = 1
+Raw = dict[str, Any]
+Kind = TypeVar("Kind")
 
 
 def target_names() -> tuple[str, ...]:
@@ -32,35 +38,173 @@ def _names(folder: str) -> tuple[str, ...]:
 
 
 def load_target(target: str | Path | Target) -> Target:
-    """A target by name or path. Errors: TargetError for unknown names, RecipeError with the path of a wrong field."""
+    """A target by name or by the path of a TOML file (docs/targets.md). Errors: TargetError with file and key."""
     if isinstance(target, Target):
         return target
-    loaded = _load(str(target), "library", Target)
-    if loaded.target.kind not in KINDS:
-        raise RecipeError(
-            f"{target}: kind {loaded.target.kind!r} is not one of {', '.join(KINDS)} - at `$.target.kind`"
-        )
-    if loaded.memory.traffic != "once":
-        raise RecipeError(f"{target}: traffic {loaded.memory.traffic!r} is not 'once' - at `$.memory.traffic`")
-    return loaded
+    raw = read_target(str(target))
+    return checked_target(raw, str(target))
+
+
+def read_target(name: str) -> Raw:
+    """The tables of a target, those that it inherits merged in; numbers may still be { v, source }."""
+    return _with_parents(name, "", ())
+
+
+def _with_parents(name: str, folder: str, children: tuple[str, ...]) -> Raw:
+    raw, place = _read(name, "library", folder)
+    parent = raw.pop("inherit", None)
+    if parent is None:
+        return raw
+    if not isinstance(parent, str):
+        raise TargetError(f"{name}: `inherit` must be the name of a target or a path - at `$.inherit`")
+    chain = (*children, place)
+    parents_place = _place(parent, "library", str(Path(place).parent))
+    if parents_place in chain:
+        raise TargetError(f"{name}: inherits in a circle: {' → '.join((*map(_short, chain), _short(parents_place)))}")
+    return _merged(_with_parents(parent, str(Path(place).parent), chain), raw)
+
+
+def _short(place: str) -> str:
+    return Path(place).stem if place.startswith("library/") else place
+
+
+def _merged(parent: Raw, child: Raw) -> Raw:
+    """The child's keys over the parent's, table by table; a number with a source is one value."""
+    made = dict(parent)
+    for key, value in child.items():
+        both = isinstance(value, dict) and isinstance(made.get(key), dict) and "v" not in value
+        made[key] = _merged(made[key], value) if both else value
+    return made
+
+
+def _place(name: str, kind: str, folder: str) -> str:
+    """Where a name leads to: "library/NAME", else a path (beside the file that names it)."""
+    if name in _names(kind):
+        return f"{kind}/{name}"
+    return str(Path(folder, name)) if folder else name
+
+
+def _read(name: str, kind: str, folder: str = "") -> tuple[Raw, str]:
+    place = _place(name, kind, folder)
+    try:
+        if place == f"{kind}/{name}":
+            text = resources.files("hwblocks.targets").joinpath(kind, f"{name}.toml").read_text("utf-8")
+        else:
+            text = Path(place).read_text("utf-8")
+        return tomllib.loads(text), place
+    except OSError:
+        known = _names(kind)
+        close = get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; the library has {', '.join(known)}"
+        raise TargetError(f"{name!r} is neither a file nor in the library{hint}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TargetError(f"{name}: not a TOML file: {error}") from None
+
+
+def checked_target(raw: Raw, name: str) -> Target:
+    """The record of a target's tables. Errors: TargetError with the path of what is wrong."""
+    kind = raw.get("target", {}).get("kind") if isinstance(raw.get("target"), dict) else None
+    if kind not in KINDS:
+        raise TargetError(f"{name}: kind {kind!r} is not one of {', '.join(KINDS)} - at `$.target.kind`")
+    target = _converted(_plain(raw), KINDS[kind], name)
+    if target.schema != SCHEMA:
+        raise TargetError(f"{name}: schema {target.schema} is not {SCHEMA} - at `$.schema`")
+    _check_memory(target, name)
+    _check_precision(target, name)
+    for path, _, source in numbers(raw):
+        if not source and path != "$.schema":
+            raise TargetError(
+                f'{name}: no source - at `{path}`; write {{ v = ..., source = "..." }} or `source` in its table'
+            )
+    return target
+
+
+def _plain(raw: Raw) -> Raw:
+    """The tables as the records have them: plain numbers, and no `source` of all memories together."""
+    made: Raw = plain_numbers(raw)
+    if isinstance(made.get("memory"), dict):
+        made["memory"] = {name: level for name, level in made["memory"].items() if name != "source"}
+    return made
+
+
+def _check_memory(target: Target, name: str) -> None:
+    unknown = sorted(set(target.memory) - set(target.levels))
+    if unknown:
+        known = ", ".join(target.levels)
+        raise TargetError(f"{name}: a {target.target.kind} target has memories {known} - at `$.memory.{unknown[0]}`")
+    missing = sorted(set(target.needed) - set(target.memory))
+    if missing:
+        raise TargetError(f"{name}: memory {missing[0]!r} is missing - at `$.memory.{missing[0]}`")
+    for level, memory in target.memory.items():
+        if memory.gb_per_s is not None and memory.bytes_per_cycle is not None:
+            raise TargetError(f"{name}: give gb_per_s or bytes_per_cycle, not both - at `$.memory.{level}`")
+
+
+def _check_precision(target: Target, name: str) -> None:
+    for pair in target.precision.table:
+        try:
+            pair_of(pair)
+        except ValueError:
+            raise TargetError(f'{name}: {pair!r} is no pair of widths such as "8x4" - at `$.precision.table`') from None
+
+
+def plain_numbers(raw: Any) -> Any:
+    """The tables with every { v = 3, source = "..." } as 3."""
+    if isinstance(raw, dict):
+        return raw["v"] if _is_number(raw) else {key: plain_numbers(value) for key, value in raw.items()}
+    return [plain_numbers(item) for item in raw] if isinstance(raw, list) else raw
+
+
+def _is_number(raw: Mapping[str, Any]) -> bool:
+    return "v" in raw and set(raw) <= {"v", "source"}
+
+
+def numbers(raw: Raw, path: str = "$", source: str = "") -> Iterator[tuple[str, float, str]]:
+    """Every number of a target's tables: path, value, source (its own, else that of the nearest table around it)."""
+    inside = str(raw.get("source", source))
+    for key, value in raw.items():
+        here = f"{path}.{key}"
+        if isinstance(value, dict):
+            if _is_number(value):
+                yield here, float(value["v"]), str(value.get("source", inside))
+            else:
+                yield from numbers(value, here, inside)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield here, value, inside
 
 
 @lru_cache(maxsize=16)
 def load_energy(name: str) -> EnergyTable:
-    """An energy table by name or path."""
-    return _load(name, "energy", EnergyTable)
+    """An energy table by name or path. Errors: TargetError with file and key."""
+    raw, _ = _read(name, "energy")
+    table = _converted(raw, EnergyTable, name)
+    if (table.operations is None) == (table.board is None):
+        raise TargetError(f"{name}: an energy table states either `operations` and `memory`, or `board`")
+    if (table.operations is None) != (table.memory is None):
+        raise TargetError(f"{name}: `operations` and `memory` come together")
+    return table
 
 
-def _load(name: str, folder: str, kind: type[Kind]) -> Kind:
-    known = _names(folder)
-    if name in known:
-        data = resources.files("hwblocks.targets").joinpath(folder, f"{name}.toml").read_bytes()
-    else:
-        try:
-            data = Path(name).read_bytes()
-        except OSError:
-            raise TargetError(f"{name!r} is neither a file nor one of {', '.join(known)}") from None
+def _converted(raw: Raw, kind: type[Kind], name: str) -> Kind:
     try:
-        return msgspec.toml.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{name}: {error}") from None
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise TargetError(f"{name}: {error}{_hint(str(error), kind)}") from None
+
+
+UNITS = {"clock_hz": "clock_mhz", "clock_ghz": "clock_mhz", "clock": "clock_mhz", "mhz": "clock_mhz"}
+UNITS |= {"kb": "bytes", "kib": "bytes", "mb": "bytes", "mib": "bytes", "size": "bytes", "size_kb": "bytes"}
+UNITS |= {"gbps": "gb_per_s", "mb_per_s": "gb_per_s", "bandwidth": "gb_per_s", "bytes_per_s": "gb_per_s"}
+
+
+def _hint(message: str, kind: type) -> str:
+    """What a wrong key or unit was probably meant to be."""
+    if "clock_mhz" in message:
+        return "; the clock is in MHz (500, not 500e6)"
+    if "gb_per_s" in message:
+        return "; bandwidths are in 1e9 bytes a second"
+    if "unknown field `" not in message:
+        return ""
+    key = message.split("unknown field `")[1].split("`")[0]
+    meant = UNITS.get(key.lower())
+    return f"; write `{meant}`" if meant else ""

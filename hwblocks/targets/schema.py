@@ -1,57 +1,132 @@
-"""What a target file and an energy table state; unknown keys are errors."""
+"""What target files have in common, and energy tables; unknown keys are errors, every number has a source."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(gt=0)]
+ClockMHz = Annotated[float, msgspec.Meta(gt=0, le=20_000)]
+GBPerSecond = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
+Technology = Literal["sram", "dram", "flash", "registers"]
 
 
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who the target is: name, kind of formula, clock in MHz, and the source of the figures."""
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of a target file; `source` holds for all its numbers that state none of their own."""
+
+    source: str = ""
+
+
+class Identity(Part, frozen=True):
+    """Who the target is: name, kind of formula, clock, and what the model leaves out (`note`)."""
 
     name: str
     kind: str
-    clock_mhz: Positive
+    clock_mhz: ClockMHz
+    note: str = ""
+
+
+class Precision(Part, frozen=True):
+    """Products a multiplier makes in a cycle, by "activation x weight" bits; 8x8 is 1 unless stated.
+
+    Pairs that are not listed take the next wider pair listed; where there is none, ⌈a / 8⌉ · ⌈w / 8⌉ passes of 8 × 8.
+    """
+
+    table: dict[str, Positive] = {}
+
+    def rate(self, activation_bits: int, weight_bits: int) -> float:
+        """Products a cycle of one multiplier at these widths."""
+        pairs = {"8x8": 1.0, **self.table}
+        wide = [
+            (a * w, a, rate)
+            for (a, w), rate in ((pair_of(k), v) for k, v in pairs.items())
+            if a >= activation_bits and w >= weight_bits
+        ]
+        if wide:
+            return min(wide)[2]
+        return 1.0 / (-(-activation_bits // 8) * -(-weight_bits // 8))
+
+
+def pair_of(text: str) -> tuple[int, int]:
+    """ "8x4" as (8, 4). Errors: ValueError for another text."""
+    first, _, second = text.partition("x")
+    return int(first), int(second)
+
+
+class Vector(Part, frozen=True):
+    """The unit beside the multipliers: element-wise operations a cycle, of operands up to `lane_bits`."""
+
+    ops_per_cycle: Positive
+    lane_bits: Count = 32
+
+
+class Memory(Part, frozen=True):
+    """A memory level. bytes: its size (absent: as large as needed). bytes_per_cycle or gb_per_s (1e9 bytes) of its
+    port: absent where it keeps up with the multipliers. technology: how the energy table prices its bits.
+    """
+
+    bytes: Count | None = None
+    bytes_per_cycle: Positive | None = None
+    gb_per_s: GBPerSecond | None = None
+    technology: Technology = "sram"
+
+    def per_cycle(self, clock_mhz: float) -> float | None:
+        """Bytes a cycle of the target's clock; None where it keeps up."""
+        if self.gb_per_s is not None:
+            return self.gb_per_s * 1e3 / clock_mhz
+        return self.bytes_per_cycle
+
+
+class EnergyChoice(Part, frozen=True):
+    """The energy table by name or path."""
+
+    table: str = "horowitz-45nm"
+
+
+class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value with its range and its source."""
+
+    v: Positive
+    low: Positive
+    high: Positive
     source: str
 
 
-class Compute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Operations a cycle. macs: products of 8 × 8 bits; narrower or wider pairs of widths in `scale` ("8x4" = 2.0)."""
+class SizedQuantity(Quantity, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The same for a memory of a size."""
 
-    macs_per_cycle: Positive
-    other_per_cycle: Positive
-    source: str
-    scale: dict[str, Positive] = {}
+    bytes: Count
 
 
-class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bytes a cycle between memory and the unit, and how many times each tensor crosses."""
+class Operations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Energy of an 8 × 8-bit product and of an 8-bit addition."""
 
-    bytes_per_cycle: Positive
-    source: str
-    traffic: str = "once"
+    mul_8x8: Quantity
+    add_8: Quantity
 
 
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A target of kind roofline: a layer takes the longer of its compute and its memory cycles."""
+class MemoryBits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Energy of one bit read or written: SRAM by size, DRAM, flash, registers."""
 
-    target: Identity
-    compute: Compute
-    memory: Memory
-    energy: str = "horowitz-45nm"
+    sram: tuple[SizedQuantity, ...]
+    dram: Quantity | None = None
+    flash: Quantity | None = None
+    registers: Quantity | None = None
 
 
 class EnergyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Energy of single operations in pJ, and of a bit moved."""
+    """Energy of single operations and of bits moved, or of a whole board for each product.
+
+    unit: of all figures, "pJ" or a relative one. Either `operations` with `memory`, or `board`.
+    """
 
     name: str
-    technology_nm: Positive
     source: str
-    mul_8x8_pj: Positive
-    add_8_pj: Positive
-    sram_pj_per_bit: Positive
-    dram_pj_per_bit: Positive
+    technology_nm: Positive | None = None
+    unit: str = "pJ"
+    operations: Operations | None = None
+    memory: MemoryBits | None = None
+    board: Quantity | None = None
     note: str = ""

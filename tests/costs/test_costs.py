@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import hwblocks as hb
-from hwblocks.costs.energy import mac_pj
-from hwblocks.errors import RecipeError, TargetError
 from hwblocks.graph.builder import GraphBuilder
-from hwblocks.targets.load import energy_names, load_energy, load_target, target_names
+from hwblocks.numerics.arithmetic import Arithmetic
+
+AFFINE = Arithmetic(requantize=hb.Requantize.preset("single_round"), accumulator=hb.Accumulator(32))
 
 
 def int8_net():
     build = GraphBuilder("net")
     x = build.input("x", (1, 4, 4, 8), hb.Format("int8"))
     w = build.constant("w", np.ones((16, 3, 3, 8)), hb.Format("int8"))
-    y = build.add(hb.Conv2d(padding=1), x, w, name="conv", formats=[hb.Format("int8")])
+    y = build.add(hb.Conv2d(padding=1), x, w, name="conv", formats=[hb.Format("int8")], arithmetic=AFFINE)
     return build.build(build.add(hb.ReLU(), y, name="relu"))
 
 
@@ -34,15 +34,35 @@ def test_profile_by_hand():
 def test_cost_by_hand():
     k = hb.cost(int8_net())
     conv, relu = k.layers
-    assert conv["compute_cycles"] == 18432 // 64 + 256 // 16
-    assert conv["memory_cycles"] == (128 + 256 + 1152) // 16
-    assert (conv["cycles"], conv["bound"]) == (304, "compute")
-    assert (relu["cycles"], relu["bound"]) == (32, "memory")
-    assert k.cycles == 336
-    assert k.latency_us == 336 / 500
-    table = load_energy("horowitz-45nm")
-    assert mac_pj(table, 8, 8, 32) == pytest.approx(0.2 + 0.03 * 4)
-    assert relu["energy_pj"] == pytest.approx(256 * 0.03 + 512 * 8 * 0.15625)
+    assert conv["array_cycles"] == 18432 // 64
+    assert conv["vector_cycles"] == 256 // 16  # requantizations
+    assert conv["main_cycles"] == (128 + 256 + 1152) // 16
+    assert (conv["cycles"], conv["bound"], conv["utilisation"]) == (288, "array", 1.0)
+    assert (relu["cycles"], relu["bound"]) == (32, "main")
+    assert (k.cycles, k.latency_us, k.inferences_per_second) == (320, 320 / 500, 500e6 / 320)
+    assert k.utilisation == 288 / 320
+    assert k.moved == {"main": 128 + 256 + 1152 + 512}
+
+
+def test_energy_by_hand():
+    conv, relu = hb.cost(int8_net()).layers
+    mul, add, sram = 0.2, 0.03, 1.5625
+    assert conv["energy_mac"] == pytest.approx(18432 * (mul + 4 * add))
+    assert conv["energy_other"] == pytest.approx(256 * (mul * 32 * 31 / 64 + add * 4))  # accumulator × multiplier
+    assert conv["energy_main"] == pytest.approx((128 + 256 + 1152) * 8 * sram)
+    assert relu["energy"] == pytest.approx(256 * add + 512 * 8 * sram)
+    assert relu["energy_low"] == pytest.approx(relu["energy"] / 2)
+    assert relu["energy_high"] == pytest.approx(relu["energy"] * 2)
+
+
+def test_operations_by_widths_by_hand():
+    p = hb.profile(int8_net())
+    assert [tuple(row.values()) for row in p.operations] == [
+        ("macs", "8x8→32", 18432),
+        ("compares", "8", 256),
+        ("requants", "32→8", 256),
+    ]
+    assert p.by_widths == (("8x8→32", 18432),)
 
 
 def test_weights_pack():
@@ -71,17 +91,3 @@ def test_vgg16_from_shapes(shared):
         macs, valid = macs + work.macs, valid + work.macs_valid
     assert (macs, valid) == (15_470_264_320, 14_969_824_000)
     assert (int(row["macs"]), int(row["macs_valid"])) == (macs, valid)
-
-
-def test_targets_and_bad_files(tmp_path):
-    assert target_names() == ("ideal-64mac",)
-    assert energy_names() == ("horowitz-45nm",)
-    with pytest.raises(TargetError, match="ideal-64mac"):
-        load_target("missing")
-    text = (tmp_path / "t.toml").write_text
-    good = (hb.__path__[0] + "/targets/library/ideal-64mac.toml", "macs_per_cycle = 64.0")
-    source = open(good[0]).read()  # noqa: SIM115
-    for change, words in (("macs_per_cycle = 0.0", r"\$\.compute"), ("macs = 64.0", r"unknown field `macs`")):
-        text(source.replace(good[1], change))
-        with pytest.raises(RecipeError, match=words):
-            load_target(tmp_path / "t.toml")

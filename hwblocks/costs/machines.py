@@ -1,0 +1,16 @@
+"""Which machine prices which kind of target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwblocks.costs.machine import Machine
+from hwblocks.costs.roofline import RooflineMachine
+from hwblocks.targets.kinds import Roofline, Target
+
+MACHINES: dict[type[Target], type[Machine[Any]]] = {Roofline: RooflineMachine}
+
+
+def machine(target: Target) -> Machine[Any]:
+    """The formulas of a target's kind."""
+    return MACHINES[type(target)](target)

@@ -1,0 +1,42 @@
+"""Operands: the bytes of a layer's inputs, weights and outputs, in memory and in all its passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwblocks.costs.ops import Layer
+from hwblocks.graph.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Operands:
+    """Bytes with codes packed without gaps. inputs, outputs: of all passes; weights: once; fetches of the weights."""
+
+    inputs: int
+    weights: int
+    outputs: int
+    passes: int
+
+
+def packed(tensor: Tensor) -> int:
+    """Bytes of a tensor whose codes are packed without gaps."""
+    return (tensor.format.packed_bits(tensor.elements) + 7) // 8
+
+
+def operands(layer: Layer) -> Operands:
+    """Each run-time tensor once a pass, constants once; of a table that is addressed only the words that are read."""
+    inputs = sum(packed(t) for t in layer.site.present if not t.is_constant)
+    outputs = sum(packed(t) for t in layer.site.outputs)
+    weights = sum(packed(t) for t in layer.site.present if t.is_constant)
+    if layer.work.reads:
+        weights = min(weights, (layer.site.output.format.packed_bits(layer.work.reads) + 7) // 8)
+    return Operands(inputs * layer.times, weights, outputs * layer.times, layer.times)
+
+
+def weight_fetches(layer: Layer, kept_bytes: int | None) -> int:
+    """How often a layer's weights are fetched: once, or in every pass of a loop whose body's constants do not fit in
+    the `kept_bytes` beside the multipliers (None: all fit).
+    """
+    if kept_bytes is None or layer.body_bytes <= kept_bytes:
+        return 1
+    return layer.times

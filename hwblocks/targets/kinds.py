@@ -1,0 +1,91 @@
+"""The kinds of targets: which tables and numbers a file of each kind states. costs/ holds the formulas."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from hwblocks.targets.schema import Count, EnergyChoice, Identity, Memory, Part, Positive, Precision, Vector
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a target of every kind states. `schema` is the version of this layout.
+
+    levels: the memories that files of this kind may name.
+    """
+
+    levels: ClassVar[tuple[str, ...]] = ()
+    needed: ClassVar[tuple[str, ...]] = ()
+
+    target: Identity
+    schema: int = 1
+    vector: Vector | None = None
+    precision: Precision = Precision()
+    memory: dict[str, Memory] = {}
+    energy: EnergyChoice = EnergyChoice()
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.target.name
+
+
+class Multipliers(Part, frozen=True):
+    """macs_per_cycle: products of 8 × 8 bits a cycle, all of them busy."""
+
+    macs_per_cycle: Positive
+
+
+class Roofline(Target, frozen=True):
+    """Every unit busy in every cycle, each tensor crossing each memory once: a lower bound.
+
+    memory.activations and memory.weights, or memory.main for both.
+    """
+
+    levels = ("main", "activations", "weights")
+
+    compute: Multipliers
+    vector: Vector
+
+
+class SystolicArray(Part, frozen=True):
+    """rows × cols multipliers. dataflow: what stays in place: outputs (os), weights (ws) or inputs (is).
+
+    overlap: "none" (each fold fills and drains the array by itself) or "fold" (they overlap).
+    psum: where partial sums of ws and is go between folds: "dram" (as SCALE-Sim counts) or "accumulator".
+    """
+
+    rows: Count
+    cols: Count
+    dataflow: Literal["os", "ws", "is"]
+    overlap: Literal["none", "fold"] = "none"
+    psum: Literal["dram", "accumulator"] = "accumulator"
+
+
+class Traffic(Part, frozen=True):
+    """DRAM reads of a systolic array. once: each tensor once; tiled: an operand again for each fold of the other that
+    it does not fit beside; scalesim-replay: SCALE-Sim's buffers access by access. active_fraction: the share of a
+    buffer that holds the present tile (the rest is filled for the next one).
+    """
+
+    model: Literal["once", "tiled", "scalesim-replay"] = "tiled"
+    active_fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+
+
+class Counting(Part, frozen=True):
+    """groups: "serial" (one product of matrices a group, as SCALE-Sim does) or "packed" (groups side by side)."""
+
+    groups: Literal["serial", "packed"] = "serial"
+
+
+class Systolic(Target, frozen=True):
+    """A systolic array with one buffer for each operand (memory.ifmap, .filter, .ofmap) over memory.dram."""
+
+    levels = ("ifmap", "filter", "ofmap", "dram")
+    needed = ("ifmap", "filter", "ofmap", "dram")
+
+    array: SystolicArray
+    vector: Vector
+    traffic: Traffic = Traffic()
+    count: Counting = Counting()
