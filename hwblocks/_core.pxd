@@ -113,3 +113,15 @@ cdef extern from "hwblocks/samples.h" nogil:
     hwb_counts hwb_samples_counted(const hwb_samples *, int64_t) noexcept
     void hwb_samples_reset(const hwb_samples *, int64_t) noexcept
     int64_t hwb_samples_tile(const hwb_step *, int64_t) noexcept
+
+cdef extern from "hwblocks/replay.h" nogil:
+    ctypedef struct hwb_replay_numbers:
+        int64_t lanes, steps, words
+    ctypedef struct hwb_replay:
+        hwb_replay_numbers n
+        const int32_t *lane
+        const int32_t *step
+    ctypedef struct hwb_replay_state:
+        int64_t fetched
+    size_t hwb_replay_scratch_bytes(const hwb_replay *) noexcept
+    int hwb_replay_run(const hwb_replay *, hwb_replay_state *, int32_t *, int64_t) noexcept

@@ -10,11 +10,12 @@ from libc.stdlib cimport calloc, free
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 ALIGN = 64
 cdef size_t HUGE_PAGE = 1 << 21
 COUNT_WORDS = sizeof(hwb_channel_counts) // sizeof(int64_t)
+cdef int64_t ACCESSES_AT_ONCE = 1 << 23  # of a replay, between two looks for Ctrl-C
 
 
 def isa_names():
@@ -89,6 +90,26 @@ def find_lines(const int64_t[::1] numbers, tuple constants, int64_t bound, const
     with nogil:
         found = hwb_find_lines(&cast, channels, bound, &slopes[0], &lines)
     return found
+
+
+def replay(const int64_t[::1] numbers, const int32_t[::1] lane, const int32_t[::1] step, int32_t[::1] marks):
+    """Words that a stream of addresses fetches. numbers: the fields of hwb_replay_numbers; marks: see replay.h."""
+    cdef hwb_replay stream
+    cdef hwb_replay_state state
+    cdef int ended = 0
+    if <size_t>numbers.shape[0] * sizeof(int64_t) != sizeof(hwb_replay_numbers):
+        raise ValueError(f"a replay of {numbers.shape[0]} numbers")
+    memcpy(&stream.n, &numbers[0], sizeof(hwb_replay_numbers))
+    cdef size_t bytes = marks.shape[0] * sizeof(int32_t)
+    if (lane.shape[0], step.shape[0]) != (stream.n.lanes, stream.n.steps) or bytes != hwb_replay_scratch_bytes(&stream):
+        raise ValueError(f"arrays of a replay: {lane.shape[0]} lanes, {step.shape[0]} steps, {marks.shape[0]} marks")
+    stream.lane, stream.step = &lane[0], &step[0]
+    memset(&state, 0, sizeof(state))
+    while not ended:
+        with nogil:
+            ended = hwb_replay_run(&stream, &state, &marks[0], ACCESSES_AT_ONCE)
+        PyErr_CheckSignals()
+    return state.fetched
 
 
 cdef class Op:

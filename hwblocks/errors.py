@@ -168,9 +168,9 @@ class DialectError(SimulationError):
 class TargetError(HwblocksError, ValueError):
     """A target or energy table is unknown or cannot price this graph.
 
-    What: the name is not in the library, or a width has no entry.
+    What: an unknown name, a wrong key or number in a file, a memory too small, a figure that a table does not have.
     Why: no cost is invented.
-    Do: list the targets with `hwblocks info --targets`, or pass the path of a TOML file.
+    Do: list the targets with `hwblocks targets`, correct the key named, or pass a TOML file (docs/targets.md).
     """
 
     code = "HWB601"

@@ -2,20 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import click
 
 from hwblocks.cli.output import output_options, show
 
+STAND_INS = 8  # random samples that calibrate a model whose scales do not matter
+
 
 @click.command("cost")
 @click.argument("model", type=click.Path())
-@click.option("--target", default="ideal-64mac", show_default=True, help="A target's name or a TOML file.")
+@click.option("--target", "-t", "targets", multiple=True, help="A target's name or a TOML file; may be repeated.")
+@click.option("--recipe", "-r", "recipes", multiple=True, help="Quantize a float MODEL by this first; repeatable.")
+@click.option("--samples", type=click.Path(), help="Calibrates the recipes; measures their accuracy too.")
+@click.option("--labels", type=click.Path(), help="Class numbers of the samples, for top-1.")
+@click.option("--range", "part", help="Samples a:b only.")
+@click.option("--energy", help="One energy table for all targets: a name or a TOML file.")
+@click.option("--csv", "csv_path", type=click.Path(), help="Also write the table of layers (or of the comparison).")
 @output_options
-def command(model: str, target: str, as_json: bool, quiet: bool) -> None:
-    """Cycles, time and energy of one sample of MODEL on a target."""
+def command(
+    model: str,
+    targets: tuple[str, ...],
+    recipes: tuple[str, ...],
+    samples: str | None,
+    labels: str | None,
+    part: str | None,
+    energy: str | None,
+    csv_path: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Cycles, bytes, time and energy of one sample of MODEL on targets.
+
+    With several targets or recipes they stand side by side. Recipes without --samples take their formats from random
+    inputs: widths decide the cost, scales do not.
+    """
+    from hwblocks.costs.comparison import compare_costs
     from hwblocks.costs.pricing import price_graph
+    from hwblocks.files import check_writable, write_atomically
     from hwblocks.importers.load import load
     from hwblocks.targets.load import load_target
 
-    priced = load_target(target)
-    show(price_graph(load(model), priced), as_json, quiet)
+    if csv_path:
+        check_writable(csv_path)
+    chosen = [load_target(name) for name in targets or ("ideal-64mac",)]
+    graph = load(model)
+    models: dict[str, Any] = {Path(model).stem: graph}
+    accuracy: dict[str, dict[str, Any]] = {}
+    if recipes:
+        models, accuracy = by_recipe(graph, recipes, samples, labels, part)
+    single = len(chosen) == 1 and len(models) == 1
+    result: Any = (
+        price_graph(next(iter(models.values())), chosen[0], energy)
+        if single
+        else compare_costs(models, chosen, energy, accuracy)
+    )
+    show(result, as_json, quiet)
+    if csv_path:
+        write_atomically(csv_path, result.to_csv())
+
+
+def by_recipe(
+    graph: Any, recipes: tuple[str, ...], samples: str | None, labels: str | None, part: str | None
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """(the integer model of each recipe, the accuracy of each where there are samples)."""
+    import quantize as qz
+    from hwblocks.analysis.comparison import compare_graphs
+    from hwblocks.cli.samples import given_or_random, read_labels
+
+    data = given_or_random(graph, samples, part, STAND_INS, seed=0)
+    truth = read_labels(labels, part) if labels else None
+    ranges = qz.calibrate(graph, data)
+    models = {
+        Path(name).stem if name.endswith(".toml") else name: qz.convert(graph, ranges, recipe=name) for name in recipes
+    }
+    if samples is None:
+        return models, {}
+    compared = {label: compare_graphs(graph, made, data, truth) for label, made in models.items()}
+    return models, {label: figures(compared[label], models[label].outputs) for label in models}
+
+
+def figures(compared: Any, outputs: Sequence[str]) -> dict[str, Any]:
+    """What of a comparison stands beside the cost."""
+    top1 = compared.integer_top1
+    ratios = [row["sqnr_db"] for row in compared.layers if row["tensor"] in outputs]
+    return {
+        **({} if top1 is None else {"top1": 100 * top1.share}),
+        "agreement": 100 * compared.agreement,
+        "sqnr_db": min(ratios, default=None),
+    }

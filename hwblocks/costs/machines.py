@@ -6,9 +6,10 @@ from typing import Any
 
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.roofline import RooflineMachine
-from hwblocks.targets.kinds import Roofline, Target
+from hwblocks.costs.systolic_machine import SystolicMachine
+from hwblocks.targets.kinds import Roofline, Systolic, Target
 
-MACHINES: dict[type[Target], type[Machine[Any]]] = {Roofline: RooflineMachine}
+MACHINES: dict[type[Target], type[Machine[Any]]] = {Roofline: RooflineMachine, Systolic: SystolicMachine}
 
 
 def machine(target: Target) -> Machine[Any]:

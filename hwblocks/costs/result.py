@@ -13,13 +13,14 @@ from hwblocks.table import Column, Result, Section, Table
 
 def cost_columns(
     rows: Sequence[Mapping[str, Any]],
-    levels: Iterable[str],
+    levels: Sequence[str],
     components: Iterable[str],
     unit: str,
     own: tuple[Column, ...],
 ) -> tuple[Column, ...]:
     """The columns of a cost table: those of the memories and energy components that some row has."""
     present = {key for row in rows for key in row}
+    outer = levels[-1] if levels else ""
     columns = (
         Column("layer", "layer"),
         Column("block", "block"),
@@ -34,12 +35,12 @@ def cost_columns(
         Column("time_us", "time", "µs", ".2f"),
         Column("utilisation", "busy", "", ".1%"),
         Column("mapping", "mapped", "", ".1%", detail=True),
-        *(Column(f"{level}_bytes", level, "B") for level in levels),
+        *(Column(f"{level}_bytes", level, "B", detail=level != outer) for level in levels),
         Column("macs_per_byte", "MACs a byte", "", ".2f", detail=True),
         *(Column(f"energy_{c}", f"energy {c}", unit, ",.1f", detail=True) for c in components),
-        Column("energy", "energy", unit, ",.0f", bar=True),
-        Column("energy_low", "at least", unit, ",.0f"),
-        Column("energy_high", "at most", unit, ",.0f"),
+        Column("energy", "energy", unit, ".4g", bar=True),
+        Column("energy_low", "at least", unit, ".4g"),
+        Column("energy_high", "at most", unit, ".4g"),
         *own,
     )
     return tuple(c for c in columns if c.key in present)

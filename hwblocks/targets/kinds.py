@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -53,6 +53,7 @@ class SystolicArray(Part, frozen=True):
     """rows × cols multipliers. dataflow: what stays in place: outputs (os), weights (ws) or inputs (is).
 
     overlap: "none" (each fold fills and drains the array by itself) or "fold" (they overlap).
+    load: "exposed" (the stationary operand is loaded before a fold) or "hidden" (behind the fold before it).
     psum: where partial sums of ws and is go between folds: "dram" (as SCALE-Sim counts) or "accumulator".
     """
 
@@ -60,17 +61,20 @@ class SystolicArray(Part, frozen=True):
     cols: Count
     dataflow: Literal["os", "ws", "is"]
     overlap: Literal["none", "fold"] = "none"
+    load: Literal["exposed", "hidden"] = "exposed"
     psum: Literal["dram", "accumulator"] = "accumulator"
 
 
 class Traffic(Part, frozen=True):
-    """DRAM reads of a systolic array. once: each tensor once; tiled: an operand again for each fold of the other that
-    it does not fit beside; scalesim-replay: SCALE-Sim's buffers access by access. active_fraction: the share of a
-    buffer that holds the present tile (the rest is filled for the next one).
+    """Words between DRAM and the buffers of a systolic array (costs/dram_words.py has the rules).
+
+    model: "once" (each tensor once), "tiled" (an operand again for each fold of the other that it does not fit beside)
+    or "scalesim-replay" (SCALE-Sim's buffers, access by access).
+    activations: "dram", or "buffer": they stay in memory.ifmap, which must hold the peak of the whole model.
     """
 
     model: Literal["once", "tiled", "scalesim-replay"] = "tiled"
-    active_fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    activations: Literal["dram", "buffer"] = "dram"
 
 
 class Counting(Part, frozen=True):

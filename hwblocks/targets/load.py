@@ -84,19 +84,27 @@ def _place(name: str, kind: str, folder: str) -> str:
     return str(Path(folder, name)) if folder else name
 
 
-def _read(name: str, kind: str, folder: str = "") -> tuple[Raw, str]:
-    place = _place(name, kind, folder)
+def target_text(name: str) -> str:
+    """The text of a target's file."""
+    return _text(name, "library", _place(name, "library", ""))
+
+
+def _text(name: str, kind: str, place: str) -> str:
     try:
         if place == f"{kind}/{name}":
-            text = resources.files("hwblocks.targets").joinpath(kind, f"{name}.toml").read_text("utf-8")
-        else:
-            text = Path(place).read_text("utf-8")
-        return tomllib.loads(text), place
+            return resources.files("hwblocks.targets").joinpath(kind, f"{name}.toml").read_text("utf-8")
+        return Path(place).read_text("utf-8")
     except OSError:
         known = _names(kind)
         close = get_close_matches(name, known, 1)
         hint = f"; did you mean {close[0]!r}?" if close else f"; the library has {', '.join(known)}"
         raise TargetError(f"{name!r} is neither a file nor in the library{hint}") from None
+
+
+def _read(name: str, kind: str, folder: str = "") -> tuple[Raw, str]:
+    place = _place(name, kind, folder)
+    try:
+        return tomllib.loads(_text(name, kind, place)), place
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TargetError(f"{name}: not a TOML file: {error}") from None
 
