@@ -1,4 +1,4 @@
-"""Costs side by side: one row for each model on each target, and ratios to the first row of a target."""
+"""Costs side by side: one row for each model on each target, and ratios to the first of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CostComparison(Result):
         return [self._row(label, cost) for (label, _), cost in self.costs.items()]
 
     def _row(self, label: str, cost: Cost) -> dict[str, Any]:
-        first = next(c for (_, target), c in self.costs.items() if target == cost.target)
+        first = self._basis(cost.target)
         energy, base = cost.energy_total, first.energy_total
         alike = energy is not None and base is not None and cost.energy_table == first.energy_table
         return {
@@ -55,6 +55,14 @@ class CostComparison(Result):
             f"energy {cost.energy_table} range": None if energy is None else quantity(energy, cost.energy_unit),
             "energy_ratio": energy.v / base.v if alike and energy and base else None,
         }
+
+    @property
+    def _of_one_model(self) -> bool:
+        return len({label for label, _ in self.costs}) == 1
+
+    def _basis(self, target: str) -> Cost:
+        """What ratios refer to: the first model on the same target; of one model, the first target."""
+        return next(c for (_, t), c in self.costs.items() if t == target or self._of_one_model)
 
     def _columns(self) -> tuple[Column, ...]:
         shown = {key for figures in (self.accuracy or {}).values() for key in figures}
@@ -86,7 +94,8 @@ class CostComparison(Result):
         return (self.table,)
 
     def sections(self) -> Sequence[Section]:
-        text = "Ratios are to the first model on the same target; energy only where the table is the same."
+        basis = "to the first target" if self._of_one_model else "to the first model on the same target"
+        text = f"Ratios are {basis}; of energy only where the table is the same."
         return (Section("Cost by model and target", text, tables=(self.table,)),)
 
 

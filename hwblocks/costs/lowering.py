@@ -129,7 +129,7 @@ def filter_walk(layer: Convolution, array: SystolicArray) -> Walk:
 
 
 def _image(layer: Convolution) -> tuple[Array, Array, int, Array | None]:
-    """First words of windows, distances of terms, words, those outside; the image is enlarged to hold all windows."""
+    """First words of windows, distances of terms from them, words, those outside; the image enlarged to all windows."""
     down, across = layer.outputs
     height = (down - 1) * layer.stride[0] + layer.filter_height
     width = (across - 1) * layer.stride[1] + layer.filter_width

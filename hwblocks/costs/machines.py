@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from hwblocks.costs.atom_machine import AtomMachine
+from hwblocks.costs.dataflow import DataflowMachine
 from hwblocks.costs.fpga import FpgaMachine
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.roofline import RooflineMachine
 from hwblocks.costs.systolic_machine import SystolicMachine
-from hwblocks.targets.fpga_kinds import Fpga
-from hwblocks.targets.kinds import Roofline, Systolic, Target
+from hwblocks.targets.fpga_kinds import Dataflow, Fpga
+from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 
 MACHINES: dict[type[Target], type[Machine[Any]]] = {
     Roofline: RooflineMachine,
     Systolic: SystolicMachine,
+    AtomTarget: AtomMachine,
     Fpga: FpgaMachine,
+    Dataflow: DataflowMachine,
 }
 
 

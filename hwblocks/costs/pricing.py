@@ -14,7 +14,7 @@ from hwblocks.costs.machine import Machine
 from hwblocks.costs.machines import machine
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.profile import Profile
-from hwblocks.costs.profiling import profile_graph
+from hwblocks.costs.profiling import profile_layers
 from hwblocks.costs.result import Cost, cost_columns
 from hwblocks.errors import TargetError
 from hwblocks.graph.graph import Graph
@@ -42,8 +42,9 @@ def price_graph(graph: Graph, target: Target, energy: str | None = None) -> Cost
     Errors: TargetError where a layer or the model does not fit, or the table does not price a memory.
     """
     runs, table = machine(target), load_energy(energy or target.energy.table)
-    counted = [layer for layer in layers(graph) if not layer.free]
-    profile = profile_graph(graph)
+    every = layers(graph)
+    counted = [layer for layer in every if not layer.free]
+    profile = profile_layers(graph, every)
     check_memories(runs, profile, counted)
     runs.check(counted)
     priced = [_priced(layer, runs, table) for layer in counted]

@@ -16,7 +16,11 @@ from hwblocks.table import Table
 
 def profile_graph(graph: Graph) -> Profile:
     """The profile of a float or an integer graph."""
-    every = layers(graph)
+    return profile_layers(graph, layers(graph))
+
+
+def profile_layers(graph: Graph, every: Sequence[Layer]) -> Profile:
+    """The profile of a graph whose layers are counted already."""
     counted = [layer for layer in every if not layer.free]
     free = tuple(layer.node.name for layer in every if layer.free)
     rows = tuple(_row(layer) for layer in counted)

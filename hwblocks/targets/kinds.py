@@ -93,3 +93,36 @@ class Systolic(Target, frozen=True):
     vector: Vector
     traffic: Traffic = Traffic()
     count: Counting = Counting()
+
+
+class AtomArray(Part, frozen=True):
+    """macs: products of 8 × 8 bits a cycle. channel_atom, kernel_atom: what channels and filters are filled up to.
+
+    winograd: 3 × 3 filters of stride 1 run as Winograd products.
+    """
+
+    macs: Count
+    channel_atom: Count = 16
+    kernel_atom: Count = 16
+    winograd: bool = False
+
+
+class AtomTraffic(Part, frozen=True):
+    """model: "buffer" (the smaller operand is read again for each part of the larger one that the buffer holds) or
+    "once" (each tensor once).
+    """
+
+    model: Literal["buffer", "once"] = "buffer"
+
+
+class AtomTarget(Target, frozen=True):
+    """An array of channel and filter atoms with one convolution buffer (memory.cbuf) over memory.dram, and maybe an
+    SRAM beside it that keeps the features of layers that fit.
+    """
+
+    levels = ("cbuf", "sram", "dram")
+    needed = ("cbuf", "dram")
+
+    array: AtomArray
+    vector: Vector
+    traffic: AtomTraffic = AtomTraffic()

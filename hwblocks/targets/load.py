@@ -14,10 +14,16 @@ import msgspec
 
 from hwblocks.errors import TargetError
 from hwblocks.targets.fpga_kinds import Dataflow, Fpga
-from hwblocks.targets.kinds import Roofline, Systolic, Target
+from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 from hwblocks.targets.schema import EnergyTable, pair_of
 
-KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic, "fpga": Fpga, "dataflow": Dataflow}
+KINDS: dict[str, type[Target]] = {
+    "roofline": Roofline,
+    "systolic": Systolic,
+    "atom": AtomTarget,
+    "fpga": Fpga,
+    "dataflow": Dataflow,
+}
 SCHEMA = 1
 Raw = dict[str, Any]
 Kind = TypeVar("Kind")

@@ -39,6 +39,12 @@ def test_rows_and_ratios(models, tmp_path):
         assert (row["cycles"], row["energy horowitz-45nm"]) == (cost.cycles, cost.energy_pj)
 
 
+def test_one_model_is_compared_with_its_first_target(models, tmp_path):
+    slow = child(tmp_path, "slow", "[vector]\nops_per_cycle = { v = 0.1, source = 'x' }")
+    rows = list(compare_costs({"int8": models["int8"]}, [load_target("ideal-64mac"), slow]).table)
+    assert rows[1]["latency_ratio"] == rows[1]["latency_us"] / rows[0]["latency_us"] > 1
+
+
 def test_tables_are_never_mixed(models, tmp_path):
     text = (tmp_path / "own.toml").write_text
     text(
