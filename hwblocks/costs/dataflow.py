@@ -1,11 +1,13 @@
 """Folded dataflow: one engine for each layer, all at work at once; the slowest sets the interval.
 
-Latency follows the streams. A layer starts with its first input. Its first output comes after the share of its inputs
-that the first window (vector, row) needs, at the pace of the slower of its producer and itself; its last output after
-what remains to do when the last input is there, and not before its own cycles are over:
+Latency follows the streams. An engine begins when the share of its inputs is there that the first window needs (at once
+without a window), at the pace of the slower of its producer and itself; its first output follows the first window (the
+first vector, the first row); its last output comes when its cycles are over, and after what remains to do when the last
+input is there:
 
+    begin = start + window share · max(end − start, cycles)
     first = start + share · max(end − start, cycles)
-    last = max(end + rest · cycles, start + cycles)
+    last = max(end + rest · cycles, begin + cycles)
 
 start, end: the first and the last input, those of the latest producer. The network's own inputs keep pace.
 """
@@ -73,7 +75,8 @@ class DataflowMachine(Machine[Dataflow]):
         ]
         engines = self._chosen(tasks, choices)
         self.stages = {
-            name: Stage(*made) for name, *made in zip(names, layers, tasks, engines, strict=True)  # type: ignore[arg-type]
+            name: Stage(*made)
+            for name, *made in zip(names, layers, tasks, engines, strict=True)  # type: ignore[arg-type]
         }
         self._check_device()
         self._follow_streams()
@@ -92,11 +95,12 @@ class DataflowMachine(Machine[Dataflow]):
                         f"{interval:,} - at `$.folding` of {self.target.name}"
                     )
             return [self.foundry.smallest(engines, interval) for engines in choices]
-        return [self.foundry.smallest(engines, max(e.cycles for e in engines)) for engines in choices]
+        given = [engines[0].cycles for engines in choices if len(engines) == 1]
+        pace = max(given or [e.cycles for engines in choices for e in engines])
+        return [self.foundry.smallest(engines, pace) for engines in choices]
 
     def _within(self, choices: Sequence[list[Engine]]) -> list[Engine]:
-        """The shortest interval whose smallest engines keep the budget: they only shrink as it grows, so halving finds it.
-        """
+        """The shortest interval whose smallest engines keep the budget: they only shrink as it grows, so halving finds it."""
         slowest = max((min(e.cycles for e in engines) for engines in choices), default=0)
         paces = sorted({e.cycles for engines in choices for e in engines if e.cycles >= slowest})
         low, high = 0, len(paces) - 1
@@ -126,7 +130,12 @@ class DataflowMachine(Machine[Dataflow]):
 
     def _check_device(self) -> None:
         device, taken = self.target.device, total([s.engine for s in self.stages.values()]).to_dict()
-        for name, there in (("dsps", device.dsps), ("luts", device.luts), ("bram18", device.bram18), ("uram", device.uram)):
+        for name, there in (
+            ("dsps", device.dsps),
+            ("luts", device.luts),
+            ("bram18", device.bram18),
+            ("uram", device.uram),
+        ):
             if there is not None and taken[name] > there:
                 largest = max(self.stages.values(), key=lambda s: s.engine.resources.to_dict()[name])
                 raise TargetError(
@@ -178,7 +187,7 @@ class DataflowMachine(Machine[Dataflow]):
         self.times, made, before = {}, {}, ""
         for name, stage in self.stages.items():
             inputs = [t.name for t in stage.layer.site.present if not t.is_constant]
-            sources = {made.get(tensor, before) for tensor in inputs} - {""}
+            sources = {made.setdefault(tensor, before) for tensor in inputs} - {""}
             self.times[name] = timed(stage, [self.times[source] for source in sorted(sources)])
             made |= {tensor.name: name for tensor in stage.layer.site.outputs}
             before = name
@@ -202,25 +211,26 @@ def timed(stage: Stage, sources: Sequence[tuple[float, float, int]]) -> tuple[fl
     path = cycles + max((path for _, _, path in sources), default=0)
     if stage.task.times > 1:  # the steps of a loop wait for each other
         return end + cycles, end + cycles, path
-    share, rest = shares(stage)
-    first = start + share * max(end - start, cycles)
-    return first, max(end + rest * cycles, start + cycles, first), path
+    begin, share, rest = shares(stage)
+    pace = max(end - start, cycles)
+    first = start + share * pace
+    return first, max(end + rest * cycles, start + begin * pace + cycles, first), path
 
 
-def shares(stage: Stage) -> tuple[float, float]:
-    """(share of the inputs before the first output, share of the cycles after the last input)."""
+def shares(stage: Stage) -> tuple[float, float, float]:
+    """Shares of the inputs before the engine begins and before its first output; of its cycles after the last input."""
     task, window = stage.task, stage.task.window
     if window is not None:
         return _of_window(stage)
     if task.has_products:
         folds = 1 if stage.engine.pe == 0 else task.columns // stage.engine.pe
-        return 1 / task.vectors, (1 - 1 / folds + 1 / stage.engine.cycles) / task.vectors
+        return 0.0, 1 / task.vectors, (1 - 1 / folds + 1 / stage.engine.cycles) / task.vectors
     x, y = stage.layer.site.present[0], stage.layer.site.output
     rows = y.shape[1] if len(y.shape) > 2 else 1
-    return (1 / task.vectors if x.elements == y.elements else 1 / rows), 1 / max(task.vectors, 1)
+    return 0.0, (1 / task.vectors if x.elements == y.elements else 1 / rows), 1 / max(task.vectors, 1)
 
 
-def _of_window(stage: Stage) -> tuple[float, float]:
+def _of_window(stage: Stage) -> tuple[float, float, float]:
     """The pixels up to the last tap of the first window; the rows of windows that end in the padding behind."""
     nest = stage.layer.products[0]
     assert nest.window is not None
@@ -231,4 +241,5 @@ def _of_window(stage: Stage) -> tuple[float, float]:
         whole *= made.input[axis]
     rows = made.output[0]
     behind = sum(1 for last in made.positions(0)[:, -1] if last > made.input[0] - 1)
-    return (place + 1) / whole, min(behind / rows + 1 / math.prod(made.output), 1.0)
+    share = (place + 1) / whole
+    return share, share, min(behind / rows + 1 / math.prod(made.output), 1.0)

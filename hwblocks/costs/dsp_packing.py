@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import count, product
 from typing import NamedTuple
 
@@ -130,6 +131,7 @@ def chunks(x: Operand, port_bits: int) -> int:
     return max(-(-(bits - 1) // (port_bits - 1)), 1)
 
 
+@cache
 def plain(mode: DspMode, x: Operand, y: Operand) -> Fraction:
     """Products of a mode in a cycle, one for each multiplier at most: 1 / n where a product takes n of them.
 
@@ -153,6 +155,7 @@ def products_per_dsp(dsp: DspBlock, x: Operand, y: Operand, pack: bool = True) -
     return best
 
 
+@cache
 def shared(mode: DspMode, x: Operand, w: Operand, accumulations: int) -> int:
     """Operands w that share one x in a multiplier: 1 where nothing is packed."""
     on_wide = (p.wide for p in packings(mode, w, x, accumulations) if p.narrow == 1)

@@ -48,6 +48,14 @@ class Task:
     signed: bool = True
     times: int = 1
 
+    @property
+    def sum_bits(self) -> int:
+        """Bits of what is requantized: sums that the accumulator holds and no wider than they can get, else elements."""
+        a, w, accumulator, _ = self.widths
+        if not self.has_products:
+            return a + 1
+        return min(accumulator, least_accumulator_bits(a, w, self.depth, self.signed))
+
 
 class Engine(NamedTuple):
     """One folding of a task: rows and columns at once (or `reuse`), cycles of a sample, what it takes."""
@@ -120,6 +128,12 @@ class Foundry:
 
     def __init__(self, folding: Folding, dsp: DspBlock) -> None:
         self.folding, self.dsp = folding, dsp
+        goals = ("interval_cycles", "frames_per_second", "max_dsps", "max_luts")
+        stated = [goal for goal in goals if getattr(folding, goal) is not None]
+        if len(stated) > 1:
+            raise TargetError(f"a folding has one goal, not {' and '.join(stated)} - at `$.folding`")
+        if folding.style == "reuse" and (folding.max_luts or folding.multiply == "lut"):
+            raise TargetError('LUTs of multipliers that are reused have no estimate; use "dsp" - at `$.folding`')
 
     def engine(self, task: Task, pe: int, simd: int, reuse: int = 1) -> Engine:
         """The engine of a folding: cycles = vectors · (columns / pe) · (depth / simd), or vectors · reuse."""
@@ -148,16 +162,15 @@ class Foundry:
         return engine_dsps(self.dsp, a, w, pe, simd, pack and self.folding.pack and not task.depthwise)
 
     def _multipliers(self, task: Task, pe: int, simd: int) -> Resources:
-        a, w, acc, _ = task.widths
-        acc = min(acc, least_accumulator_bits(a, w, task.depth, task.signed))
-        luts = engine_luts(pe, simd, (a, w, acc), self.folding.multiply == "lut")
+        a, w = task.widths[:2]
+        luts = engine_luts(pe, simd, (a, w, task.sum_bits), self.folding.multiply == "lut")
         return Resources(self._dsps(task, pe, simd, True), math.floor(luts))
 
     def _requantizer(self, task: Task, pe: int, simd: int) -> Resources:
         """What takes sums to the output format: as many lanes as outputs leave in a cycle, or thresholds of each row."""
         if not task.requantizes or self.folding.requantize == "none":
             return Resources()
-        _, _, acc, out = task.widths
+        acc, out = task.sum_bits, task.widths[3]
         if self.folding.requantize == "thresholds":
             return Resources(luts=math.floor(threshold_luts(pe, out, acc, task.columns // max(pe, 1))))
         lanes = -(-pe * simd // task.depth)
@@ -173,9 +186,7 @@ class Foundry:
         if pace > engine.cycles:  # whole windows at once, a pixel in each cycle
             pace = min(pace, math.prod(task.window.input) + 2)
         memory = window_memory(task.window, simd, task.in_channels, task.widths[0])
-        return engine._replace(
-            cycles=max(engine.cycles, pace) * task.times, resources=engine.resources + memory
-        )
+        return engine._replace(cycles=max(engine.cycles, pace) * task.times, resources=engine.resources + memory)
 
     def every(self, task: Task) -> Iterator[Engine]:
         """Every folding: all divisors of columns and depth, or every reuse that divides their product."""
@@ -199,10 +210,13 @@ class Foundry:
         return self.engine(task, pe, simd)
 
     def size(self, engine: Engine) -> tuple[int, ...]:
-        """What is made smallest: DSP blocks (LUTs where those multiply), then block RAM, URAM, the other of both."""
+        """What is made smallest: the resource of the budget (else DSP blocks, or LUTs where those multiply), then block
+        RAM, URAM, the other of DSP blocks and LUTs, and lanes.
+        """
         r = engine.resources
-        first, last = (r.dsps, r.luts) if self.folding.multiply == "dsp" else (r.luts, r.dsps)
-        return (first, r.bram18, r.uram, last, engine.cycles)
+        by_luts = self.folding.max_luts or (self.folding.multiply == "lut" and not self.folding.max_dsps)
+        first, last = (r.luts, r.dsps) if by_luts else (r.dsps, r.luts)
+        return (first, r.bram18, r.uram, last, engine.pe * engine.simd, engine.multipliers)
 
     def smallest(self, engines: list[Engine], interval: int) -> Engine:
         """The smallest engine that takes at most so many cycles; the fastest where none does."""

@@ -71,6 +71,10 @@ class FpgaMachine(Machine[Fpga]):
         one = products_per_dsp(self.target.dsp, Operand(8), Operand(8))
         return math.ceil(self.lanes / (one * self.target.array.dsp_clock_ratio))
 
+    def totals(self) -> dict[str, int]:
+        """DSP blocks of the array."""
+        return {"dsps": self.dsps()}
+
     @property
     def lanes(self) -> int:
         """Multipliers of 8 × 8 bits."""

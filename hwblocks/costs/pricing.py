@@ -106,6 +106,7 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
         bytes_per_cycle={n: r for n, m in target.memory.items() if (r := m.per_cycle(clock)) is not None},
         energy=_total_energy(priced, components),
         moved={n: sum(p.estimate.moved[n].total for p in priced if n in p.estimate.moved) for n in levels},
+        resources=dict(runs.totals()),
         profile=profile,
         layers=Table(
             f"Cost by layer on {target.name}", cost_columns(rows, levels, components, table.unit, runs.columns), rows
