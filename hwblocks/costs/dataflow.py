@@ -62,7 +62,7 @@ class DataflowMachine(Machine[Dataflow]):
         self.times: dict[str, tuple[float, float, int]] = {}
 
     def check(self, layers: Sequence[Layer]) -> None:
-        """Chooses the engines. Errors: TargetError where a layer cannot keep the interval, or the device is too small."""
+        """Chooses the engines. Errors: TargetError where a layer cannot keep the pace, or the device is too small."""
         tasks = [task_of(layer) for layer in layers]
         names = [layer.node.name for layer in layers]
         unknown = sorted(set(self.target.folding.layers) - set(names))
@@ -74,10 +74,8 @@ class DataflowMachine(Machine[Dataflow]):
             for name, task in zip(names, tasks, strict=True)
         ]
         engines = self._chosen(tasks, choices)
-        self.stages = {
-            name: Stage(*made)
-            for name, *made in zip(names, layers, tasks, engines, strict=True)  # type: ignore[arg-type]
-        }
+        made = (Stage(*parts) for parts in zip(layers, tasks, engines, strict=True))
+        self.stages = dict(zip(names, made, strict=True))
         self._check_device()
         self._follow_streams()
 
@@ -100,7 +98,7 @@ class DataflowMachine(Machine[Dataflow]):
         return [self.foundry.smallest(engines, pace) for engines in choices]
 
     def _within(self, choices: Sequence[list[Engine]]) -> list[Engine]:
-        """The shortest interval whose smallest engines keep the budget: they only shrink as it grows, so halving finds it."""
+        """The shortest interval whose smallest engines keep the budget; they shrink as it grows, so halving finds it."""
         slowest = max((min(e.cycles for e in engines) for engines in choices), default=0)
         paces = sorted({e.cycles for engines in choices for e in engines if e.cycles >= slowest})
         low, high = 0, len(paces) - 1
@@ -130,12 +128,8 @@ class DataflowMachine(Machine[Dataflow]):
 
     def _check_device(self) -> None:
         device, taken = self.target.device, total([s.engine for s in self.stages.values()]).to_dict()
-        for name, there in (
-            ("dsps", device.dsps),
-            ("luts", device.luts),
-            ("bram18", device.bram18),
-            ("uram", device.uram),
-        ):
+        for name in taken:
+            there = getattr(device, name)
             if there is not None and taken[name] > there:
                 largest = max(self.stages.values(), key=lambda s: s.engine.resources.to_dict()[name])
                 raise TargetError(
@@ -175,7 +169,7 @@ class DataflowMachine(Machine[Dataflow]):
 
     def _figures(self, stage: Stage) -> dict[str, Any]:
         engine, reused = stage.engine, self.target.folding.style == "reuse" and stage.task.has_products
-        first, last, path = self.times[stage.layer.node.name]
+        _, last, path = self.times[stage.layer.node.name]
         taken = dict(engine.resources.to_dict())
         if self.target.folding.style == "reuse":
             del taken["luts"]  # no estimate with a source
@@ -183,8 +177,10 @@ class DataflowMachine(Machine[Dataflow]):
         return {**folds, **taken, "output_cycle": math.ceil(last), "no_overlap_cycle": path}
 
     def _follow_streams(self) -> None:
-        """When the first and the last output of every layer come, and the cycles of the longest path without overlap."""
-        self.times, made, before = {}, {}, ""
+        """When the first and last output of every layer come, and the cycles of the longest path without overlap."""
+        made: dict[str, str] = {}
+        before = ""
+        self.times = {}
         for name, stage in self.stages.items():
             inputs = [t.name for t in stage.layer.site.present if not t.is_constant]
             sources = {made.setdefault(tensor, before) for tensor in inputs} - {""}

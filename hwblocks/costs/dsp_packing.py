@@ -2,8 +2,9 @@
 
 Several operands share one multiplier when they lie `pitch` bits apart: (b·2ˢ + a) · c = b·c·2ˢ + a·c. Packed on both
 ports they give the outer product. A field must hold the sum of all products added into it; where a lower field is
-negative it borrows 1 from the next, which `unpacked` gives back. Sources of the method: Xilinx WP486 (two 8-bit products
-in a DSP48E2), WP521 (four of 4 bits).
+negative it borrows 1 from the next, which `unpacked` gives back.
+
+Sources of the method: Xilinx WP486 (two 8-bit products in a DSP48E2), WP521 (four of 4 bits).
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def shared(mode: DspMode, x: Operand, w: Operand, accumulations: int) -> int:
 
 
 def engine_dsps(dsp: DspBlock, x: Operand, w: Operand, pe: int, simd: int, pack: bool = True) -> int:
-    """DSP blocks of pe × simd multipliers, where the weights of pe rows share an activation and simd products are summed.
+    """DSP blocks of pe × simd multipliers: the weights of pe rows share an activation, simd products are summed.
 
     k weights to an activation: ⌈pe / k⌉ · simd multipliers; a mode that sums m products takes them from one row:
     ⌈pe / k⌉ · ⌈simd / m⌉ blocks.

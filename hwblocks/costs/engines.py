@@ -1,10 +1,10 @@
-"""Engines of a folded dataflow: what a layer asks for, every folding that divides it, and the smallest that is enough."""
+"""Engines of a folded dataflow: what a layer asks for, every folding that divides it, and the smallest of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hwblocks.costs.dsp_packing import Operand, engine_dsps
@@ -50,7 +50,7 @@ class Task:
 
     @property
     def sum_bits(self) -> int:
-        """Bits of what is requantized: sums that the accumulator holds and no wider than they can get, else elements."""
+        """Bits of what is requantized: sums, in the accumulator and no wider than they can get; else elements."""
         a, w, accumulator, _ = self.widths
         if not self.has_products:
             return a + 1
@@ -70,31 +70,38 @@ class Engine(NamedTuple):
 
 def task_of(layer: Layer) -> Task:
     """The task of a layer. Errors: TargetError for several sums of products in one node, and windows of three axes."""
-    x, y = layer.site.present[0], layer.site.output
-    widths = (layer.activation_bits, layer.weight_bits, layer.accumulator_bits, y.format.bits)
-    shared = {
-        "multiplier_bits": layer.multiplier_bits,
-        "requantizes": layer.work.requants > 0,
-        "signed": x.format.signed,
-        "times": layer.times,
-    }
-    if not layer.products:
-        channels = y.shape[-1] if y.shape else 1
-        elements = max(x.elements, y.elements)
-        return Task(layer.node.where, -(-elements // channels), 1, channels, widths, False, **shared)
     if len(layer.products) > 1:
         raise TargetError(
             f"{layer.node.where}: has {len(layer.products)} sums of products in one node; a dataflow target builds one "
             "engine for a node; expand it into its parts"
         )
+    plain = _elementwise(layer)
+    if not layer.products:
+        return plain
     nest = layer.products[0]
     window = _over_plane(layer, nest.window) if nest.window and math.prod(nest.kernel) > 1 else None
+    made = replace(plain, depth=nest.depth, window=window, has_products=True, in_channels=nest.groups * nest.channels)
     if nest.is_depthwise:
-        columns = nest.groups * nest.columns
-        return Task(layer.node.where, nest.rows, nest.depth, columns, widths, depthwise=True, window=window,
-                    in_channels=nest.groups, **shared)  # fmt: skip
-    return Task(layer.node.where, nest.rows * nest.groups, nest.depth, nest.columns, widths, matrices=nest.groups,
-                window=window, in_channels=nest.channels * nest.groups, **shared)  # fmt: skip
+        return replace(made, vectors=nest.rows, columns=nest.groups * nest.columns, depthwise=True)
+    return replace(made, vectors=nest.rows * nest.groups, columns=nest.columns, matrices=nest.groups)
+
+
+def _elementwise(layer: Layer) -> Task:
+    """The longer of input and output, element by element, channels side by side."""
+    x, y = layer.site.present[0], layer.site.output
+    channels = y.shape[-1] if y.shape else 1
+    return Task(
+        layer.node.where,
+        vectors=-(-max(x.elements, y.elements) // channels),
+        depth=1,
+        columns=channels,
+        widths=(layer.activation_bits, layer.weight_bits, layer.accumulator_bits, y.format.bits),
+        has_products=False,
+        multiplier_bits=layer.multiplier_bits,
+        requantizes=layer.work.requants > 0,
+        signed=x.format.signed,
+        times=layer.times,
+    )
 
 
 def _over_plane(layer: Layer, window: Window) -> Window:
@@ -167,7 +174,7 @@ class Foundry:
         return Resources(self._dsps(task, pe, simd, True), math.floor(luts))
 
     def _requantizer(self, task: Task, pe: int, simd: int) -> Resources:
-        """What takes sums to the output format: as many lanes as outputs leave in a cycle, or thresholds of each row."""
+        """What takes sums to the output format: a lane for each output of a cycle, or thresholds of each row."""
         if not task.requantizes or self.folding.requantize == "none":
             return Resources()
         acc, out = task.sum_bits, task.widths[3]

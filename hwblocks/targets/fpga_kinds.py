@@ -81,8 +81,8 @@ class Folding(Part, frozen=True):
     style: "pe-simd", engines of PE × SIMD multipliers that divide rows and columns of the weights (FINN); "reuse", each
     multiplier used `reuse` times for a vector (hls4ml).
     One goal: interval_cycles or frames_per_second, met with the least resources of each layer; max_dsps or max_luts,
-    the shortest interval that they allow. Without one, layers keep pace with the slowest of those in `layers`; with none
-    there, all are folded as far as possible.
+    the shortest interval that they allow. Without one, layers keep pace with the slowest of those in `layers`; with
+    none there, all are folded as far as possible.
     multiply: in DSP blocks or LUTs. weights: the memory's style. requantize: by thresholds in LUTs, by a multiplier of
     each lane, or not counted.
     """

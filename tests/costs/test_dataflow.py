@@ -201,7 +201,7 @@ def streamed(graph, rows):
     """Cycle of the last output, pixel by pixel: each waits for the last tap of its window and for the one before."""
     ready = None
     for node in graph.nodes:
-        (h, w, c), row = graph.site(node).input(0).shape[1:], rows[node.name]
+        (h, w, _), row = graph.site(node).input(0).shape[1:], rows[node.name]
         y = graph.site(node).output.shape
         ready = ready or [row["cycles"] * (i + 1) / (h * w) for i in range(h * w)]
         step, pad, done, made = row["cycles"] / (y[1] * y[2]), node.block.padding, 0.0, []
