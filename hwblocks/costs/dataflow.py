@@ -98,7 +98,7 @@ class DataflowMachine(Machine[Dataflow]):
         return [self.foundry.smallest(engines, pace) for engines in choices]
 
     def _within(self, choices: Sequence[list[Engine]]) -> list[Engine]:
-        """The shortest interval whose smallest engines keep the budget; they shrink as it grows, so halving finds it."""
+        """The shortest interval whose smallest engines keep the budget; they shrink as it grows: halving finds it."""
         slowest = max((min(e.cycles for e in engines) for engines in choices), default=0)
         paces = sorted({e.cycles for engines in choices for e in engines if e.cycles >= slowest})
         low, high = 0, len(paces) - 1
