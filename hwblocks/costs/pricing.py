@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hwblocks.costs.area import mul8_equivalents
 from hwblocks.costs.energy import Range, layer_energy, total
 from hwblocks.costs.estimate import Estimate
 from hwblocks.costs.footprint import packed_constants
@@ -145,6 +146,7 @@ def _row(priced: Priced, runs: Machine[Any], components: Sequence[str]) -> dict[
         "time_us": cycles / runs.target.target.clock_mhz,
         "utilisation": _least(priced, runs) / cycles if cycles and layer.work.macs else None,
         "mapping": estimate.mapping,
+        "area_mul8_eq": mul8_equivalents(layer.activation_bits, layer.weight_bits) if layer.work.macs else None,
         **{f"{name}_bytes": m.total for name, m in estimate.moved.items()},
         "macs_per_byte": layer.work.macs / moved if moved and layer.work.macs else None,
         "macs_per_cycle": layer.work.macs / cycles if cycles and layer.work.macs else None,

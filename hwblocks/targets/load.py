@@ -194,9 +194,9 @@ def load_energy(name: str) -> EnergyTable:
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
     if (table.operations is None) == (table.board is None):
-        raise TargetError(f"{name}: an energy table states either `operations` and `memory`, or `board`")
-    if (table.operations is None) != (table.memory is None):
-        raise TargetError(f"{name}: `operations` and `memory` come together")
+        raise TargetError(f"{name}: an energy table states either `operations`, or `board`")
+    if table.memory is not None and table.operations is None:
+        raise TargetError(f"{name}: `memory` needs `operations` - at `$.memory`")
     return table
 
 

@@ -119,7 +119,7 @@ class MemoryBits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EnergyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Energy of single operations and of bits moved, or of a whole board for each product.
 
-    unit: of all figures, "pJ" or a relative one. Either `operations` with `memory`, or `board`.
+    unit: of all figures, "pJ" or a relative one. Either `operations`, with `memory` or of arithmetic alone, or `board`.
     """
 
     name: str
