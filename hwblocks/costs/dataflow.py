@@ -50,8 +50,8 @@ class DataflowMachine(Machine[Dataflow]):
         Column("dsps", "DSPs"),
         Column("luts", "LUTs"),
         Column("bram18", "BRAM18"),
-        Column("uram", "URAM"),
-        Column("output_cycle", "last output", "cycles"),
+        Column("uram", "URAM", detail=True),
+        Column("output_cycle", "last output", "cycles", detail=True),
         Column("no_overlap_cycle", "without overlap", "cycles", detail=True),
     )
 
@@ -140,7 +140,12 @@ class DataflowMachine(Machine[Dataflow]):
 
     def totals(self) -> dict[str, int]:
         """Resources of all engines."""
-        return total([stage.engine for stage in self.stages.values()]).to_dict()
+        return self._shown(total([stage.engine for stage in self.stages.values()]))
+
+    def _shown(self, taken: Resources) -> dict[str, int]:
+        """Without LUTs where multipliers are reused: there is no estimate with a source."""
+        hidden = "luts" if self.target.folding.style == "reuse" else ""
+        return {name: count for name, count in taken.to_dict().items() if name != hidden}
 
     def peak(self, activation_bits: int, weight_bits: int) -> float:
         """Multipliers of all engines; before there are any, what the device's DSP blocks make."""
@@ -170,11 +175,8 @@ class DataflowMachine(Machine[Dataflow]):
     def _figures(self, stage: Stage) -> dict[str, Any]:
         engine, reused = stage.engine, self.target.folding.style == "reuse" and stage.task.has_products
         _, last, path = self.times[stage.layer.node.name]
-        taken = dict(engine.resources.to_dict())
-        if self.target.folding.style == "reuse":
-            del taken["luts"]  # no estimate with a source
         folds = {"reuse": engine.reuse} if reused else {"pe": engine.pe, "simd": engine.simd}
-        return {**folds, **taken, "output_cycle": math.ceil(last), "no_overlap_cycle": path}
+        return {**folds, **self._shown(engine.resources), "output_cycle": math.ceil(last), "no_overlap_cycle": path}
 
     def _follow_streams(self) -> None:
         """When the first and last output of every layer come, and the cycles of the longest path without overlap."""

@@ -111,14 +111,20 @@ def window_depth(window: Window, folds: int) -> int:
     return least + ahead * folds
 
 
-def window_cycles(window: Window, folds: int) -> int:
+def window_cycles(window: Window, folds: int, depthwise: bool = False) -> int:
     """Cycles in which all windows leave the buffer word by word: its fill, then for each row of outputs the longer of
-    writing the windows out and reading the lines in.
+    writing the windows out and reading the lines in. Depthwise, channels leave one after the other, so that strides
+    skip words of all the others.
     """
     (k_h, k_w), (d_h, d_w), width = window.kernel, window.dilation, window.input[1]
     fill = ((k_h - 1) * d_h * width + (k_w - 1) * d_w + 1) * folds
     rows, columns = window.output
-    return fill + rows * max(columns * k_w * k_h * folds, window.stride[1] * width * folds)
+    s_h, s_w = window.stride
+    row = max(columns * k_w * k_h * folds, s_w * width * folds)
+    if depthwise:
+        row += columns * (s_w - 1) * (folds - 1)
+        fill += (s_h - 1) * width * folds
+    return fill + rows * row
 
 
 def window_memory(window: Window, simd: int, channels: int, bits: int) -> Resources:

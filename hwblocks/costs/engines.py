@@ -185,23 +185,31 @@ class Foundry:
         return Resources(dsps=engine_dsps(self.dsp, Operand(acc), Operand(bits), lanes, 1, False) if bits else 0)
 
     def _behind_window(self, task: Task, engine: Engine) -> Engine:
-        """With the buffer that feeds windows, as narrow as the engine's pace allows, else the widest."""
+        """With the buffer of windows: as narrow as the engine's pace allows, else the widest; depthwise, as wide
+        as the engine.
+        """
         if task.window is None:
             return engine._replace(cycles=engine.cycles * task.times)
-        paces = [(simd, window_cycles(task.window, task.in_channels // simd)) for simd in divisors(task.in_channels)]
+        widths = divisors(task.in_channels)
+        if task.depthwise:
+            widths = [max(width for width in widths if width <= engine.pe)]
+        paces = [(w, window_cycles(task.window, task.in_channels // w, task.depthwise)) for w in widths]
         simd, pace = next((p for p in paces if p[1] <= engine.cycles), paces[-1])
-        if pace > engine.cycles:  # whole windows at once, a pixel in each cycle
+        if pace > engine.cycles and simd == task.in_channels:  # whole windows at once, a pixel in each cycle
             pace = min(pace, math.prod(task.window.input) + 2)
         memory = window_memory(task.window, simd, task.in_channels, task.widths[0])
         return engine._replace(cycles=max(engine.cycles, pace) * task.times, resources=engine.resources + memory)
 
     def every(self, task: Task) -> Iterator[Engine]:
-        """Every folding: all divisors of columns and depth, or every reuse that divides their product."""
+        """Every folding: divisors of columns and depth, or reuses that divide their product. Depthwise, taps lie
+        side by side only where all channels do: so the buffers of windows work (FINN, transformation SetFolding).
+        """
         if self.folding.style == "reuse" and task.has_products:
             yield from (self.engine(task, 0, 0, reuse) for reuse in divisors(task.depth * task.columns))
             return
         for pe in divisors(task.columns):
-            yield from (self.engine(task, pe, simd) for simd in divisors(task.depth))
+            whole = not task.depthwise or pe == task.columns
+            yield from (self.engine(task, pe, simd) for simd in (divisors(task.depth) if whole else [1]))
 
     def given(self, task: Task, chosen: LayerFolding) -> Engine:
         """The folding that a target states. Errors: TargetError where it does not divide the layer."""
@@ -214,6 +222,10 @@ class Foundry:
             if chosen.reuse or whole % value:
                 known = ", ".join(map(str, divisors(whole)))
                 raise TargetError(f"{task.name}: {name}={value} does not divide {whole}; use one of {known}")
+        if task.depthwise and simd > 1 and pe < task.columns:
+            raise TargetError(
+                f"{task.name}: simd={simd} needs pe={task.columns}: taps side by side, all channels at once"
+            )
         return self.engine(task, pe, simd)
 
     def size(self, engine: Engine) -> tuple[int, ...]:

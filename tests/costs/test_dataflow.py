@@ -142,7 +142,25 @@ def test_buffers_of_windows():
     assert window_depth(window, 4) == (2 * 32 + 3) * 4
     assert window_cycles(window, 4) == (2 * 32 + 3) * 4 + 30 * 30 * 9 * 4
     strided = Window((32, 32), (1, 1), (4, 4), (1, 1), ((0, 0), (0, 0)))
+    assert window_cycles(strided, 2, True) == 2 + 3 * 32 * 2 + 8 * (4 * 32 * 2 + 8 * 3)
     assert window_cycles(strided, 2) == 2 + 8 * 4 * 32 * 2  # reading lines takes longer than writing windows
+
+
+def test_depthwise_engines_by_finns_rule(target):
+    build = GraphBuilder("net")
+    w = build.constant("w", np.zeros((1, 3, 3, 8)), INT8)
+    graph = build.build(
+        build.add(hb.Conv2d(groups=8), build.input("x", (1, 9, 9, 8), INT8), w, name="dw", formats=[INT8])
+    )
+    row = layers(graph, target(folding=folds(dw=(2, 1))))["dw"]
+    window = Window((9, 9), (3, 3), (1, 1), (1, 1), ((0, 0), (0, 0)))
+    assert row["cycles"] == max(49 * 4 * 9, window_cycles(window, 4, True))
+    assert row["dsps"] == 2  # no two channels share an activation
+    assert layers(graph, target(folding=folds(dw=(8, 9))))["dw"]["cycles"] == 81 + 2  # a pixel in each cycle
+    with pytest.raises(TargetError, match="simd=3 needs pe=8"):
+        layers(graph, target(folding=folds(dw=(2, 3))))
+    found = layers(graph, target(interval_cycles=500))["dw"]
+    assert found["cycles"] <= 500 and (found["simd"] == 1 or found["pe"] == 8)
 
 
 def own_divisors(n):
