@@ -61,6 +61,11 @@ class DataflowMachine(Machine[Dataflow]):
         self.stages: dict[str, Stage] = {}
         self.times: dict[str, tuple[float, float, int]] = {}
 
+    @property
+    def limit(self) -> float:
+        """That of the goal."""
+        return self.target.folding.limit or 0.0
+
     def check(self, layers: Sequence[Layer]) -> None:
         """Chooses the engines. Errors: TargetError where a layer cannot keep the pace, or the device is too small."""
         tasks = [task_of(layer) for layer in layers]
@@ -81,10 +86,11 @@ class DataflowMachine(Machine[Dataflow]):
 
     def _chosen(self, tasks: Sequence[Task], choices: Sequence[list[Engine]]) -> list[Engine]:
         folding = self.target.folding
-        if folding.max_dsps or folding.max_luts:
+        if folding.goal in ("max_dsps", "max_luts"):
             return self._within(choices)
-        if folding.interval_cycles or folding.frames_per_second:
-            interval = folding.interval_cycles or int(self.target.target.clock_mhz * 1e6 / folding.frames_per_second)  # type: ignore[operator]
+        if folding.goal != "pace":
+            by_frames = folding.goal == "frames_per_second"
+            interval = int(self.target.target.clock_mhz * 1e6 / self.limit if by_frames else self.limit)
             for task, engines in zip(tasks, choices, strict=True):
                 least = min(e.cycles for e in engines)
                 if least > interval:
@@ -116,12 +122,10 @@ class DataflowMachine(Machine[Dataflow]):
         return made
 
     def _over_budget(self, engines: Sequence[Engine]) -> tuple[str, int, int]:
+        """(resource, taken, allowed), or ("", 0, 0) within the budget."""
         folding, taken = self.target.folding, total(engines)
-        if folding.max_dsps and taken.dsps > folding.max_dsps:
-            return "DSP blocks", taken.dsps, folding.max_dsps
-        if folding.max_luts and taken.luts > folding.max_luts:
-            return "LUTs", taken.luts, folding.max_luts
-        return "", 0, 0
+        name, count = ("DSP blocks", taken.dsps) if folding.goal == "max_dsps" else ("LUTs", taken.luts)
+        return (name, count, int(self.limit)) if count > self.limit else ("", 0, 0)
 
     def _keeps_budget(self, engines: Sequence[Engine]) -> bool:
         return not self._over_budget(engines)[0]

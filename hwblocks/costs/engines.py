@@ -24,6 +24,9 @@ from hwblocks.targets.fpga_kinds import DspBlock, Folding, LayerFolding
 
 FREE_MULTIPLIER_BITS = 0
 
+LIMITS = dict.fromkeys(("interval_cycles", "frames_per_second", "max_dsps", "max_luts"), "needs a `limit`")
+LIMITS["pace"] = "has no `limit`"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -135,11 +138,9 @@ class Foundry:
 
     def __init__(self, folding: Folding, dsp: DspBlock) -> None:
         self.folding, self.dsp = folding, dsp
-        goals = ("interval_cycles", "frames_per_second", "max_dsps", "max_luts")
-        stated = [goal for goal in goals if getattr(folding, goal) is not None]
-        if len(stated) > 1:
-            raise TargetError(f"a folding has one goal, not {' and '.join(stated)} - at `$.folding`")
-        if folding.style == "reuse" and (folding.max_luts or folding.multiply == "lut"):
+        if (folding.goal == "pace") != (folding.limit is None):
+            raise TargetError(f"a folding's goal {folding.goal!r} {LIMITS[folding.goal]} - at `$.folding.limit`")
+        if folding.style == "reuse" and (folding.goal == "max_luts" or folding.multiply == "lut"):
             raise TargetError('LUTs of multipliers that are reused have no estimate; use "dsp" - at `$.folding`')
 
     def engine(self, task: Task, pe: int, simd: int, reuse: int = 1) -> Engine:
@@ -233,7 +234,8 @@ class Foundry:
         RAM, URAM, the other of DSP blocks and LUTs, and lanes.
         """
         r = engine.resources
-        by_luts = self.folding.max_luts or (self.folding.multiply == "lut" and not self.folding.max_dsps)
+        goal = self.folding.goal
+        by_luts = goal == "max_luts" or (self.folding.multiply == "lut" and goal != "max_dsps")
         first, last = (r.luts, r.dsps) if by_luts else (r.dsps, r.luts)
         return (first, r.bram18, r.uram, last, engine.pe * engine.simd, engine.multipliers)
 

@@ -80,18 +80,16 @@ class Folding(Part, frozen=True):
 
     style: "pe-simd", engines of PE × SIMD multipliers that divide rows and columns of the weights (FINN); "reuse", each
     multiplier used `reuse` times for a vector (hls4ml).
-    One goal: interval_cycles or frames_per_second, met with the least resources of each layer; max_dsps or max_luts,
-    the shortest interval that they allow. Without one, layers keep pace with the slowest of those in `layers`; with
-    none there, all are folded as far as possible.
+    goal and its limit: "interval_cycles" at most or "frames_per_second" at least, met with the least resources of each
+    layer; "max_dsps" or "max_luts", the shortest interval that they allow. "pace": layers keep pace with the slowest of
+    those in `layers`; with none there, all are folded as far as possible.
     multiply: in DSP blocks or LUTs. weights: the memory's style. requantize: by thresholds in LUTs, by a multiplier of
     each lane, or not counted.
     """
 
     style: Literal["pe-simd", "reuse"] = "pe-simd"
-    interval_cycles: Count | None = None
-    frames_per_second: Positive | None = None
-    max_dsps: Count | None = None
-    max_luts: Count | None = None
+    goal: Literal["pace", "interval_cycles", "frames_per_second", "max_dsps", "max_luts"] = "pace"
+    limit: Positive | None = None
     layers: dict[str, LayerFolding] = {}
     multiply: Literal["dsp", "lut"] = "dsp"
     pack: bool = True

@@ -159,7 +159,7 @@ def test_depthwise_engines_by_finns_rule(target):
     assert layers(graph, target(folding=folds(dw=(8, 9))))["dw"]["cycles"] == 81 + 2  # a pixel in each cycle
     with pytest.raises(TargetError, match="simd=3 needs pe=8"):
         layers(graph, target(folding=folds(dw=(2, 3))))
-    found = layers(graph, target(interval_cycles=500))["dw"]
+    found = layers(graph, target(goal='"interval_cycles"', limit=500))["dw"]
     assert found["cycles"] <= 500 and (found["simd"] == 1 or found["pe"] == 8)
 
 
@@ -169,7 +169,7 @@ def own_divisors(n):
 
 @pytest.mark.parametrize("interval", [1, 2, 7, 24, 100, 1000, 3072])
 def test_engines_are_the_smallest_of_all(target, interval):
-    row = layers(dense_net(48, 64), target(interval_cycles=interval, pack="false"))["fc0"]
+    row = layers(dense_net(48, 64), target(goal='"interval_cycles"', limit=interval, pack="false"))["fc0"]
     every = [(pe * simd, pe, simd) for pe in own_divisors(64) for simd in own_divisors(48)]
     assert row["cycles"] <= interval
     assert row["dsps"] == min(dsps for dsps, pe, simd in every if 64 * 48 // (pe * simd) <= interval)
@@ -179,7 +179,7 @@ def test_engines_are_the_smallest_of_all(target, interval):
 @pytest.mark.parametrize("budget", [3, 4, 7, 20, 33, 100])
 def test_budgets_buy_the_shortest_interval(target, budget):
     sizes = (12, 8, 6, 4)
-    k = hb.cost(dense_net(*sizes), target=target(max_dsps=budget, pack="false"))
+    k = hb.cost(dense_net(*sizes), target=target(goal='"max_dsps"', limit=budget, pack="false"))
     options = [
         [(i * o // (pe * simd), pe * simd) for pe in own_divisors(o) for simd in own_divisors(i)]
         for i, o in itertools.pairwise(sizes)
@@ -194,7 +194,7 @@ def test_budgets_buy_the_shortest_interval(target, budget):
 
 
 def test_frames_per_second(target):
-    k = hb.cost(dense_net(48, 64), target=target(frames_per_second=250_000))
+    k = hb.cost(dense_net(48, 64), target=target(goal='"frames_per_second"', limit=250_000))
     assert k.interval_cycles <= 400  # at 100 MHz
     assert k.inferences_per_second >= 250_000
 
@@ -240,7 +240,7 @@ def test_latency_follows_the_streams(target, padding, interval):
         w = build.constant("w", np.zeros((outputs, 3, 3, value.shape[-1])), INT8)
         value = build.add(hb.Conv2d(padding=padding), value, w, name=f"conv{number}", formats=[INT8])
     graph = build.build(value)
-    k = hb.cost(graph, target=target(interval_cycles=interval))
+    k = hb.cost(graph, target=target(goal='"interval_cycles"', limit=interval))
     rows = {row["layer"]: row for row in k.layers}
     exact = streamed(graph, rows)
     assert abs(k.cycles - exact) <= 0.05 * exact
@@ -269,7 +269,7 @@ def test_branches_follow_the_slower_one(target):
 
 
 def test_bytes_and_totals(target):
-    k = hb.cost(dense_net(48, 64), target=target(interval_cycles=64))
+    k = hb.cost(dense_net(48, 64), target=target(goal='"interval_cycles"', limit=64))
     assert k.moved == {"weights": 48 * 64, "streams": 48 + 64}
     assert k.resources["bram18"] == sum(row["bram18"] for row in k.layers)
     assert k.to_dict()["resources"] == k.resources
@@ -280,7 +280,7 @@ def test_steps_of_a_loop_do_not_overlap(target):
     weights = {"weight_ih_l0": np.zeros((16, 3), np.float32), "weight_hh_l0": np.zeros((16, 4), np.float32)}
     build = GraphBuilder("net")
     graph = build.build(hb.LSTM(3, 4, weights=weights)(build.input("x", (1, 5, 3)))[0])
-    k = hb.cost(graph, target=target(interval_cycles=5000))
+    k = hb.cost(graph, target=target(goal='"interval_cycles"', limit=5000))
     assert k.interval_cycles <= 5000
     assert k.cycles >= sum(r["cycles"] for r in k.layers if "body" in r["layer"])
 
@@ -288,12 +288,18 @@ def test_steps_of_a_loop_do_not_overlap(target):
 @pytest.mark.parametrize(
     ("values", "folding", "words"),
     [
-        ({"interval_cycles": 10, "max_dsps": 10}, "", "one goal, not interval_cycles and max_dsps"),
-        ({"max_dsps": 1}, "", "take 2 DSP blocks, 1 more than the 1 allowed"),
+        ({"goal": '"max_dsps"'}, "", "'max_dsps' needs a `limit` - at `\\$.folding.limit`"),
+        ({"limit": 3}, "", "'pace' has no `limit`"),
+        ({"goal": '"fastest"'}, "", "Invalid enum value 'fastest' - at `\\$.folding.goal`"),
+        ({"goal": '"max_dsps"', "limit": 1}, "", "take 2 DSP blocks, 1 more than the 1 allowed"),
         ({}, folds(fc9=(1, 1)), "no layer 'fc9'"),
         ({}, folds(fc0=(5, 1)), r"pe=5 does not divide 6; use one of 1, 2, 3, 6"),
         ({}, folds(fc0=(1, 3)), r"simd=3 does not divide 8"),
-        ({"interval_cycles": 1}, folds(fc0=(1, 1)), r"'fc0': takes 48 cycles at least, 47 more than the interval of 1"),
+        (
+            {"goal": '"interval_cycles"', "limit": 1},
+            folds(fc0=(1, 1)),
+            r"'fc0': takes 48 cycles at least, 47 more than the interval of 1",
+        ),
     ],
 )
 def test_bad_foldings(target, values, folding, words):
@@ -302,7 +308,7 @@ def test_bad_foldings(target, values, folding, words):
 
 
 def test_devices_that_are_too_small(tmp_path):
-    text = target_text("finn-zynq7020").replace("max_dsps = 176", "interval_cycles = 1")
+    text = target_text("finn-zynq7020").replace('"max_dsps"', '"interval_cycles"').replace("limit = 176", "limit = 1")
     (tmp_path / "t.toml").write_text(text)
     with pytest.raises(TargetError, match=r"dsps, the device has 220: .* too many; Linear 'fc0' takes most"):
         hb.cost(dense_net(48, 64, 4), target=str(tmp_path / "t.toml"))
