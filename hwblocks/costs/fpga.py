@@ -39,7 +39,8 @@ class FpgaMachine(Machine[Fpga]):
     """cycles of a nest = groups · ⌈rows / pixels⌉ · taps · ⌈channels / inputs⌉ · ⌈columns / outputs⌉.
 
     The array has pixels · inputs · outputs multipliers of 8 × 8 bits; other widths have outputs · r of them, r being
-    the products of a DSP block at those widths over those at 8 × 8.
+    the products of a DSP block at those widths over those at 8 × 8. Unsigned activations count as signed ones: the top
+    bit flipped, the bias adjusted.
     Buffers: an input is read once for each pass over output channels, a weight once for each pass over pixels.
     DRAM: a layer's weights, unless all of them fit in memory.weights; and input and output of a layer that do not fit
     together in memory.activations.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import hwblocks as hb
 from hwblocks.costs.engine_resources import (
+    SMALL_DEPTH,
     block_rams,
     engine_luts,
     least_accumulator_bits,
@@ -18,10 +21,13 @@ from hwblocks.costs.engine_resources import (
     weight_memory,
     window_cycles,
     window_depth,
+    window_memory,
 )
+from hwblocks.costs.engines import Foundry, Task
 from hwblocks.errors import TargetError
 from hwblocks.graph.builder import GraphBuilder
 from hwblocks.graph.window import Window
+from hwblocks.targets.fpga_kinds import Folding
 from hwblocks.targets.load import load_target, target_text
 
 INT8 = hb.Format("int8")
@@ -108,6 +114,43 @@ def test_resources_of_finn(target):
         made = target(multiply=f'"{multiply}"', weights='"distributed"', folding=folds(fc0=(1, 1)))
         row = layers(dense_net(4, 4, bits=2), made)["fc0"]
         assert (row["luts"], row["dsps"]) == (luts, dsps)
+
+
+def recorded(unit):
+    """(attributes, figures) of FINN's own estimates; tests/golden/record_finn.py."""
+    path = Path(__file__).parents[1] / "golden" / "finn_estimates.csv"
+    rows = csv.DictReader(path.read_text().splitlines()[1:])
+    return [(row["attributes"], [int(row[c]) for c in FIGURES]) for row in rows if row["unit"] == unit]
+
+
+FIGURES = ("cycles", "luts", "dsps", "bram18", "uram")
+
+
+@pytest.mark.parametrize(("text", "figures"), recorded("engine"))
+def test_engines_of_finn(text, figures):
+    *pairs, style, multiply = text.split()
+    at = {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
+    block = load_target("finn-zynq7020").dsp
+    foundry = Foundry(Folding(multiply=multiply, weights=style, requantize="none", pack=False), block)
+    task = Task("layer", at["vectors"], at["mw"], at["mh"], (at["a"], at["w"], 32, 8))
+    engine = foundry.engine(task, at["pe"], at["simd"])
+    acc = min(32, least_accumulator_bits(at["a"], at["w"], at["mw"]))
+    luts = engine_luts(at["pe"], at["simd"], (at["a"], at["w"], acc), multiply == "lut")
+    memory = weight_memory(style, at["pe"] * at["simd"] * at["w"], at["mw"] * at["mh"] // (at["pe"] * at["simd"]))
+    made = engine.resources
+    assert [engine.cycles, math.floor(luts + memory.luts), made.dsps, made.bram18, made.uram] == figures
+    assert made.luts == math.floor(luts) + memory.luts
+
+
+@pytest.mark.parametrize(("text", "figures"), recorded("window"))
+def test_windows_of_finn(text, figures):
+    at = {name: int(value) for name, value in (pair.split("=") for pair in text.split())}
+    window = Window((at["h"], at["wide"]), (at["k"],) * 2, (at["s"],) * 2, (at["d"],) * 2, ((0, 0),) * 2)
+    folds = at["channels"] // at["simd"]
+    assert window_cycles(window, folds, bool(at["depthwise"])) == figures[0]
+    memory = window_memory(window, at["simd"], at["channels"], at["a"])
+    if window_depth(window, folds) > SMALL_DEPTH:  # FINN's run is of block RAM throughout
+        assert [memory.luts, memory.bram18] == [figures[1], figures[3]]
 
 
 @pytest.mark.parametrize(
