@@ -21,6 +21,7 @@ STAND_INS = 8  # random samples that calibrate a model whose scales do not matte
 @click.option("--labels", type=click.Path(), help="Class numbers of the samples, for top-1.")
 @click.option("--range", "part", help="Samples a:b only.")
 @click.option("--energy", help="One energy table for all targets: a name or a TOML file.")
+@click.option("--compare-vela", "vela", type=click.Path(), help="A CSV that Vela wrote for MODEL, beside ours.")
 @click.option("--csv", "csv_path", type=click.Path(), help="Also write the table of layers (or of the comparison).")
 @output_options
 def command(
@@ -31,6 +32,7 @@ def command(
     labels: str | None,
     part: str | None,
     energy: str | None,
+    vela: str | None,
     csv_path: str | None,
     as_json: bool,
     quiet: bool,
@@ -42,6 +44,8 @@ def command(
     """
     from hwblocks.costs.comparison import compare_costs
     from hwblocks.costs.pricing import price_graph
+    from hwblocks.costs.vela_csv import beside_vela
+    from hwblocks.errors import InputError
     from hwblocks.files import check_writable, write_atomically
     from hwblocks.importers.load import load
     from hwblocks.targets.load import load_target
@@ -55,11 +59,14 @@ def command(
     if recipes:
         models, accuracy = by_recipe(graph, recipes, samples, labels, part)
     single = len(chosen) == 1 and len(models) == 1
+    if vela and not single:
+        raise InputError("--compare-vela takes one target and one model; leave out the others")
     result: Any = (
         price_graph(next(iter(models.values())), chosen[0], energy)
         if single
         else compare_costs(models, chosen, energy, accuracy)
     )
+    result = beside_vela(result, vela) if vela else result
     show(result, as_json, quiet)
     if csv_path:
         write_atomically(csv_path, result.to_csv())

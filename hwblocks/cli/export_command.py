@@ -12,7 +12,8 @@ from hwblocks.cli.output import console, output_options, show_json
 @click.command("export")
 @click.argument("model", type=click.Path())
 @click.option("--out", "-o", required=True, type=click.Path(), help="The file to write.")
-@click.option("--onnx", "kind", flag_value="onnx", help="Write an ONNX file (the only kind so far; needed).")
+@click.option("--onnx", "kind", flag_value="onnx", help="Write an ONNX file.")
+@click.option("--scalesim", "kind", flag_value="scalesim", help="Write the layers as a SCALE-Sim topology (CSV).")
 @click.option(
     "--style",
     type=click.Choice(["qdq", "qoperator"]),
@@ -35,15 +36,22 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write MODEL as an ONNX file; say where ONNX Runtime's integers may differ, and with --samples where they do."""
+    """Write MODEL as an ONNX file; say where ONNX Runtime's integers may differ, and with --samples where they do.
+
+    With --scalesim: its convolutions and matrix products as the rows of a topology.
+    """
     from hwblocks.cli.samples import read_samples_file
     from hwblocks.exporters.to_onnx import export_onnx
     from hwblocks.files import check_writable
     from hwblocks.importers.load import load
 
     if kind is None:
-        raise click.UsageError("say which kind of file to write: --onnx")
+        raise click.UsageError("say which kind of file to write: --onnx or --scalesim")
     check_writable(out)
+    if kind == "scalesim":
+        _refuse_onnx_options(samples=samples, dialect=dialect, range=part)
+        _topology(load(model), out, as_json, quiet)
+        return
     graph = load(model)
     data = read_samples_file(samples, graph, part) if samples else None
     made = export_onnx(graph, out, style)
@@ -52,6 +60,22 @@ def command(
         show_json("export", out=out, nodes=made.nodes, notes=made.notes, tensors=rows)
     elif not quiet:
         _print(made, rows)
+
+
+def _refuse_onnx_options(**given: str | None) -> None:
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if named:
+        raise click.UsageError(f"{', '.join(named)}: for --onnx only")
+
+
+def _topology(graph: Any, out: str, as_json: bool, quiet: bool) -> None:
+    from hwblocks.exporters.to_scalesim import export_scalesim
+
+    made = export_scalesim(graph, out)
+    if as_json:
+        show_json("export", out=out, rows=len(made.rows), macs=made.macs)
+    elif not quiet:
+        click.echo(f"{made.path}: {len(made.rows)} rows, {made.macs:,} MACs")
 
 
 def _print(made: Any, rows: list[dict[str, Any]] | None) -> None:

@@ -74,7 +74,8 @@ class DynamicQuantizeLSTM(Dynamic):
 
     def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
         x, w, r = shapes[:3]
-        return tuple(Nest(x[0] * x[1], m[1], m[2], m[0]) for m in (w, r))
+        steps, batch = x[:2]
+        return Nest(steps * batch, w[1], w[2], w[0]), Nest(batch, r[1], r[2], r[0] * steps)
 
     def work(self, *shapes: Shape) -> Work:
         x, w, r = shapes[:3]

@@ -156,12 +156,12 @@ class SequenceLSTM(Algorithm):
         raise SimulationError(f"{site.where}: has no integer meaning of its own; choose a dialect that has one")
 
     def nests(self, *shapes: Shape) -> tuple[Nest, ...]:
-        """At every step each gate's two products, and the projection."""
+        """The gates' products with all inputs at once; those with the state, and the projection, one step at a time."""
         s = self.named(shapes)
-        rows, units, hidden = size(s["x"][:-1]), s["w_f"][0], s["r_f"][1]
-        gates = len(self.gates) * units
-        steps = (Nest(rows, s["x"][-1], gates), Nest(rows, hidden, gates))
-        return (*steps, Nest(rows, units, hidden)) if self.projection else steps
+        rows, units, (batch, hidden) = size(s["x"][:-1]), s["w_f"][0], s["h"]
+        gates, steps = len(self.gates) * units, rows // batch
+        made = (Nest(rows, s["x"][-1], gates), Nest(batch, hidden, gates, steps))
+        return (*made, Nest(batch, units, hidden, steps)) if self.projection else made
 
     def work(self, *shapes: Shape) -> Work:
         s = self.named(shapes)

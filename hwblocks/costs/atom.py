@@ -1,4 +1,4 @@
-"""Atoms: an array that multiplies chunks of channels by chunks of filters each cycle, with one buffer (NVDLA).
+"""Atoms: an array that multiplies a chunk of channels by a chunk of filters each cycle, with one buffer (NVDLA).
 
 Channels are folded with the stride, C·sh·sw, and filled up to the atom, as filters are; a 3 × 3 filter may run as a
 Winograd product with 2.25 times fewer products and 16/9 times more weights. Fractions of cycles are kept.

@@ -15,13 +15,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hwblocks.costs.lowering import Convolution, Demand, ifmap_walk
+from hwblocks.costs.demand import ifmap_walk
 from hwblocks.costs.systolic import Array, folds
 from hwblocks.errors import TargetError
+from hwblocks.graph.plane import Gemm, PlaneConvolution
 from hwblocks.numerics.kernels.replay import replay
 
 SETS, ACTIVE_SETS = 100, 50
 REPLAY = "scalesim-replay"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A product, and how many words of its first operand it touches: all that traffic in closed form depends on."""
+
+    gemm: Gemm
+    touched_words: int
 
 
 @dataclass(frozen=True)
@@ -57,20 +66,20 @@ def active_words(buffer_words: int) -> int:
     return ACTIVE_SETS * (buffer_words // SETS)
 
 
-def dram_words(layer: Convolution | Demand, array: Array, buffers: Buffers, rule: str) -> DramWords:
+def dram_words(layer: PlaneConvolution | Demand, array: Array, buffers: Buffers, rule: str) -> DramWords:
     """Words of one layer by a rule of RULES; results as psum says (see ofmap_words).
 
-    Errors: TargetError for another rule, or for the replay of what is no convolution.
+    Errors: TargetError for another rule, or for the replay of what is no convolution over an image.
     """
     if rule not in RULES:
         raise TargetError(f"traffic {rule!r}: it is one of {', '.join(RULES)}")
     if isinstance(layer, Demand) and rule == REPLAY:
-        raise TargetError(f"{rule} walks the addresses of a convolution, not {layer}")
+        raise TargetError(f"{rule} walks the addresses of an image, not {layer}")
     ifmap, filters = RULES[rule](layer, array, buffers)
     return DramWords(ifmap, filters, *ofmap_words(layer, array))
 
 
-def ofmap_words(layer: Convolution | Demand, array: Array) -> tuple[int, int]:
+def ofmap_words(layer: PlaneConvolution | Demand, array: Array) -> tuple[int, int]:
     """(written, read back): M·N and 0 for os or psum="accumulator"; else M·N·⌈K/R⌉ and M·N·(⌈K/R⌉ − 1)."""
     outputs = layer.gemm.rows * layer.gemm.columns
     if array.dataflow == "os" or array.psum == "accumulator":
@@ -79,7 +88,7 @@ def ofmap_words(layer: Convolution | Demand, array: Array) -> tuple[int, int]:
     return outputs * depth_folds, outputs * (depth_folds - 1)
 
 
-def scalesim_dram_ofmap_writes(layer: Convolution, array: Array, buffer_words: int) -> int:
+def scalesim_dram_ofmap_writes(layer: PlaneConvolution, array: Array, buffer_words: int) -> int:
     """SCALE-Sim's "DRAM OFMAP Writes": in many layers C − 1 more than the results.
 
     Its buffer drains when half of it, D words, and one more are written, in lines of C. Where C divides D, that one
@@ -91,12 +100,12 @@ def scalesim_dram_ofmap_writes(layer: Convolution, array: Array, buffer_words: i
     return written + (array.columns - 1 if padded else 0)
 
 
-def once_words(layer: Convolution | Demand, array: Array, buffers: Buffers) -> tuple[int, int]:
+def once_words(layer: PlaneConvolution | Demand, array: Array, buffers: Buffers) -> tuple[int, int]:
     """(words of the image that lie in a window, K·N)."""
     return layer.touched_words, layer.gemm.depth * layer.gemm.columns
 
 
-def tiled_words(layer: Convolution | Demand, array: Array, buffers: Buffers) -> tuple[int, int]:
+def tiled_words(layer: PlaneConvolution | Demand, array: Array, buffers: Buffers) -> tuple[int, int]:
     """Reads by the order of the folds, those of rows inside those of columns.
 
     os: ifmap · ⌈N/C⌉, unless the image fits half its buffer; filter · ⌈M/R⌉, unless the K·C words of a fold of columns
@@ -114,13 +123,13 @@ def tiled_words(layer: Convolution | Demand, array: Array, buffers: Buffers) -> 
     return ifmap * ifmap_again, filters * (along.rows if 2 * slice_words > buffers.filter_words else 1)
 
 
-def replay_words(layer: Convolution, array: Array, buffers: Buffers) -> tuple[int, int]:
+def replay_words(layer: PlaneConvolution, array: Array, buffers: Buffers) -> tuple[int, int]:
     """Reads by replay."""
     ifmap_active, filter_active = active_words(buffers.ifmap_words), active_words(buffers.filter_words)
     return replay_ifmap(layer, array, ifmap_active), replay_filter(layer, array, filter_active)
 
 
-def replay_ifmap(layer: Convolution, array: Array, capacity: int) -> int:
+def replay_ifmap(layer: PlaneConvolution, array: Array, capacity: int) -> int:
     """Words of the image that a buffer of `capacity` active words fetches.
 
     Below `capacity` used words nothing is ever dropped. Words of windows that do not overlap occur once in all folds
@@ -135,7 +144,7 @@ def replay_ifmap(layer: Convolution, array: Array, capacity: int) -> int:
     return replay(ifmap_walk(layer, array), capacity)
 
 
-def replay_filter(layer: Convolution, array: Array, capacity: int) -> int:
+def replay_filter(layer: PlaneConvolution, array: Array, capacity: int) -> int:
     """Words of the filters that a buffer of `capacity` active words fetches, in closed form.
 
     os: the K·C words of each fold of columns are asked for ⌈M/R⌉ times in a row. ws: every word once. is: all words

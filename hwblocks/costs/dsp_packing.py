@@ -15,6 +15,7 @@ from functools import cache
 from itertools import count, product
 from typing import NamedTuple
 
+from hwblocks.errors import TargetError
 from hwblocks.targets.fpga_kinds import DspBlock, DspMode
 
 
@@ -146,6 +147,7 @@ def products_per_dsp(dsp: DspBlock, x: Operand, y: Operand, pack: bool = True) -
     """Products of x and y that a DSP block makes in a cycle, in its best mode; 1 / n where a product takes n blocks.
 
     pack=False: one product a multiplier.
+    Errors: TargetError where all modes sum their products and none is wide enough.
     """
     best = Fraction(0)
     for mode, (a, b) in product(dsp.modes.values(), ((x, y), (y, x))):
@@ -153,7 +155,15 @@ def products_per_dsp(dsp: DspBlock, x: Operand, y: Operand, pack: bool = True) -
         if pack:
             fields = max((p.products for p in packings(mode, a, b, dsp.accumulations)), default=0)
             best = max(best, Fraction(fields * mode.multipliers))
-    return best
+    return best or _refused(dsp, x, y)
+
+
+def _refused(dsp: DspBlock, x: Operand, y: Operand) -> Fraction:
+    """Errors: TargetError, since no mode takes operands so wide, and none lets their pieces apart."""
+    raise TargetError(
+        f"no mode of the DSP block ({', '.join(dsp.modes)}) multiplies {x.bits} × {y.bits} bits: their products are "
+        "summed; state a mode that is not - at `$.dsp.modes`"
+    )
 
 
 @cache
@@ -171,6 +181,7 @@ def engine_dsps(dsp: DspBlock, x: Operand, w: Operand, pe: int, simd: int, pack:
     ⌈pe / k⌉ · ⌈simd / m⌉ blocks.
     """
     counts = []
+    products_per_dsp(dsp, x, w, pack=False)  # refused where no mode takes the widths
     for mode in dsp.modes.values():
         rate = max(plain(mode, x, w), plain(mode, w, x))
         rows = -(-pe // shared(mode, x, w, dsp.accumulations)) if pack else pe

@@ -99,9 +99,9 @@ def layer_energy(
 ) -> dict[str, Range] | None:
     """Energy of a layer by component: "mac", "other" and each memory, or "board" for a table of whole boards.
 
-    None for floating point, which the tables do not price.
+    None for floating point, which the tables do not price, and for a table that prices nothing.
     """
-    if layer.is_float:
+    if layer.is_float or not table.priced:
         return None
     if table.board is not None:
         return {"board": ranged(table.board) * layer.work.macs}

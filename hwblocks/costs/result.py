@@ -143,7 +143,9 @@ class Cost(Result):
     def _energy_facts(self) -> list[tuple[str, str]]:
         whole = self.energy_total
         if whole is None:
-            return [("energy", f"{self.energy_table} prices integers only; quantize the model")]
+            return [
+                ("energy", f"none by {self.energy_table!r}: it prices integers only (quantize the model), or nothing")
+            ]
         parts = ", ".join(
             f"{name} {100 * part.v / whole.v:.0f} %" for name, part in (self.energy or {}).items() if part.v
         )

@@ -16,30 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwblocks.errors import ShapeError, TargetError
+from hwblocks.errors import TargetError
+from hwblocks.graph.plane import Gemm
 
 DATAFLOWS = {"os": "output stationary", "ws": "weight stationary", "is": "input stationary"}
 OVERLAPS = ("none", "fold")
 LOADS = ("exposed", "hidden")
 PSUMS = ("dram", "accumulator")
-
-
-@dataclass(frozen=True)
-class Gemm:
-    """A product of inputs [rows, depth] by weights [depth, columns]: M, K and N of a lowered layer."""
-
-    rows: int
-    depth: int
-    columns: int
-
-    def __post_init__(self) -> None:
-        if min(self.rows, self.depth, self.columns) < 1:
-            raise ShapeError(f"{self}: every side of a product needs at least 1 element")
-
-    @property
-    def macs(self) -> int:
-        """M · K · N."""
-        return self.rows * self.depth * self.columns
 
 
 @dataclass(frozen=True)
@@ -189,8 +172,14 @@ def buffer_accesses(gemm: Gemm, array: Array) -> BufferAccesses:
 
 
 def scalesim_overall_utilisation(gemm: Gemm, array: Array) -> float:
-    """SCALE-Sim's "Overall Util", 0 to 1: it divides by the index of the last cycle, one less than the cycles."""
-    return gemm.macs / ((cycles(gemm, array) - 1) * array.units)
+    """SCALE-Sim's "Overall Util", 0 to 1: it divides by the index of the last cycle, one less than the cycles.
+
+    Errors: TargetError for a product of one cycle, on which that tool divides by 0.
+    """
+    last = cycles(gemm, array) - 1
+    if not last:
+        raise TargetError(f"{gemm} takes one cycle, for which SCALE-Sim has no utilisation")
+    return gemm.macs / (last * array.units)
 
 
 def scalesim_compute_utilisation(gemm: Gemm, array: Array) -> float:

@@ -7,16 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hwblocks.costs.dram_words import REPLAY, Buffers, DramWords, dram_words
+from hwblocks.costs.dram_words import REPLAY, Buffers, Demand, DramWords, dram_words
 from hwblocks.costs.estimate import Estimate, Moved
-from hwblocks.costs.lowering import Convolution, Demand
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.operands import operands, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.costs.systolic import (
     Array,
     BufferAccesses,
-    Gemm,
     buffer_accesses,
     cycles,
     mapping,
@@ -24,7 +22,7 @@ from hwblocks.costs.systolic import (
 )
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
-from hwblocks.graph.window import Window
+from hwblocks.graph.plane import Gemm, PlaneConvolution, gemm_of, plane_of
 from hwblocks.table import Column
 from hwblocks.targets.kinds import Systolic
 
@@ -95,7 +93,7 @@ class SystolicMachine(Machine[Systolic]):
         )
 
     def _on_array(self, nest: Nest, layer: Layer) -> OnArray:
-        gemm, runs = Gemm(nest.rows, nest.depth, nest.columns), nest.groups
+        gemm, runs = gemm_of(nest), nest.groups
         rate = self.target.precision.rate(layer.activation_bits, layer.weight_bits)
         taken = Gemm(gemm.rows, math.ceil(gemm.depth / rate), gemm.columns)
         if self.target.count.groups == "packed":
@@ -115,7 +113,7 @@ class SystolicMachine(Machine[Systolic]):
     def _dram(self, nest: Nest, layer: Layer) -> DramWords:
         model = self.target.traffic.model
         buffers = Buffers(self._words("ifmap", layer.activation_bits), self._words("filter", layer.weight_bits))
-        made = padded_convolution(nest, layer) if model == REPLAY else demand(nest, layer)
+        made = image(nest, layer) if model == REPLAY else demand(nest, layer)
         return dram_words(made, self.array, buffers, model)
 
     def _words(self, name: str, bits: int) -> int:
@@ -160,34 +158,23 @@ def demand(nest: Nest, layer: Layer) -> Demand:
     """A nest's product, and the words of its input that some window touches; padding is not fetched."""
     elements = nest.rows * nest.depth
     if nest.window is not None:
+        plane = plane_of(nest)
         elements = layer.site.input(0).elements // nest.groups
-        if _is_plain(nest.window):
-            elements = min(elements, padded_convolution(nest, layer).touched_words)
-    return Demand(Gemm(nest.rows, nest.depth, nest.columns), elements)
+        elements = min(elements, plane.touched_words) if plane else elements
+    return Demand(gemm_of(nest), elements)
 
 
-def padded_convolution(nest: Nest, layer: Layer) -> Convolution:
+def image(nest: Nest, layer: Layer) -> PlaneConvolution:
     """A nest as SCALE-Sim takes it: an image enlarged by its padding, or M × 1 for a dense one.
 
-    Errors: TargetError for windows over three axes or with dilation.
+    Errors: TargetError for windows over three axes.
     """
-    window = nest.window
-    if window is None:
-        return Convolution(nest.rows, 1, 1, 1, nest.depth, nest.columns)
-    if not _is_plain(window):
+    plane = plane_of(nest)
+    if plane is None:
         raise TargetError(
-            f"{layer.node.where}: {REPLAY} walks windows over one or two axes without dilation, not kernel "
-            f"{window.kernel} with dilation {window.dilation}; use traffic 'tiled'"
+            f"{layer.node.where}: {REPLAY} walks windows over the one or two axes of an image; use traffic 'tiled'"
         )
-    lead = (1,) * (2 - len(window.input))
-    reach = zip(window.output, window.stride, window.kernel, strict=True)
-    height, width = (*lead, *((count - 1) * step + taps for count, step, taps in reach))
-    taps, stride = (*lead, *window.kernel), (*lead, *window.stride)
-    return Convolution(height, width, taps[0], taps[1], nest.channels, nest.columns, (stride[0], stride[1]))
-
-
-def _is_plain(window: Window) -> bool:
-    return len(window.input) <= 2 and set(window.dilation) == {1}
+    return plane
 
 
 def _bytes_of(bits: int, times: int) -> Callable[[int], int]:

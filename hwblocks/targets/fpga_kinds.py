@@ -26,7 +26,7 @@ class DspMode(Part, frozen=True):
 class DspBlock(Part, frozen=True):
     """A DSP block by its modes. accumulations: products that are summed before packed fields are taken apart."""
 
-    modes: dict[str, DspMode]
+    modes: Annotated[dict[str, DspMode], msgspec.Meta(min_length=1)]
     accumulations: Count = 1
 
 

@@ -15,15 +15,11 @@ import msgspec
 from hwblocks.errors import TargetError
 from hwblocks.targets.fpga_kinds import Dataflow, Fpga
 from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
+from hwblocks.targets.processors import Microcontroller, NpuTile
 from hwblocks.targets.schema import EnergyTable, pair_of
 
-KINDS: dict[str, type[Target]] = {
-    "roofline": Roofline,
-    "systolic": Systolic,
-    "atom": AtomTarget,
-    "fpga": Fpga,
-    "dataflow": Dataflow,
-}
+KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic, "atom": AtomTarget}
+KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller, "fpga": Fpga, "dataflow": Dataflow}
 SCHEMA = 1
 Raw = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -193,8 +189,8 @@ def load_energy(name: str) -> EnergyTable:
     """An energy table by name or path. Errors: TargetError with file and key."""
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
-    if (table.operations is None) == (table.board is None):
-        raise TargetError(f"{name}: an energy table states either `operations`, or `board`")
+    if table.priced != ((table.operations is None) != (table.board is None)):
+        raise TargetError(f"{name}: an energy table states `operations`, or `board`, or neither with `priced = false`")
     if table.memory is not None and table.operations is None:
         raise TargetError(f"{name}: `memory` needs `operations` - at `$.memory`")
     return table

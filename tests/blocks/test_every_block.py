@@ -13,6 +13,7 @@ import pytest
 import hwblocks as hb
 from hwblocks.errors import ShapeError
 from hwblocks.graph.builder import GraphBuilder
+from hwblocks.graph.plane import gemm_of, plane_of
 from hwblocks.graph.registry import block_classes
 from hwblocks.numerics.arithmetic import Arithmetic
 from hwblocks.numerics.multiplier import quantize_multiplier
@@ -74,12 +75,16 @@ def test_macs_are_the_products(name, i):
     contraction = block.lower(*objects)
     np.matmul(contraction.rows, contraction.columns)
     work = block.work(x.shape, w.shape)
+    (nest,) = block.nests(x.shape, w.shape)
+    plane = plane_of(nest)
+    assert plane is None or plane.gemm == gemm_of(nest)
     if name.startswith("ConvTranspose"):  # zeros between inputs are no work; products outside the output are
         assert work.macs_valid == Counted.made - Counted.padded
         assert work.macs == x.size * math.prod(w.shape[1:-1]) * w.shape[0] // block.groups
         return
     assert (work.macs, work.macs - work.macs_valid) == (Counted.made, Counted.padded)
     assert contraction.macs == work.macs
+    assert (nest.depth, nest.columns) == contraction.columns.shape[-2:]
 
 
 @pytest.mark.parametrize(("name", "i"), ALL)

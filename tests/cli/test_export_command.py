@@ -60,3 +60,16 @@ def test_bad_input_writes_nothing(hwblocks, files, tmp_path):
     code, _, err = hwblocks("export", "s.hwb", "-o", "s.onnx", "--onnx")
     assert code == 2 and "state kept between samples" in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.hwb"]
+
+
+def test_a_topology(hwblocks, files, tmp_path):
+    code, out, err = hwblocks("export", files / "q.hwb", "--scalesim", "-o", "t.csv")
+    assert code == 0 and not err and "rows, " in out
+    assert (tmp_path / "t.csv").read_text().startswith("Layer name, ")
+    code, out, _ = hwblocks("export", files / "q.hwb", "--scalesim", "-o", "t.csv", "--json")
+    assert code == 0 and json.loads(out)["macs"] == hb.profile(files / "q.hwb").macs
+    code, _, err = hwblocks("export", files / "q.hwb", "--scalesim", "-o", "u.csv", "--dialect", "tflm")
+    assert code == 2 and "--dialect: for --onnx only" in err
+    code, _, err = hwblocks("export", files / "q.hwb", "-o", "u.csv")
+    assert code == 2 and "--onnx or --scalesim" in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.csv"]

@@ -7,8 +7,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwblocks.costs.lowering import Convolution
 from hwblocks.costs.systolic import Array
+from hwblocks.graph.plane import PlaneConvolution
 
 RECORDED = Path(__file__).parents[1] / "golden" / "scalesim_layers.csv"
 RUNS = (
@@ -24,7 +24,7 @@ class Row:
     """One reported layer. buffers: kB of ifmap, filter, ofmap; utilisations: overall, mapping, compute, in %, as printed."""
 
     name: str
-    layer: Convolution
+    layer: PlaneConvolution
     array: Array
     buffers: tuple[int, int, int]
     cycles: int
@@ -66,7 +66,7 @@ def reported(folder: Path, run: str) -> list[Row]:
     return made
 
 
-def topology(path: Path) -> list[tuple[str, Convolution]]:
+def topology(path: Path) -> list[tuple[str, PlaneConvolution]]:
     """The layers of a topology file; a depthwise one as one layer for each channel."""
     made = []
     for row in _texts(path):
@@ -76,7 +76,7 @@ def topology(path: Path) -> list[tuple[str, Convolution]]:
 
 
 def _layer(name, height, width, filter_height, filter_width, channels, filters, stride):
-    return Convolution(
+    return PlaneConvolution(
         height, width, filter_height, filter_width, 1 if "DP" in name else channels, filters, (stride, stride)
     )
 

@@ -38,7 +38,7 @@ def array_product(a, b, a_bits, b_bits, cells):
     return sum(bit << place for place, bit in enumerate([*result, *row]))
 
 
-@pytest.mark.parametrize(("a_bits", "b_bits"), itertools.product(range(1, 6), range(1, 6)))
+@pytest.mark.parametrize(("a_bits", "b_bits"), list(itertools.product(range(1, 6), range(1, 6))))
 def test_cells_of_an_array_multiplier(a_bits, b_bits):
     cells = Cells()
     for a, b in itertools.product(range(1 << a_bits), range(1 << b_bits)):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from costs.scalesim_rows import RUNS, recorded, reported
 
+from hwblocks.costs.demand import filter_walk, ifmap_walk
 from hwblocks.costs.dram_words import (
     Buffers,
     active_words,
@@ -15,9 +16,9 @@ from hwblocks.costs.dram_words import (
     replay_ifmap,
     scalesim_dram_ofmap_writes,
 )
-from hwblocks.costs.lowering import Convolution, filter_walk, ifmap_walk
 from hwblocks.costs.systolic import Array
 from hwblocks.errors import ShapeError, TargetError
+from hwblocks.graph.plane import PlaneConvolution
 from hwblocks.numerics.kernels.replay import demanded, fetched, replay
 
 
@@ -53,12 +54,12 @@ def test_when_dram_ofmap_writes_are_too_many():
 
 
 SMALL = (
-    Convolution(9, 8, 3, 2, 2, 5, (1, 1)),
-    Convolution(12, 12, 3, 3, 1, 6, (2, 2)),  # the last windows reach outside
-    Convolution(10, 9, 2, 2, 3, 4, (3, 3)),
-    Convolution(13, 7, 5, 1, 2, 3, (2, 4)),
-    Convolution(6, 1, 1, 1, 25, 9, (1, 1)),
-    Convolution(1, 1, 1, 1, 40, 11, (1, 1)),
+    PlaneConvolution(9, 8, 3, 2, 2, 5, (1, 1)),
+    PlaneConvolution(12, 12, 3, 3, 1, 6, (2, 2)),  # the last windows reach outside
+    PlaneConvolution(10, 9, 2, 2, 3, 4, (3, 3)),
+    PlaneConvolution(13, 7, 5, 1, 2, 3, (2, 4)),
+    PlaneConvolution(6, 1, 1, 1, 25, 9, (1, 1)),
+    PlaneConvolution(1, 1, 1, 1, 40, 11, (1, 1)),
 )
 
 
@@ -104,7 +105,7 @@ def test_cyclic_fetches_equal_the_definition():
 
 
 def test_plain_rules_by_hand():
-    layer = Convolution(10, 10, 3, 3, 16, 12)  # M 64, K 144, N 12; an image of 1600, filters of 1728
+    layer = PlaneConvolution(10, 10, 3, 3, 16, 12)  # M 64, K 144, N 12; an image of 1600, filters of 1728
     small, large = Buffers(2048, 2048), Buffers(4096, 4096)
 
     def reads(dataflow, buffers, rule):
@@ -119,7 +120,7 @@ def test_plain_rules_by_hand():
 
 
 def test_partial_sums_in_dram_or_beside_the_array():
-    layer, buffers = Convolution(10, 10, 3, 3, 16, 12), Buffers(4096, 4096)
+    layer, buffers = PlaneConvolution(10, 10, 3, 3, 16, 12), Buffers(4096, 4096)
     counted = {p: dram_words(layer, Array(8, 8, "ws", psum=p), buffers, "once") for p in ("dram", "accumulator")}
     assert (counted["dram"].ofmap_writes, counted["dram"].partial_reads) == (768 * 18, 768 * 17)
     assert (counted["accumulator"].ofmap_writes, counted["accumulator"].partial_reads) == (768, 0)
@@ -127,13 +128,13 @@ def test_partial_sums_in_dram_or_beside_the_array():
 
 
 def test_bad_buffers_rules_and_layers():
-    layer = Convolution(4, 4, 3, 3, 2, 5)
+    layer = PlaneConvolution(4, 4, 3, 3, 2, 5)
     with pytest.raises(TargetError, match="at least 100"):
         dram_words(layer, Array(4, 4, "os"), Buffers(99, 1000), "scalesim-replay")
     with pytest.raises(TargetError, match="scalesim-replay, once, tiled"):
         dram_words(layer, Array(4, 4, "os"), Buffers(1000, 1000), "twice")
     with pytest.raises(ShapeError, match="not larger than the image"):
-        Convolution(4, 4, 5, 3, 2, 5)
+        PlaneConvolution(4, 4, 5, 3, 2, 5)
     with pytest.raises(ShapeError, match="2\\^31"):
-        ifmap_walk(Convolution(50000, 50000, 3, 3, 1, 1), Array(4, 4, "os"))
+        ifmap_walk(PlaneConvolution(50000, 50000, 3, 3, 1, 1), Array(4, 4, "os"))
     assert active_words(100) == 50

@@ -20,6 +20,7 @@ from hwblocks.costs.dsp_packing import (
     signed_bits,
     unpacked,
 )
+from hwblocks.errors import TargetError
 from hwblocks.targets.fpga_kinds import DspBlock, DspMode
 
 DSP48E2 = DspBlock(modes={"multiply": DspMode(wide_bits=27, narrow_bits=18, result_bits=48)})
@@ -134,6 +135,14 @@ def test_pieces_of_wide_operands_give_the_product(bits):
         top = value >> ((pieces - 1) * (port - 1))
         assert -(1 << (port - 1)) <= top < 1 << (port - 1)
         assert sum(v << (i * (port - 1)) for i, v in enumerate([*low, top])) == value
+
+
+def test_sums_alone_cannot_make_wide_products():
+    dots = DspBlock(modes={"dot": DSP58.modes["dot"]})
+    assert rate(dots, 8, 8) == 3
+    for make in (lambda: rate(dots, 16, 8), lambda: engine_dsps(dots, Operand(16), Operand(8), 2, 2)):
+        with pytest.raises(TargetError, match=r"\(dot\) multiplies 16 × 8 bits: their products are summed"):
+            make()
 
 
 def test_narrower_products_never_make_fewer():

@@ -9,7 +9,6 @@ from costs.scalesim_rows import RUNS, recorded, reported
 from hwblocks.costs.systolic import (
     Array,
     Folds,
-    Gemm,
     buffer_accesses,
     compute_utilisation,
     cycles,
@@ -22,6 +21,7 @@ from hwblocks.costs.systolic import (
     scalesim_sram_ofmap_writes,
 )
 from hwblocks.errors import ShapeError, TargetError
+from hwblocks.graph.plane import Gemm
 
 
 def check(row):
@@ -44,7 +44,7 @@ def test_every_row_of_the_reference_reports(shared, run):
 
 def test_every_recorded_row():
     rows = recorded()
-    assert len(rows) == 252
+    assert len(rows) == 258
     for row in rows:
         check(row)
 
@@ -124,3 +124,5 @@ def test_bad_arrays_and_products():
             Array(8, 8, **{"dataflow": "os", field: "row"})
     with pytest.raises(ShapeError, match="at least 1"):
         Gemm(4, 0, 3)
+    with pytest.raises(TargetError, match="one cycle"):
+        scalesim_overall_utilisation(Gemm(1, 1, 1), Array(1, 1, "os"))

@@ -126,11 +126,11 @@ def test_the_tensor_processing_unit_is_bound_by_its_weights():
 
 
 def test_what_replay_cannot_walk_is_named():
-    build = GraphBuilder("dilated")
-    x = build.input("x", (1, 9, 9, 2), INT8)
-    w = build.constant("w", np.ones((4, 3, 3, 2), np.int8), INT8)
-    graph = build.build(build.add(hb.Conv2d(dilation=2), x, w, name="wide", formats=[INT8]))
-    with pytest.raises(TargetError, match="wide.*dilation.*use traffic 'tiled'"):
+    build = GraphBuilder("volume")
+    x = build.input("x", (1, 5, 5, 5, 2), INT8)
+    w = build.constant("w", np.ones((4, 3, 3, 3, 2), np.int8), INT8)
+    graph = build.build(build.add(hb.Conv3d(), x, w, name="wide", formats=[INT8]))
+    with pytest.raises(TargetError, match="wide.*one or two axes.*use traffic 'tiled'"):
         hb.cost(graph, "scalesim-32x32-os")
     assert hb.cost(graph, "gemmini-16x16").cycles > 0
 

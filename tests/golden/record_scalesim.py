@@ -1,6 +1,6 @@
 """Records what SCALE-Sim reports for small odd layers. Run once, with scalesim 3.0.0 and numpy 1.26.4 installed:
 
-python tests/golden/record_scalesim.py    # writes scalesim_layers.csv beside this file, in about three minutes
+python tests/golden/record_scalesim.py    # writes scalesim_layers.csv beside this file, in about ten minutes
 
 Each row is one layer on one array: bandwidth mode CALC, no sparsity, no custom layout, SRAM sizes in kB. `cycles` is the
 tool's Total Cycles - Stall Cycles + 1; utilisations in %, as printed. The first line of the file names version and command.
@@ -30,6 +30,11 @@ LAYERS = (
     ("results513", 27, 1, 1, 1, 2, 19, 1),  # one result, and two, more than half of 1 kB
     ("results514", 257, 1, 1, 1, 2, 2, 1),
     ("DPtwice", 8, 8, 3, 3, 2, 2, 1),
+)
+LARGE = (  # of ResNet-18, on 32 x 32
+    ("Conv1", 224, 224, 7, 7, 3, 64, 2),
+    ("Conv3_1a", 56, 56, 3, 3, 64, 128, 2),
+    ("Conv4_1b", 14, 14, 3, 3, 256, 256, 1),
 )
 ARRAYS = ((8, 8), (3, 17), (17, 3), (6, 1), (1, 6), (2, 512))
 KILOBYTES = ((1, 2, 1), (2, 1, 2), (1, 1, 3))
@@ -81,11 +86,11 @@ def table(path):
     return [[text.strip() for text in row] for row in csv.reader(path.open())][1:]
 
 
-def record(folder, rows, columns, dataflow, kb):
+def record(folder, layers, rows, columns, dataflow, kb):
     config, topology, layout = folder / "run.cfg", folder / "layers.csv", folder / "layout.csv"
     config.write_text(CONFIG.format(rows=rows, columns=columns, dataflow=dataflow, kb=kb))
-    topology.write_text("\n".join(["header,", *(",".join(map(str, layer)) + "," for layer in LAYERS)]) + "\n")
-    expanded = [layer for layer in LAYERS for _ in range(layer[5] if "DP" in layer[0] else 1)]
+    topology.write_text("\n".join(["header,", *(",".join(map(str, layer)) + "," for layer in layers)]) + "\n")
+    expanded = [layer for layer in layers for _ in range(layer[5] if "DP" in layer[0] else 1)]
     layout.write_text("\n".join(["header,", *(f"{layer[0]}," + "1," * 19 for layer in expanded)]) + "\n")
     tool = scalesim(save_disk_space=True, verbose=False, config=str(config), topology=str(topology), layout=str(layout))
     tool.run_scale(top_path=str(folder / "out"))
@@ -99,8 +104,11 @@ def record(folder, rows, columns, dataflow, kb):
 
 def main():
     runs = [
-        (r, c, d, KILOBYTES[(i + j) % 3]) for i, (r, c) in enumerate(ARRAYS) for j, d in enumerate(("os", "ws", "is"))
+        (LAYERS, rows, columns, dataflow, KILOBYTES[(i + j) % 3])
+        for i, (rows, columns) in enumerate(ARRAYS)
+        for j, dataflow in enumerate(("os", "ws", "is"))
     ]
+    runs += [(LARGE, 32, 32, dataflow, (64, 64, 64)) for dataflow in ("ws", "is")]
     with (Path(__file__).parent / "scalesim_layers.csv").open("w", newline="") as file:
         file.write(
             f"# scalesim {version('scalesim')}, numpy {version('numpy')}: python tests/golden/record_scalesim.py\n"

@@ -57,3 +57,10 @@ def test_too_many_accesses_are_refused():
     one = np.zeros(1, np.int32)
     with pytest.raises(SimulationError, match="too many to replay"):
         replay(Walk(one, one, 1, 1, False, 1, repeats=1 << 20, passes=1 << 20), 1)
+
+
+def test_without_the_core_the_definition_answers(monkeypatch):
+    walk = Walk(np.array([0, 10, 20], np.int32), np.array([0, 1, 2], np.int32), 2, 3, True, 30, passes=2)
+    with_core = replay(walk, 4)
+    monkeypatch.setattr("hwblocks.numerics.kernels.replay.isa_names", lambda: ())
+    assert replay(walk, 4) == with_core == 18
