@@ -246,7 +246,7 @@ def test_reuse(target):
     jet = dense_net(16, 64, 32, 32, 5)  # the jet tagger of hls4ml's issue 20: reuse 1, interval 1
     for reuse, multipliers in ((1, [1024, 2048, 1024, 160]), (3, [342, 683, 342, 54])):
         text = "\n".join(f'[folding.layers."fc{i}"]\nreuse = {reuse}' for i in range(4))
-        k = hb.cost(jet, target=target("hls4ml-vu9p", text))
+        k = hb.cost(jet, target=target("hls4ml-u200", text))
         assert [row["cycles"] for row in k.layers] == [reuse] * 4
         assert k.interval_cycles == reuse
         assert [row["dsps"] for row in k.layers] == multipliers
@@ -254,7 +254,7 @@ def test_reuse(target):
 
 def test_reuse_of_convolutions_is_by_pixel(target):
     net = conv_net(("conv", 8), size=10, channels=4, bits=8)
-    row = layers(net, target("hls4ml-vu9p", '[folding.layers."conv0"]\nreuse = 36'))["conv0"]
+    row = layers(net, target("hls4ml-u200", '[folding.layers."conv0"]\nreuse = 36'))["conv0"]
     assert (row["cycles"], row["dsps"]) == (64 * 36, 9 * 4 * 8 // 36)
 
 
@@ -374,7 +374,7 @@ def test_windows_over_three_axes_are_refused(target):
         hb.cost(graph, target=target())
 
 
-@pytest.mark.parametrize("name", ["finn-zynq7020", "finn-zcu104", "hls4ml-vu9p"])
+@pytest.mark.parametrize("name", ["finn-zynq7020", "finn-zcu104", "hls4ml-u200"])
 def test_shipped_targets(name, shared):
     graph = hb.load(shared / "models/tflite/mlperf_kws_dscnn_int8.tflite")
     k = hb.cost(graph, target=name)
