@@ -9,11 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from hwblocks.errors import GraphError, ShapeError
-from hwblocks.graph.block import Algorithm
+from hwblocks.graph.block import Algorithm, size
 from hwblocks.graph.contraction import Array
 from hwblocks.graph.quant_rule import QuantRule
 from hwblocks.graph.site import Site
 from hwblocks.graph.tensor import Shape
+from hwblocks.graph.work import Work
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 NARROW = {"int2": (2, True), "uint2": (2, False), "int4": (4, True), "uint4": (4, False)}
@@ -55,6 +56,11 @@ class ConvertType(Algorithm):
         if x.dtype.kind != "f" or self.to.startswith("float"):
             return np.asarray(x.astype(self.to))
         return truncated(x, np.dtype(self.to))
+
+    def work(self, *shapes: Shape) -> Work:
+        """Worst case: the point of a float is moved, a shift; for bool a comparison with 0."""
+        elements = size(shapes[0])
+        return Work(compares=elements) if self.to == "bool" else Work(shifts=elements)
 
     def int_compute(self, inputs: Sequence[Array], site: Site) -> tuple[Array, Array]:
         return self.compute(inputs[0]), np.zeros(inputs[0].shape, bool)

@@ -79,12 +79,12 @@ def sram_bit(sizes: tuple[SizedQuantity, ...], size: int) -> Range:
 
 def other_energy(table: EnergyTable, layer: Layer) -> Range:
     """All operations of a layer that are no products of a contraction."""
-    assert table.operations is not None and table.memory is not None
+    assert table.operations is not None
     ops, work, a = table.operations, layer.work, layer.activation_bits
     add, mul = ranged(ops.add_8) * (1 / 8), ranged(ops.mul_8x8) * (1 / 64)
     acc, out = layer.accumulator_bits, layer.site.output.format.bits
     requant = mul * (acc * layer.multiplier_bits) + add * acc
-    lookup = sram_bit(table.memory.sram, TABLE_SRAM_BYTES) * out
+    lookup = sram_bit(table.memory.sram, TABLE_SRAM_BYTES) * out if table.memory else Range()
     return (
         mul * (a * a) * (work.muls + work.divisions)
         + add * (acc if work.macs else a) * work.adds
@@ -108,4 +108,6 @@ def layer_energy(
     assert table.operations is not None
     one = mac_energy(table.operations, layer.activation_bits, layer.weight_bits, layer.accumulator_bits)
     made = {"mac": one * layer.work.macs, "other": other_energy(table, layer)}
+    if table.memory is None:  # of arithmetic alone, as its note says
+        return made
     return made | {name: bit_energy(table, memories[name]) * (8 * m.total) for name, m in moved.items()}

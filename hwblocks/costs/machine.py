@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from hwblocks.costs.estimate import Estimate
@@ -45,6 +45,10 @@ class Machine(Generic[Kind]):
 
     def check(self, layers: Sequence[Layer]) -> None:
         """Errors: TargetError where the model as a whole does not fit."""
+
+    def totals(self) -> Mapping[str, int]:
+        """What the whole machine takes of a device, such as DSP blocks."""
+        return {}
 
     def span(self, cycles: Sequence[int], estimates: Sequence[Estimate]) -> Span:
         """Layers one after the other, the next sample after the last layer."""

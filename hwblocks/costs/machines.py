@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from hwblocks.costs.atom_machine import AtomMachine
+from hwblocks.costs.dataflow import DataflowMachine
+from hwblocks.costs.fpga import FpgaMachine
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.microcontroller import MicrocontrollerMachine
 from hwblocks.costs.npu_tile import NpuTileMachine
 from hwblocks.costs.roofline import RooflineMachine
 from hwblocks.costs.systolic_machine import SystolicMachine
+from hwblocks.targets.fpga_kinds import Dataflow, Fpga
 from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 from hwblocks.targets.processors import Microcontroller, NpuTile
 
@@ -19,6 +22,8 @@ MACHINES: dict[type[Target], type[Machine[Any]]] = {
     NpuTile: NpuTileMachine,
     Microcontroller: MicrocontrollerMachine,
     AtomTarget: AtomMachine,
+    Fpga: FpgaMachine,
+    Dataflow: DataflowMachine,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hwblocks.costs.area import mul8_equivalents
 from hwblocks.costs.energy import Range, layer_energy, total
 from hwblocks.costs.estimate import Estimate
 from hwblocks.costs.footprint import packed_constants
@@ -106,6 +107,7 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
         bytes_per_cycle={n: r for n, m in target.memory.items() if (r := m.per_cycle(clock)) is not None},
         energy=_total_energy(priced, components),
         moved={n: sum(p.estimate.moved[n].total for p in priced if n in p.estimate.moved) for n in levels},
+        resources=dict(runs.totals()),
         profile=profile,
         layers=Table(
             f"Cost by layer on {target.name}", cost_columns(rows, levels, components, table.unit, runs.columns), rows
@@ -144,6 +146,7 @@ def _row(priced: Priced, runs: Machine[Any], components: Sequence[str]) -> dict[
         "time_us": cycles / runs.target.target.clock_mhz,
         "utilisation": _least(priced, runs) / cycles if cycles and layer.work.macs else None,
         "mapping": estimate.mapping,
+        "area_mul8_eq": mul8_equivalents(layer.activation_bits, layer.weight_bits) if layer.work.macs else None,
         **{f"{name}_bytes": m.total for name, m in estimate.moved.items()},
         "macs_per_byte": layer.work.macs / moved if moved and layer.work.macs else None,
         "macs_per_cycle": layer.work.macs / cycles if cycles and layer.work.macs else None,

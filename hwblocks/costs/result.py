@@ -35,6 +35,7 @@ def cost_columns(
         Column("time_us", "time", "µs", ".2f"),
         Column("utilisation", "busy", "", ".1%"),
         Column("mapping", "mapped", "", ".1%", detail=True),
+        Column("area_mul8_eq", "a multiplier", "8x8 multipliers", ".3g", detail=True),
         *(Column(f"{level}_bytes", level, "B", detail=level != outer) for level in levels),
         Column("macs_per_byte", "MACs a byte", "", ".2f", detail=True),
         *(Column(f"energy_{c}", f"energy {c}", unit, ",.1f", detail=True) for c in components),
@@ -52,6 +53,7 @@ class Cost(Result):
 
     cycles: from the first input to the last output; interval_cycles: from one sample to the next.
     energy: by component, each with its range, in `energy_unit` of `energy_table`; None for floating point.
+    resources: what the target takes of a device, where it is made for the model.
     moved: bytes by memory. bytes_per_cycle: of the memories' ports, where they have one.
     """
 
@@ -73,6 +75,7 @@ class Cost(Result):
     bytes_per_cycle: Mapping[str, float] = field(default_factory=dict)
     energy: Mapping[str, Range] | None = None
     moved: Mapping[str, int] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
     profile: Profile = Profile()
     layers: Table = Table("", (), ())
 
@@ -101,6 +104,7 @@ class Cost(Result):
             "peak_macs_per_cycle": self.peak_macs_per_cycle,
             "bytes_per_cycle": dict(self.bytes_per_cycle),
             "moved_bytes": dict(self.moved),
+            "resources": dict(self.resources),
             "energy_table": self.energy_table,
             "energy_unit": self.energy_unit,
             "energy": None if energy is None else energy._asdict(),
@@ -120,6 +124,7 @@ class Cost(Result):
             ("throughput", f"{self.inferences_per_second:,.1f} inferences a second"),
             ("multipliers busy", f"{100 * self.utilisation:.1f} % of {self.peak_macs_per_cycle:g} MACs a cycle (8x8)"),
             ("time by bound", self.by_bound()),
+            *((name, f"{count:,}") for name, count in self.resources.items()),
             *((f"moved at {name}", f"{count:,} B") for name, count in self.moved.items() if count),
             *self._energy_facts(),
         )

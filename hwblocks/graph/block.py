@@ -254,6 +254,11 @@ class Move(Block, abstract=True):
         lowest: Any = np.iinfo(moved.dtype).min if moved.dtype.kind in "iu" else -np.inf
         return self.move(*arrays, zero=self.fill, lowest=lowest)
 
+    def work(self, *shapes: Shape) -> Work:
+        """A word read and a word written for each element of the outputs; nothing for a view."""
+        words = 0 if self.is_view else sum(map(size, self.shape(*shapes)))
+        return Work(reads=words, writes=words)
+
     @property
     def quant(self) -> QuantRule:
         """All that is moved shares one format; what only steers has none."""

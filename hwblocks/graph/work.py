@@ -13,8 +13,8 @@ class Work:
     macs_valid: the same without products with padding.
     muls: element-wise products. adds: element-wise and bias additions. compares, lookups, divisions: as named.
     requants: casts of an accumulator to an output format. shifts: by a number of places that is not fixed.
-    reads, writes: elements (words) of memories that a block addresses: tables and buffers, beside its own inputs and
-    outputs.
+    reads, writes: words of memories that a block addresses: those of tables and buffers beside its own inputs and
+    outputs, and those that a move copies. Operands that stream through a computing block are none of them.
     """
 
     macs: int = 0

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from hwblocks.errors import TargetError
+from hwblocks.targets.fpga_kinds import Dataflow, Fpga
 from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 from hwblocks.targets.processors import Microcontroller, NpuTile
 from hwblocks.targets.schema import EnergyTable, pair_of
 
 KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic, "atom": AtomTarget}
-KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller}
+KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller, "fpga": Fpga, "dataflow": Dataflow}
 SCHEMA = 1
 Raw = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -189,11 +190,9 @@ def load_energy(name: str) -> EnergyTable:
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
     if table.priced != ((table.operations is None) != (table.board is None)):
-        raise TargetError(
-            f"{name}: an energy table states `operations` and `memory`, or `board`, or neither with `priced = false`"
-        )
-    if (table.operations is None) != (table.memory is None):
-        raise TargetError(f"{name}: `operations` and `memory` come together")
+        raise TargetError(f"{name}: an energy table states `operations`, or `board`, or neither with `priced = false`")
+    if table.memory is not None and table.operations is None:
+        raise TargetError(f"{name}: `memory` needs `operations` - at `$.memory`")
     return table
 
 

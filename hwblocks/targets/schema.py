@@ -119,8 +119,8 @@ class MemoryBits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EnergyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Energy of single operations and of bits moved, or of a whole board for each product.
 
-    unit: of all figures, "pJ" or a relative one. Either `operations` with `memory`, or `board`; neither where `priced`
-    is false, for what nobody measured.
+    unit: of all figures, "pJ" or a relative one. Either `operations`, with `memory` or of arithmetic alone, or `board`;
+    neither where `priced` is false, for what nobody measured.
     """
 
     name: str

@@ -55,7 +55,8 @@ def test_every_energy_table_has_ordered_ranges(name):
     if not table.priced:
         assert table.board is None and table.operations is None
         return
-    figures = [table.board] if table.board else [table.operations.mul_8x8, table.operations.add_8, *table.memory.sram]
+    memory = table.memory.sram if table.memory else ()
+    figures = [table.board] if table.board else [table.operations.mul_8x8, table.operations.add_8, *memory]
     assert all(f.low <= f.v <= f.high and f.source for f in figures)
 
 
