@@ -66,7 +66,7 @@ class DataflowMachine(Machine[Dataflow]):
         """That of the goal."""
         return self.target.folding.limit or 0.0
 
-    def check(self, layers: Sequence[Layer]) -> None:
+    def prepare(self, layers: Sequence[Layer]) -> None:
         """Chooses the engines. Errors: TargetError where a layer cannot keep the pace, or the device is too small."""
         tasks = [task_of(layer) for layer in layers]
         names = [layer.node.name for layer in layers]

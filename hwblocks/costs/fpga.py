@@ -52,7 +52,7 @@ class FpgaMachine(Machine[Fpga]):
     )
     weights_stay = False
 
-    def check(self, layers: Sequence[Layer]) -> None:
+    def prepare(self, layers: Sequence[Layer]) -> None:
         """Errors: TargetError where the array needs more DSP blocks than the device has, the buffers more memory; and,
         without a DRAM, the layer that does not fit.
         """

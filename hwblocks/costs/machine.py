@@ -43,8 +43,11 @@ class Machine(Generic[Kind]):
         """The memories in which activations and weights of the whole model live; None: outside what is modelled."""
         return None, None
 
-    def check(self, layers: Sequence[Layer]) -> None:
-        """Errors: TargetError where the model as a whole does not fit."""
+    def prepare(self, layers: Sequence[Layer]) -> None:
+        """Called once before the estimates, with all layers that are priced: what depends on the whole model.
+
+        Errors: TargetError where the model as a whole does not fit.
+        """
 
     def totals(self) -> Mapping[str, int]:
         """What the whole machine takes of a device, such as DSP blocks."""

@@ -50,9 +50,9 @@ class MicrocontrollerMachine(Machine[Microcontroller]):
     def homes(self) -> tuple[str | None, str | None]:
         return "sram", "flash"
 
-    def check(self, layers: Sequence[Layer]) -> None:
+    def prepare(self, layers: Sequence[Layer]) -> None:
         for layer in layers:
-            if layer.is_float and not _is_edge(layer):
+            if layer.is_float:
                 raise TargetError(
                     f"{layer.node.type_name} {layer.node.name!r} computes in floating point; {self.target.name} was "
                     "measured on integers: quantize it"
@@ -94,8 +94,3 @@ def operations(layer: Layer) -> int:
     adds = 0 if work.macs else work.adds
     moved = work.reads + work.writes
     return elementwise + adds + work.muls + work.compares + work.lookups + work.divisions + work.shifts + moved
-
-
-def _is_edge(layer: Layer) -> bool:
-    """True for a conversion between floating point and integers."""
-    return layer.site.present[0].format.is_float != layer.is_float

@@ -41,14 +41,14 @@ class NpuTileMachine(Machine[NpuTile]):
     def homes(self) -> tuple[str | None, str | None]:
         return ("dram" if self.outside == "dram" else "sram"), self.outside
 
-    def check(self, layers: Sequence[Layer]) -> None:
+    def prepare(self, layers: Sequence[Layer]) -> None:
         self._first = layers[0].node.name if layers else ""
         for layer in layers:
             self._check_widths(layer)
 
     def _check_widths(self, layer: Layer) -> None:
         where = f"{layer.node.type_name} {layer.node.name!r}"
-        if _is_edge(layer):
+        if layer.is_edge:
             return
         if layer.is_float:
             raise TargetError(f"{where} computes in floating point; {self.target.name} runs integers: quantize it")
@@ -60,7 +60,7 @@ class NpuTileMachine(Machine[NpuTile]):
             )
 
     def estimate(self, layer: Layer) -> Estimate:
-        if _is_edge(layer):  # the processor beside the NPU converts
+        if layer.is_edge:  # the processor beside the NPU converts
             return Estimate()
         moved = self._moved(layer)
         fetch, weights = self.target.fetch, any(m.weights for m in moved.values())
@@ -155,11 +155,6 @@ class NpuTileMachine(Machine[NpuTile]):
         channels = sum(nest.columns * nest.groups for nest in layer.products)
         coded = sum(coded_bytes(t) for t in constants if len(t.shape) > 1)
         return coded + channels * self.target.fetch.record_bytes
-
-
-def _is_edge(layer: Layer) -> bool:
-    """True for a conversion between floating point and integers."""
-    return layer.site.present[0].format.is_float != layer.is_float
 
 
 def _taps(layer: Layer, elements: int) -> float:

@@ -54,8 +54,13 @@ class Layer:
 
     @property
     def is_float(self) -> bool:
-        """True where the node computes in floating point."""
-        return self.site.output.format.is_float
+        """True where the node computes in floating point; a conversion between floats and codes does not."""
+        return self.site.output.format.is_float and not self.is_edge
+
+    @property
+    def is_edge(self) -> bool:
+        """True for a conversion between floating point and codes."""
+        return self.site.output.format.is_float != self.site.present[0].format.is_float
 
     @property
     def product_adds(self) -> int:
@@ -94,7 +99,7 @@ class Layer:
             (plain + elementwise, a),
             (work.adds, wide),
             (work.requants, self.accumulator_bits),
-            (work.reads + work.writes, self.site.output.format.bits),
+            (max(work.reads, work.writes), self.site.output.format.bits),
         )
 
     @property

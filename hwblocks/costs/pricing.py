@@ -47,7 +47,7 @@ def price_graph(graph: Graph, target: Target, energy: str | None = None) -> Cost
     counted = [layer for layer in every if not layer.free]
     profile = profile_layers(graph, every)
     check_memories(runs, profile, counted)
-    runs.check(counted)
+    runs.prepare(counted)
     priced = [_priced(layer, runs, table) for layer in counted]
     return _summed(graph, runs, table, profile, priced)
 

@@ -259,4 +259,4 @@ def test_headroom_is_seen_inside_scans(quantized):
 def test_moved_bytes_count_every_step(quantized):
     _, q, _ = quantized("LSTM", steps=6, inner=5, hidden=7)
     rows = {row["layer"].rpartition("/")[2]: row for row in hb.cost(q, target="ideal-64mac").layers}
-    assert rows["forget"]["moved_bytes"] == 6 * 2 * 7 * 2
+    assert rows["forget"]["main_bytes"] == 6 * 2 * 7 * 2
