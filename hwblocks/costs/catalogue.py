@@ -16,16 +16,16 @@ CATALOGUE_COLUMNS = (
     Column("target"),
     Column("kind"),
     Column("clock_mhz", "clock", "MHz", "g"),
-    Column("peak", "MACs a cycle, 8x8", "", ",.4g"),
-    Column("peak_gmac", "peak", "GMAC/s", ",.4g"),
+    Column("peak", "MACs a cycle, 8x8", "", ",g"),
+    Column("peak_gmac", "peak", "GMAC/s", ",g"),
     Column("memories"),
     Column("energy", "energy table"),
 )
 
 
 def catalogue() -> Listing:
-    """One row for each target of the library."""
-    rows = tuple(_row(load_target(name)) for name in target_names())
+    """One row for each target of the library, by kind."""
+    rows = tuple(_row(target) for target in sorted(map(load_target, target_names()), key=lambda t: t.target.kind))
     return Listing(name="targets", title="Targets", table=Table("targets", CATALOGUE_COLUMNS, rows))
 
 
