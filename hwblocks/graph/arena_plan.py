@@ -161,26 +161,25 @@ def draws(seed: int) -> Iterator[int]:
 
 
 def _improve(part: Part, goal: int, spent: Effort) -> None:
-    """Lower a part to the goal if that can be done: exchanges, a search at the goal, then bisection."""
-    _exchange(part, goal, spent)
-    if not part.placer.can_search:
-        return
-    hopeless, share = goal - 1, spent.left // 2  # no plan was found within `hopeless`
-    target = goal
-    while part.height > max(hopeless + 1, goal) and spent.left > 0:
-        before = spent.left
+    """Lower a part to the goal if that can be done: a short search, exchanges, then searches by bisection."""
+    hopeless = goal - 1  # no plan was found within this
+    target, share = goal, spent.left // 16
+    while part.height > hopeless + 1 and spent.left > 0 and part.placer.can_search:
         outcome = _search(part, target, min(share, spent.left), spent)
         if outcome == Outcome.IMPOSSIBLE:
             part.proven = max(part.proven, target + 1)
-        if outcome != Outcome.PLACED:
+        if outcome == Outcome.SEARCHING and not spent.exchanges:
+            _exchange(part, goal, spent)
+        elif outcome != Outcome.PLACED:
             hopeless = target
-        target = (hopeless + part.height) // 2
-        share = max(spent.left // 4, before // 64)
+        target = goal if hopeless < goal else (hopeless + part.height) // 2
+        share = max(spent.left // 3, 1)
+    if not part.placer.can_search:
+        _exchange(part, goal, spent)
 
 
 def _exchange(part: Part, goal: int, spent: Effort) -> None:
-    buffers = len(part.indices)
-    rounds = min(max(EXCHANGE_WORK // buffers**2, 1), 2_000)
+    rounds = min(max(EXCHANGE_WORK // len(part.indices) ** 2, 1), 2_000)
     best = min(ORDERS, key=lambda name: part.placer.height(part.placer.first_fit(turns(part.lives, name))))
     order = turns(part.lives, best)
     offsets = part.placer.first_fit(order)
