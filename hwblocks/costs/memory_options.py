@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwblocks.costs.memory_sharing import Shared, shared_buffers
-from hwblocks.costs.node_order import reordered
+from hwblocks.costs.node_order import Ordered, reordered
 from hwblocks.errors import InputError
 from hwblocks.graph.arena_plan import EFFORT
 from hwblocks.graph.control import Control
@@ -33,7 +33,8 @@ OPTION_COLUMNS = (
     Column("optimal", "optimal"),
     Column("buffers", "buffers"),
     Column("peak_node", "most is alive at"),
-    Column("proof", "how it is known"),
+    Column("method", "found by"),
+    Column("order", "order of nodes"),
 )
 BUFFER_COLUMNS = (
     Column("buffer", "buffer"),
@@ -82,7 +83,8 @@ class GraphPlan:
             "optimal": plan.optimal,
             "buffers": len(plan.buffers),
             "peak_node": self.peak_node,
-            "proof": "; ".join(filter(None, (plan.proof, self.order))),
+            "method": plan.method,
+            "order": self.order or "as given",
         }
 
     @property
@@ -162,8 +164,14 @@ def plan_graph(
     buffers = (*shared.buffers, *bodies(graph))
     _check_capacity(graph, buffers, capacity, align)
     plan = plan_memory(buffers, capacity, align, effort)
-    order = "" if ordered is None else f"order {'proven' if ordered.proven else 'greedy'}, {ordered.sets:,} sets"
-    return GraphPlan(graph, chosen, shared, plan, order)
+    return GraphPlan(graph, chosen, shared, plan, _said_of(ordered) if ordered else "")
+
+
+def _said_of(ordered: Ordered) -> str:
+    """What is known about an order."""
+    if ordered.proven:
+        return f"no order has a smaller bound ({ordered.sets:,} sets of nodes looked at)"
+    return f"the better of given and greedy order; not proven within {ordered.sets:,} sets of nodes"
 
 
 def memory_report(

@@ -55,8 +55,8 @@ class _Flow:
     """Nodes and storages as bit masks.
 
     needs, next: nodes before and after a node. made, read: storages that a node makes and reads. size, readers: of each
-    storage, the readers as a mask of nodes. kept: storages that outlive the nodes. start: bytes alive before the first.
-    inner: bytes that a control block's bodies need while it runs.
+    storage, the readers as a mask of nodes. kept: storages that outlive the nodes. start: bytes alive before the first;
+    unread: of inputs that nothing reads, alive at the first. inner: bytes that a control block's bodies need.
     """
 
     needs: list[int]
@@ -67,6 +67,7 @@ class _Flow:
     readers: list[int]
     kept: list[bool]
     start: int
+    unread: int
     inner: list[int]
 
     @staticmethod
@@ -84,6 +85,7 @@ class _Flow:
                     readers[number[storage[name]]] |= 1 << i
         kept = {storage[n] for n in (*graph.sinks, *(s.tensor for s in graph.states)) if n in storage}
         size = [graph.tensors[name].stored_bytes for name in names]
+        sources = sum(size[number[n]] for n in graph.sources)
         start = sum(size[number[n]] for n in graph.sources if readers[number[n]] or n in kept)
         count = range(len(graph.nodes))
         return _Flow(
@@ -95,16 +97,18 @@ class _Flow:
             readers,
             [name in kept for name in names],
             start,
+            sources - start,
             [_inner_bytes(node.block) for node in graph.nodes],
         )
 
     def run(self, i: int, done: int, alive: int) -> tuple[int, int]:
         """(bytes alive while a node runs, and after it)."""
-        during = alive + sum(self.size[s] for s in self.made[i])
+        after = alive + sum(self.size[s] for s in self.made[i])
+        during = after + self.inner[i] + (0 if done else self.unread)
         done |= 1 << i
         gone = sum(self.size[s] for s in self.read[i] if not self.kept[s] and not self.readers[s] & ~done)
         gone += sum(self.size[s] for s in self.made[i] if not self.readers[s] and not self.kept[s])
-        return during + self.inner[i], during - gone
+        return during, after - gone
 
     def ready(self, done: int) -> Iterator[int]:
         """Nodes whose inputs are there."""
