@@ -111,9 +111,7 @@ def profile(model: Model) -> Profile:
     return profile_graph(as_graph(model))
 
 
-def memory(
-    model: Model, options: Iterable[str] = (), capacity: int | None = None, align: int = 1
-) -> MemoryReport:
+def memory(model: Model, options: Iterable[str] = (), capacity: int | None = None, align: int = 1) -> MemoryReport:
     """The arena of one sample under options ("in_place", "concat_in_place", "reorder"), and what each option gives.
 
     Errors: InputError where the capacity in bytes is too small, with the node that alone needs more.

@@ -13,7 +13,9 @@ from hwblocks.cli.output import output_options, show
 @click.command("memory")
 @click.argument("model", type=click.Path())
 @click.option("--capacity", type=click.IntRange(1), help="Bytes that there are; exit code 2 where nothing fits.")
-@click.option("--align", type=click.IntRange(1), default=1, show_default=True, help="Bytes that offsets are multiples of.")
+@click.option(
+    "--align", type=click.IntRange(1), default=1, show_default=True, help="Bytes that offsets are multiples of."
+)
 @click.option(
     "--option",
     "options",

@@ -1,4 +1,4 @@
-"""The memory of a graph under each option: nothing shared, results in place, joins in place, nodes reordered, and all."""
+"""The memory of a graph under options: nothing shared, results in place, joins in place, nodes reordered, and all."""
 
 from __future__ import annotations
 
@@ -63,6 +63,8 @@ class GraphPlan:
     @property
     def name(self) -> str:
         """The options in words."""
+        if self.options == OPTIONS:
+            return "all three"
         return " + ".join(option.replace("_", " ") for option in self.options) or "plain"
 
     @property

@@ -34,8 +34,8 @@ class Ordered:
 def reordered(graph: Graph, most_sets: int = MOST_SETS) -> Ordered:
     """The graph with its nodes in an order of the smallest liveness bound.
 
-    Exact where at most `most_sets` sets of executed nodes have to be looked at; else the better of the given order and a
-    greedy one, which takes the node that leaves the fewest bytes alive.
+    Exact where at most `most_sets` sets of executed nodes have to be looked at; else the better of the given order and
+    a greedy one, which takes the node that leaves the fewest bytes alive.
     """
     flow = _Flow.of(graph)
     given = flow.peak(range(len(graph.nodes)))

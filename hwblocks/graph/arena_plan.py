@@ -34,8 +34,8 @@ class Effort:
 class Part:
     """Buffers of a span of time that no other buffer reaches into: where they lie, and what is proven.
 
-    indices: of the buffers among all. height: bytes of the plan, in units of `grain` as all sizes. proven: no plan is smaller
-    than this.
+    indices: of the buffers among all. height: of the plan, in units of their sizes' greatest common divisor, as all
+    sizes here. proven: no plan is lower than this.
     """
 
     indices: Array
@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """What the planner found: offsets in the order of the buffers, no plan is smaller than `proven`, and how it was found."""
+    """What the planner found: offsets in the order of the buffers. proven: no plan is smaller. method: how it was found."""
 
     offsets: tuple[int, ...]
     size: int

@@ -78,10 +78,10 @@ def plan_memory(
 ) -> MemoryPlan:
     """Place buffers (id, lower, upper, size) so that those alive together do not overlap.
 
-    First fit in several orders, exchanges in the best of them, then a search: within `capacity` bytes if it is given, else
-    for the smallest arena. The same plan on every machine.
-    align: every offset is a multiple of it. effort: units of search, a buffer looked at each, some 400 million a second;
-    0 leaves it at first fit.
+    First fit in several orders, exchanges in the best of them, and a search: within `capacity` bytes if it is given,
+    else for the smallest arena. The same plan on every machine.
+    align: every offset is a multiple of it. effort: units of search, one for each buffer looked at, some 400 million a
+    second; 0 leaves it at first fit.
     Errors: InputError for an empty lifetime, a negative size, and where no plan within `capacity` exists or is found.
 
     >>> m = plan_memory([("a", 0, 2, 4), ("b", 1, 3, 4), ("c", 2, 4, 4)])
@@ -93,7 +93,8 @@ def plan_memory(
     if capacity is not None and bound > capacity:
         raise InputError(_too_much_alive(items, bound, capacity))
     used = [i for i, item in enumerate(items) if item.size]
-    found = place(*([items[i][field] for i in used] for field in (1, 2, 3)), capacity or 0, effort)
+    alive = [items[i] for i in used]
+    found = place([b.lower for b in alive], [b.upper for b in alive], [b.size for b in alive], capacity or 0, effort)
     if capacity is not None and found.size > capacity:
         raise InputError(_no_plan(found, capacity))
     offsets = dict(zip(used, found.offsets, strict=True))
@@ -139,8 +140,8 @@ def _too_much_alive(items: Sequence[Buffer], bound: int, capacity: int) -> str:
 def _no_plan(found: Placement, capacity: int) -> str:
     if found.proven > capacity:
         return (
-            f"no plan fits the capacity of {capacity:,} bytes, shown by a search: at least {found.proven:,} are needed; "
-            f"the plan found takes {found.size:,}"
+            f"no plan fits the capacity of {capacity:,} bytes, shown by a search: at least {found.proven:,} are "
+            f"needed; the plan found takes {found.size:,}"
         )
     return (
         f"no plan within the capacity of {capacity:,} bytes was found ({found.method}): the smallest takes "

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from hwblocks.errors import InputError
 
 
-def check_plan(
-    buffers: Sequence[tuple[str, int, int, int]], offsets: Sequence[int], size: int, align: int = 1
-) -> None:
+def check_plan(buffers: Sequence[tuple[str, int, int, int]], offsets: Sequence[int], size: int, align: int = 1) -> None:
     """Check that buffers (id, lower, upper, size) at these offsets lie within `size` bytes and never overlap.
 
     Errors: InputError with the buffer that lies outside or is not aligned, or the two that overlap and the bytes.

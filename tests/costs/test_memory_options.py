@@ -262,7 +262,7 @@ def test_a_report_has_every_option_and_round_trips():
         "concat in place",
         "in place + concat in place",
         "reorder",
-        "in place + concat in place + reorder",
+        "all three",
     ]
     made = json.loads(report.to_json())
     assert (made["schema"], made["bytes"], made["option"]) == ("hwblocks.memory/1", 384, "in place")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def smallest(buffers):
     """The smallest arena: buffers stacked in every order, each right above those alive with it that came before."""
     meets = [[a[1] < b[2] and b[1] < a[2] for b in buffers] for a in buffers]
 
-    @lru_cache(maxsize=None)
+    @cache
     def stacked(tops):
         waiting = [i for i, top in enumerate(tops) if top is None]
         if not waiting:
@@ -179,7 +179,9 @@ def test_empty_plans():
 
 def test_capacities():
     assert plan_memory(named(ABOVE[0][0]), capacity=7).size == 7
-    with pytest.raises(InputError, match=r"step 1 alone needs 9 bytes, 2 more than the capacity of 7: alive are 'b' 5,"):
+    with pytest.raises(
+        InputError, match=r"step 1 alone needs 9 bytes, 2 more than the capacity of 7: alive are 'b' 5,"
+    ):
         plan_memory([("a", 0, 2, 4), ("b", 1, 3, 5)], capacity=7)
     with pytest.raises(InputError, match=r"no plan within the capacity of 6 bytes was found .* larger effort="):
         plan_memory(named(ABOVE[0][0]), capacity=6, effort=FIRST_FIT)
@@ -266,9 +268,7 @@ def read(path):
     return [(i, int(lower), int(upper), int(size)) for i, lower, upper, size in (line.split(",") for line in lines)]
 
 
-@pytest.mark.parametrize(
-    ("name", "capacity"), [("A.1048576", 1_048_576), ("B.1048576", 1_048_576), ("input.12", 12)]
-)
+@pytest.mark.parametrize(("name", "capacity"), [("A.1048576", 1_048_576), ("B.1048576", 1_048_576), ("input.12", 12)])
 def test_minimalloc_sets_fit_their_capacity(shared, name, capacity):
     buffers = read(shared / "reference" / "minimalloc" / f"{name}.csv")
     for rows in (buffers, random.Random(1).sample(buffers, len(buffers))):

@@ -1,7 +1,7 @@
 """Arenas: first fit, exchanges and search over buffers that live for a while; in C, first fit also as its definition.
 
-Time is cut into sections, the moments whose buffers are not all alive at another: two buffers are alive together exactly
-when they share a section.
+Time is cut into sections, the moments whose buffers are not all alive at another: two buffers are alive together
+exactly when they share a section.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def first_fit_definition(lives: Lives, order: Sequence[int]) -> Array:
     offsets: dict[int, int] = {}
     size, first, past = lives.size.tolist(), lives.first.tolist(), lives.past.tolist()
     for here in order:
-        taken = sorted(
-            (o, o + size[i]) for i, o in offsets.items() if first[i] < past[here] and first[here] < past[i]
-        )
+        taken = sorted((o, o + size[i]) for i, o in offsets.items() if first[i] < past[here] and first[here] < past[i])
         position = 0
         for start, end in taken:
             if start - position >= size[here]:
