@@ -192,6 +192,7 @@ static void open_frame(search *s, int64_t at) {
   memset(bits, 0, (size_t)s->words * sizeof(int64_t));
   for (int64_t i = s->a->member_at[at]; i < s->a->member_at[at + 1]; i++)
     if (waits(s, s->a->member[i])) add(bits, s->a->member[i]);
+  s->counter[WORK] += s->words;
 }
 
 static int same_life(const hwb_arena *a, int64_t b, int64_t c) {

@@ -14,7 +14,7 @@ from hwblocks.numerics.kernels.arena import Choice, Lives, Outcome, Placer, live
 
 Array = np.ndarray[Any, Any]
 
-EFFORT = 300_000_000  # units of search, below a second
+EFFORT = 200_000_000  # units of search, about half a second
 EXCHANGE_WORK = 5_000_000  # pairs of buffers looked at by exchanges
 SEED = 0x9E3779B97F4A7C15  # of the random generator; any number but 0
 ORDERS = ("size", "urgency", "duration", "area", "start")  # of first fit
@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """What the planner found: offsets in the order of the buffers. proven: no plan is smaller. method: how it was found."""
+    """What the planner found: offsets in the order of the buffers. proven: no plan is smaller."""
 
     offsets: tuple[int, ...]
     size: int
@@ -74,10 +74,11 @@ def place(lower: Sequence[int], upper: Sequence[int], size: Sequence[int], wante
     if not size:
         return Placement((), 0, 0, "nothing to place")
     grain = gcd(*size)
-    scaled = np.array([s // grain for s in size], np.int64)
-    parts = [_first_fits(p, scaled, lower, upper) for p in _parts(np.array(lower), np.array(upper))]
-    bound = max(part.proven for part in parts)
-    goal, spent = max(bound, wanted // grain), Effort(effort)
+    scaled, low, high = np.array([s // grain for s in size], np.int64), np.array(lower), np.array(upper)
+    whole = _first_fits(np.arange(len(size)), scaled, low, high)
+    goal, spent, parts = max(whole.proven, wanted // grain), Effort(effort), [whole]
+    if effort > 0 and whole.height > goal:
+        parts = [_first_fits(part, scaled, low, high) for part in _parts(low, high)]
     for part in sorted(parts, key=lambda p: -p.height):
         if effort > 0 and part.height > goal:
             _improve(part, goal, spent)
@@ -107,10 +108,9 @@ def _parts(lower: Array, upper: Array) -> list[Array]:
     return np.split(order, cuts)
 
 
-def _first_fits(indices: Array, size: Array, lower: Sequence[int], upper: Sequence[int]) -> Part:
+def _first_fits(indices: Array, size: Array, lower: Array, upper: Array) -> Part:
     """A part with the best of the first fits."""
-    low, high = np.array(lower)[indices], np.array(upper)[indices]
-    lives, order = lives_of(low, high, size[indices])
+    lives, order = lives_of(lower[indices], upper[indices], size[indices])
     part = Part(indices[order], Placer(lives), np.zeros(0), 0, lives.bound, "")
     for name in ORDERS:
         offsets = part.placer.first_fit(turns(lives, name))
@@ -163,15 +163,16 @@ def draws(seed: int) -> Iterator[int]:
 def _improve(part: Part, goal: int, spent: Effort) -> None:
     """Lower a part to the goal if that can be done: a short search, exchanges, then searches by bisection."""
     hopeless = goal - 1  # no plan was found within this
-    target, share = goal, spent.left // 16
+    target, share, is_first = goal, spent.left // 16, True
     while part.height > hopeless + 1 and spent.left > 0 and part.placer.can_search:
         outcome = _search(part, target, min(share, spent.left), spent)
         if outcome == Outcome.IMPOSSIBLE:
             part.proven = max(part.proven, target + 1)
-        if outcome == Outcome.SEARCHING and not spent.exchanges:
+        if outcome == Outcome.SEARCHING and is_first:
             _exchange(part, goal, spent)
         elif outcome != Outcome.PLACED:
             hopeless = target
+        is_first = False
         target = goal if hopeless < goal else (hopeless + part.height) // 2
         share = max(spent.left // 3, 1)
     if not part.placer.can_search:
@@ -179,7 +180,10 @@ def _improve(part: Part, goal: int, spent: Effort) -> None:
 
 
 def _exchange(part: Part, goal: int, spent: Effort) -> None:
-    rounds = min(max(EXCHANGE_WORK // len(part.indices) ** 2, 1), 2_000)
+    """Exchanges in the best order of first fit, for as many rounds as buffers allow."""
+    rounds = min(EXCHANGE_WORK // len(part.indices) ** 2, 2_000)
+    if not rounds or part.placer.core is None:
+        return
     best = min(ORDERS, key=lambda name: part.placer.height(part.placer.first_fit(turns(part.lives, name))))
     order = turns(part.lives, best)
     offsets = part.placer.first_fit(order)
