@@ -18,7 +18,7 @@ EFFORT = 200_000_000  # units of search, about half a second
 EXCHANGE_WORK = 5_000_000  # pairs of buffers looked at by exchanges
 SEED = 0x9E3779B97F4A7C15  # of the random generator; any number but 0
 ORDERS = ("size", "urgency", "duration", "area", "start")  # of first fit
-RANKS = ("size", "duration", "area", "-size", "-duration")  # of the search, reversed with "-"
+RANKS = ("bulk", "duration", "area", "-size", "-duration")  # of the search, reversed with "-"
 
 
 @dataclass
@@ -123,9 +123,9 @@ def _first_fits(indices: Array, size: Array, lower: Array, upper: Array) -> Part
 
 
 def turns(lives: Lives, name: str) -> Array:
-    """An order of the buffers: large, urgent, long, large and long, or early ones first; reversed with "-".
+    """An order of the buffers: large, urgent, long, large and long, or early ones first; the small or short with "-".
 
-    Urgent is what lives while most is alive.
+    Urgent is what lives while most is alive; "bulk" is size, the longer of equal ones first.
     """
     duration, size = lives.past - lives.first, lives.size
     if name == "urgency":
@@ -133,7 +133,8 @@ def turns(lives: Lives, name: str) -> Array:
         most = np.array([totals[a:b].max() for a, b in zip(lives.first, lives.past, strict=True)])
         return np.lexsort((-size, -duration, -most)).astype(np.int64)
     keys = {
-        "size": (-duration, -size),
+        "size": (lives.first, -size),
+        "bulk": (-duration, -size),
         "-size": (duration, size),
         "duration": (-size, -duration),
         "-duration": (size, duration),

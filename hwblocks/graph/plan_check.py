@@ -16,7 +16,7 @@ def check_plan(buffers: Sequence[tuple[str, int, int, int]], offsets: Sequence[i
     >>> check_plan([("a", 0, 2, 4), ("b", 1, 3, 4)], [0, 4], 8)
     >>> check_plan([("a", 0, 2, 4), ("b", 1, 3, 4)], [0, 3], 8)
     Traceback (most recent call last):
-    hwblocks.errors.InputError: buffers 'a' and 'b' are alive together in steps [1, 2) and share bytes [3, 4) [HWB501]
+    hwblocks.errors.InputError: buffers 'a' and 'b' are alive together in steps [1, 2) and share bytes [3, 4) [HWB401]
     """
     if len(buffers) != len(offsets):
         raise InputError(f"{len(offsets)} offsets for {len(buffers)} buffers")

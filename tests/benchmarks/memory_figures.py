@@ -98,7 +98,9 @@ def main(folders: list[Path]) -> None:
     for name, buffers in networks().items():
         print(network_row(name, buffers))
     paths = {p.name: p for folder in folders for p in folder.glob("*.1048576.csv")}
-    print("\n| set | buffers | first fit by size (B) | within 1,048,576 (B) | ms | smallest found (B) | bound (B) | proven |")
+    print(
+        "\n| set | buffers | first fit by size (B) | within 1,048,576 (B) | ms | smallest found (B) | bound (B) | proven |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---|")
     for name in sorted(paths):
         print(set_row(paths[name]))
