@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from hwblocks.costs.memory_sharing import Shared, shared_buffers
@@ -159,21 +160,7 @@ def plan_graph(
     inputs of a join are made in their part of the result. "reorder": the nodes in an order of the smallest bound.
     Errors: InputError for an unknown option, and where the capacity is too small, with the node and the bytes missing.
     """
-    chosen = _checked(options)
-    ordered = reordered(graph) if "reorder" in chosen else None
-    graph = ordered.graph if ordered else graph
-    shared = shared_buffers(graph, "in_place" in chosen, "concat_in_place" in chosen)
-    buffers = (*shared.buffers, *bodies(graph))
-    _check_capacity(graph, buffers, capacity, align)
-    plan = plan_memory(buffers, capacity, align, effort)
-    return GraphPlan(graph, chosen, shared, plan, _said_of(ordered) if ordered else "")
-
-
-def _said_of(ordered: Ordered) -> str:
-    """What is known about an order."""
-    if ordered.proven:
-        return f"no order has a smaller bound ({ordered.sets:,} sets of nodes looked at)"
-    return f"the better of given and greedy order; not proven within {ordered.sets:,} sets of nodes"
+    return _Planner(graph, align, effort).plan(_checked(options), capacity)
 
 
 def memory_report(
@@ -184,8 +171,9 @@ def memory_report(
     effort: int = EFFORT,
 ) -> MemoryReport:
     """The plan under the given options, and one row for each option and their combinations."""
-    chosen = plan_graph(graph, options, capacity, align, effort)
-    rows = [chosen if chosen.options == row else plan_graph(graph, row, None, align, effort) for row in ROWS]
+    planner = _Planner(graph, align, effort)
+    chosen = planner.plan(_checked(options), capacity)
+    rows = [chosen if chosen.options == row else planner.plan(row) for row in ROWS]
     return MemoryReport(
         model=graph.title,
         option=chosen.name,
@@ -199,6 +187,37 @@ def memory_report(
         options=Table("Options", OPTION_COLUMNS, tuple(row.row for row in rows)),
         gantt=tuple(chosen.gantt),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Planner:
+    """Plans of one graph, which is reordered at most once."""
+
+    graph: Graph
+    align: int
+    effort: int
+
+    @cached_property
+    def ordered(self) -> Ordered:
+        """The graph in another order."""
+        return reordered(self.graph)
+
+    def plan(self, options: tuple[str, ...], capacity: int | None = None) -> GraphPlan:
+        """The plan under options."""
+        is_moved = "reorder" in options
+        graph = self.ordered.graph if is_moved else self.graph
+        shared = shared_buffers(graph, "in_place" in options, "concat_in_place" in options)
+        buffers = (*shared.buffers, *bodies(graph))
+        _check_capacity(graph, buffers, capacity, self.align)
+        made = plan_memory(buffers, capacity, self.align, self.effort)
+        return GraphPlan(graph, options, shared, made, _said_of(self.ordered) if is_moved else "")
+
+
+def _said_of(ordered: Ordered) -> str:
+    """What is known about an order."""
+    if ordered.proven:
+        return f"no order has a smaller bound ({ordered.sets:,} sets of nodes looked at)"
+    return f"the better of given and greedy order; not proven within {ordered.sets:,} sets of nodes"
 
 
 def bodies(graph: Graph) -> list[Buffer]:

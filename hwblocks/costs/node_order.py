@@ -1,12 +1,12 @@
 """Reordering: an order of a graph's nodes in which as few bytes as possible are alive at once.
 
 The bytes alive after some nodes have run depend on which these are, not on their order: so the best order is a path
-through the sets of executed nodes whose largest step is smallest, found best first.
+through the sets of executed nodes whose largest step is smallest, found best first. Sets are bit masks of nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -14,11 +14,7 @@ from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import live_ranges, liveness_bound, storage_names
 
-MOST_SETS = 50_000  # sets of executed nodes that are looked at; about 20 independent chains of some nodes
-
-
-# The most bytes so far, −nodes done, their set, bytes alive after them; the set before and the nodes taken since.
-_Step = tuple[int, int, int, int, int, tuple[int, ...]]
+MOST_SETS = 20_000  # sets of executed nodes that are looked at, some seconds: about 20 nodes side by side
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,100 +34,100 @@ def reordered(graph: Graph, most_sets: int = MOST_SETS) -> Ordered:
     a greedy one, which takes the node that leaves the fewest bytes alive.
     """
     flow = _Flow.of(graph)
-    given = flow.peak(range(len(graph.nodes)))
-    best, order, sets, proven = given, list(range(len(graph.nodes))), 0, given <= flow.least()
+    order = min((list(range(len(graph.nodes))), _greedy(flow)), key=flow.peak)
+    sets, proven = 0, flow.peak(order) <= flow.least()
     if not proven:
-        found, sets, proven = _best_first(flow, given, most_sets)
-        found = found if proven else _greedy(flow)
-        if found is not None and flow.peak(found) < best:
-            best, order = flow.peak(found), found
+        found, sets, proven = _best_first(flow, flow.peak(order), most_sets)
+        order = found or order
     made = graph.replace(nodes=tuple(graph.nodes[i] for i in order))
-    bound = liveness_bound(live_ranges(made))
-    return Ordered(made, bound, proven or best <= flow.least(), sets)
+    return Ordered(made, liveness_bound(live_ranges(made)), proven, sets)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """What has run: the nodes, those that may run next, bytes alive."""
+
+    done: int
+    ready: int
+    alive: int
 
 
 @dataclass(frozen=True, eq=False)
 class _Flow:
-    """Nodes and storages as bit masks.
+    """Nodes and the storages that they make and read.
 
-    needs, next: nodes before and after a node. made, read: storages that a node makes and reads. size, readers: of each
-    storage, the readers as a mask of nodes. kept: storages that outlive the nodes. start: bytes alive before the first;
-    unread: of inputs that nothing reads, alive at the first. inner: bytes that a control block's bodies need.
+    needs, next: nodes right before (a mask) and after each. making: bytes of the storages that a node makes; dying: those
+    of them that nothing reads. frees: for each node the storages that it reads, as (mask of all readers, bytes).
+    least_at: bytes that a node needs in every order. inner: bytes of a control block's bodies. start: bytes alive before
+    the first node; unread: of inputs that nothing reads, alive at the first.
     """
 
     needs: list[int]
     next: list[list[int]]
-    made: list[list[int]]
-    read: list[list[int]]
-    size: list[int]
-    readers: list[int]
-    kept: list[bool]
+    making: list[int]
+    dying: list[int]
+    frees: list[list[tuple[int, int]]]
+    least_at: list[int]
+    inner: list[int]
     start: int
     unread: int
-    inner: list[int]
 
     @staticmethod
     def of(graph: Graph) -> _Flow:
         """The flow of a graph."""
-        storage = storage_names(graph)
-        names = list(dict.fromkeys(storage.values()))
-        number = {name: i for i, name in enumerate(names)}
-        maker = {name: i for i, node in enumerate(graph.nodes) for name in node.outputs}
-        readers, needs = [0] * len(names), []
-        for i, node in enumerate(graph.nodes):
-            needs.append(sum(1 << m for m in {maker[n] for n in node.inputs if n in maker}))
-            for name in node.inputs:
-                if name in storage:
-                    readers[number[storage[name]]] |= 1 << i
+        storage, maker = storage_names(graph), {n: i for i, node in enumerate(graph.nodes) for n in node.outputs}
         kept = {storage[n] for n in (*graph.sinks, *(s.tensor for s in graph.states)) if n in storage}
-        size = [graph.tensors[name].stored_bytes for name in names]
-        sources = sum(size[number[n]] for n in graph.sources)
-        start = sum(size[number[n]] for n in graph.sources if readers[number[n]] or n in kept)
-        count = range(len(graph.nodes))
+        size = {name: graph.tensors[name].stored_bytes for name in storage.values()}
+        read = [{storage[n] for n in node.inputs if n in storage} for node in graph.nodes]
+        made = [[n for n in node.outputs if storage[n] == n] for node in graph.nodes]
+        readers = {name: sum(1 << i for i, names in enumerate(read) if name in names) for name in size}
+        before = [{maker[n] for n in node.inputs if n in maker} for node in graph.nodes]
+        always = {n for n in graph.sources if n in kept}
+        sources = [n for n in graph.sources if readers[n] or n in kept]
+        inner = [_inner_bytes(node.block) for node in graph.nodes]
         return _Flow(
-            needs,
-            [[j for j in count if needs[j] >> i & 1] for i in count],
-            [[number[n] for n in node.outputs if storage[n] == n] for node in graph.nodes],
-            [sorted({number[storage[n]] for n in node.inputs if n in storage}) for node in graph.nodes],
-            size,
-            readers,
-            [name in kept for name in names],
-            start,
-            sources - start,
-            [_inner_bytes(node.block) for node in graph.nodes],
+            [sum(1 << m for m in makers) for makers in before],
+            [[j for j, makers in enumerate(before) if i in makers] for i in range(len(before))],
+            [sum(size[n] for n in names) for names in made],
+            [sum(size[n] for n in names if not readers[n] and n not in kept) for names in made],
+            [[(readers[n], size[n]) for n in sorted(names) if n not in kept] for names in read],
+            [sum(size[n] for n in {*m, *r, *always}) + b for m, r, b in zip(made, read, inner, strict=True)],
+            inner,
+            sum(size[n] for n in sources),
+            sum(size[n] for n in graph.sources if n not in sources),
         )
 
-    def run(self, i: int, done: int, alive: int) -> tuple[int, int]:
-        """(bytes alive while a node runs, and after it)."""
-        after = alive + sum(self.size[s] for s in self.made[i])
-        during = after + self.inner[i] + (0 if done else self.unread)
-        done |= 1 << i
-        gone = sum(self.size[s] for s in self.read[i] if not self.kept[s] and not self.readers[s] & ~done)
-        gone += sum(self.size[s] for s in self.made[i] if not self.readers[s] and not self.kept[s])
-        return during, after - gone
+    @property
+    def empty(self) -> _Sets:
+        """Before the first node."""
+        return _Sets(0, sum(1 << i for i, needs in enumerate(self.needs) if not needs), self.start)
 
-    def ready(self, done: int) -> Iterator[int]:
-        """Nodes whose inputs are there."""
-        return (i for i, needs in enumerate(self.needs) if not done >> i & 1 and not needs & ~done)
+    def cost(self, i: int, sets: _Sets) -> tuple[int, int]:
+        """(bytes alive while a node runs, bytes alive after it)."""
+        full = sets.alive + self.making[i]
+        waiting = ~(sets.done | 1 << i)
+        gone = self.dying[i] + sum(size for readers, size in self.frees[i] if not readers & waiting)
+        return full + self.inner[i] + (0 if sets.done else self.unread), full - gone
 
-    def peak(self, order: Iterator[int] | range | list[int]) -> int:
+    def after(self, i: int, sets: _Sets, alive: int) -> _Sets:
+        """What has run after one more node, which leaves these bytes alive."""
+        done, ready = sets.done | 1 << i, sets.ready & ~(1 << i)
+        for j in self.next[i]:
+            if not self.needs[j] & ~done:
+                ready |= 1 << j
+        return _Sets(done, ready, alive)
+
+    def peak(self, order: Iterable[int]) -> int:
         """The most bytes alive while the nodes run in an order."""
-        done, alive, most = 0, self.start, 0
+        sets, most = self.empty, 0
         for i in order:
-            during, alive = self.run(i, done, alive)
-            done, most = done | 1 << i, max(most, during)
+            during, alive = self.cost(i, sets)
+            sets, most = self.after(i, sets, alive), max(most, during)
         return most
 
     def least(self) -> int:
         """Bytes that some node needs in every order: what it reads and makes, and what always lives."""
-        always = [s for s, kept in enumerate(self.kept) if kept and not any(s in made for made in self.made)]
-        return max(
-            (
-                sum(self.size[s] for s in {*self.made[i], *self.read[i], *always}) + self.inner[i]
-                for i in range(len(self.needs))
-            ),
-            default=0,
-        )
+        return max(self.least_at, default=0)
 
 
 def _inner_bytes(block: object) -> int:
@@ -140,13 +136,22 @@ def _inner_bytes(block: object) -> int:
     return max(liveness_bound(live_ranges(body)) for body in block.bodies.values())
 
 
+def _members(mask: int) -> Iterator[int]:
+    """The nodes of a mask, the first first."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
 def _best_first(flow: _Flow, given: int, most_sets: int) -> tuple[list[int] | None, int, bool]:
     """(an order below `given` bytes or None where there is none, sets looked at, True when that is proven)."""
     full = (1 << len(flow.needs)) - 1
-    waiting: list[_Step] = [(0, 0, 0, flow.start, 0, ())]
+    # the most bytes so far, −nodes done, their set; what has run, the set before and the nodes taken since
+    waiting: list[tuple[int, int, int, _Sets, int, tuple[int, ...]]] = [(0, 0, 0, flow.empty, 0, ())]
     came: dict[int, tuple[int, tuple[int, ...]]] = {}
     while waiting:
-        most, count, done, alive, before, taken = heappop(waiting)
+        most, count, done, sets, before, taken = heappop(waiting)
         if done in came:
             continue
         if len(came) >= most_sets:
@@ -154,35 +159,30 @@ def _best_first(flow: _Flow, given: int, most_sets: int) -> tuple[list[int] | No
         came[done] = (before, taken)
         if done == full:
             return _path(came, done), len(came), True
-        for i in flow.ready(done):
-            step = _extended(flow, i, done, alive, most)
-            if step[0] < given and step[2] not in came:
-                heappush(waiting, (step[0], count - len(step[-1]), *step[2:]))
+        for i in _members(sets.ready):
+            during, alive = flow.cost(i, sets)
+            peak = max(most, during)
+            if peak >= given:
+                continue
+            then, more = _harmless(flow, flow.after(i, sets, alive), peak)
+            if then.done not in came:
+                heappush(waiting, (peak, count - 1 - len(more), then.done, then, done, (i, *more)))
     return None, len(came), True
 
 
-def _extended(flow: _Flow, i: int, done: int, alive: int, most: int) -> _Step:
-    """The step by node i, and then by all nodes that are harmless."""
-    during, after = flow.run(i, done, alive)
-    peak, taken, left = max(most, during), [i], done | 1 << i
-    for j in _harmless(flow, left, after, peak):
-        taken.append(j)
-        after = flow.run(j, left, after)[1]
-        left |= 1 << j
-    return peak, 0, left, after, done, tuple(taken)
-
-
-def _harmless(flow: _Flow, done: int, alive: int, most: int) -> Iterator[int]:
-    """Nodes that may run at once whatever comes later: they need no more than `most` and leave no more than before."""
-    found: int | None = -1
-    while found is not None:
-        found = None
-        for i in flow.ready(done):
-            during, after = flow.run(i, done, alive)
-            if during <= most and after <= alive:
-                yield i
-                found, done, alive = i, done | 1 << i, after
+def _harmless(flow: _Flow, sets: _Sets, most: int) -> tuple[_Sets, list[int]]:
+    """Run what may run at once whatever comes later: it needs no more than `most` and leaves no more than before."""
+    taken: list[int] = []
+    found = True
+    while found:
+        found = False
+        for i in _members(sets.ready):
+            during, alive = flow.cost(i, sets)
+            if during <= most and alive <= sets.alive:
+                sets, found = flow.after(i, sets, alive), True
+                taken.append(i)
                 break
+    return sets, taken
 
 
 def _path(came: dict[int, tuple[int, tuple[int, ...]]], done: int) -> list[int]:
@@ -197,9 +197,9 @@ def _path(came: dict[int, tuple[int, tuple[int, ...]]], done: int) -> list[int]:
 def _greedy(flow: _Flow) -> list[int]:
     """Always the node that leaves the fewest bytes alive, of equal ones the first."""
     order: list[int] = []
-    done, alive = 0, flow.start
-    while len(order) < len(flow.needs):
-        after, _, i = min((*reversed(flow.run(i, done, alive)), i) for i in flow.ready(done))
+    sets = flow.empty
+    while sets.ready:
+        alive, _, i = min((*reversed(flow.cost(i, sets)), i) for i in _members(sets.ready))
         order.append(i)
-        done, alive = done | 1 << i, after
+        sets = flow.after(i, sets, alive)
     return order
