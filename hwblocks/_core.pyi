@@ -19,6 +19,7 @@ class Op:
     in_bytes: tuple[int, ...]
     out_bytes: tuple[int, ...]
     counted: int
+    scratch_bytes: int
     def __init__(
         self,
         isa: str,

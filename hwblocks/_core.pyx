@@ -100,6 +100,7 @@ cdef class Op:
     cdef readonly tuple in_bytes
     cdef readonly tuple out_bytes
     cdef readonly int64_t counted  # output channels that the op can count one by one, 0 for none
+    cdef readonly int64_t scratch_bytes  # memory that it needs while it runs
 
     def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants,
                   tuple in_bytes, tuple out_bytes):
@@ -115,6 +116,7 @@ cdef class Op:
         self._fill(kind, numbers, cast, constants)
         self.op.run = kind.run
         self.op.scratch_bytes = kind.scratch_bytes(self.parameters) if kind.scratch_bytes != NULL else 0
+        self.scratch_bytes = self.op.scratch_bytes
         self.counted = (<const int64_t *>(<const char *>self.parameters + kind.counted))[0] if kind.counted else 0
 
     def __dealloc__(self):

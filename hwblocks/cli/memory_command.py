@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hwblocks.cli.output import output_options, show
     help="in_place, concat_in_place, reorder; may be given several times. The table shows every one anyway.",
 )
 @click.option("--effort", type=click.IntRange(0), help="Units of search, some 400 million a second; 0: first fit only.")
+@click.option("--scratch", is_flag=True, help="Also what the C kernels of this machine need beside the arena.")
 @click.option("--csv", "table", type=click.Path(), help="Write the table of options (of buffers, for a CSV file).")
 @click.option("--output", "-o", type=click.Path(), help="Write id, lower, upper, size, offset of every buffer.")
 @output_options
@@ -32,6 +34,7 @@ def command(
     align: int,
     options: tuple[str, ...],
     effort: int | None,
+    scratch: bool,
     table: str | None,
     output: str | None,
     as_json: bool,
@@ -48,12 +51,13 @@ def command(
 
     for path in filter(None, (table, output)):
         check_writable(path)
-    searched = EFFORT if effort is None else effort
-    is_file = Path(model).suffix.lower() == ".csv"
-    if is_file and options:
-        raise click.UsageError("--option: a CSV file has buffers, no nodes to share or reorder; give a model")
-    make = _of_buffers if is_file else _of_graph
-    result, buffers, shown = make(model, options, capacity, align, searched)
+    how = {"capacity": capacity, "align": align, "effort": EFFORT if effort is None else effort}
+    if Path(model).suffix.lower() == ".csv":
+        if options or scratch:
+            raise click.UsageError("--option, --scratch: a CSV file has buffers but no nodes; give a model")
+        result, buffers, shown = _of_buffers(model, how)
+    else:
+        result, buffers, shown = _of_graph(model, options, scratch, how)
     if table:
         write_atomically(table, shown.to_csv())
     if output:
@@ -61,26 +65,25 @@ def command(
     show(result, as_json, quiet)
 
 
-def _of_graph(
-    model: str, options: tuple[str, ...], capacity: int | None, align: int, effort: int
-) -> tuple[Any, Any, Any]:
+def _of_graph(model: str, options: tuple[str, ...], scratch: bool, how: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(result, table of buffers, table of options) of a model."""
     from hwblocks.costs.buffer_file import plan_table
-    from hwblocks.costs.memory_options import memory_report
+    from hwblocks.costs.memory_options import memory_report, most_scratch
     from hwblocks.importers.load import load
 
-    result = memory_report(load(model), options, capacity, align, effort)
+    graph = load(model)
+    result = memory_report(graph, options, **how)
+    if scratch:
+        result = replace(result, kernel_scratch=most_scratch(graph))
     rows = [{**row, "id": row["buffer"]} for row in result.gantt]
     return result, plan_table(rows), result.options
 
 
-def _of_buffers(
-    path: str, options: tuple[str, ...], capacity: int | None, align: int, effort: int
-) -> tuple[Any, Any, Any]:
+def _of_buffers(path: str, how: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(result, table of buffers, the same) of a CSV file."""
     from hwblocks.costs.buffer_file import PlannedBuffers, read_buffers
     from hwblocks.graph.memory import plan_memory
 
-    plan = plan_memory(read_buffers(path), capacity, align, effort)
-    result = PlannedBuffers(Path(path).name, plan, capacity)
+    plan = plan_memory(read_buffers(path), **how)
+    result = PlannedBuffers(Path(path).name, plan, how["capacity"])
     return result, result.table, result.table

@@ -119,6 +119,7 @@ class MemoryReport(Result):
     proof: str = ""
     peak_node: str = ""
     capacity: int | None = None
+    kernel_scratch: tuple[str, int] | None = None
     steps: tuple[str, ...] = ()
     options: Table = Table("", (), ())
     gantt: tuple[dict[str, Any], ...] = ()
@@ -126,7 +127,8 @@ class MemoryReport(Result):
     def content(self) -> dict[str, Any]:
         names = ("model", "option", "bytes", "bound_bytes", "optimal", "proof", "peak_node", "capacity", "steps")
         made = {name: getattr(self, name) for name in names}
-        return {**made, "options": list(self.options), "gantt": list(self.gantt)}
+        scratch = {"kernel_scratch": dict([self.kernel_scratch])} if self.kernel_scratch else {}
+        return {**made, **scratch, "options": list(self.options), "gantt": list(self.gantt)}
 
     @property
     def buffers(self) -> Table:
@@ -144,6 +146,9 @@ class MemoryReport(Result):
         ]
         if self.capacity is not None:
             facts.append(("capacity", f"{self.capacity:,} B, {self.capacity - self.bytes:,} B left"))
+        if self.kernel_scratch:
+            node, size = self.kernel_scratch
+            facts.append(("scratch of the C kernels here, not in the arena", f"{size:,} B at {node!r}"))
         return (Section(f"Memory of one sample: {self.model}", "", tuple(facts), (self.options, self.buffers)),)
 
 
@@ -187,6 +192,18 @@ def memory_report(
         options=Table("Options", OPTION_COLUMNS, tuple(row.row for row in rows)),
         gantt=tuple(chosen.gantt),
     )
+
+
+def most_scratch(graph: Graph) -> tuple[str, int] | None:
+    """The node whose C kernel needs the most scratch on this machine, and the bytes; None where no node has a kernel.
+
+    Columns, sums and the like, beside the arena; a device's own kernels need what they need.
+    """
+    from hwblocks.simulate.plan import make_plan
+
+    steps = [step for step in make_plan(graph).steps if step.kernel is not None]
+    found = [(step.site.node.name, int(step.kernel.scratch_bytes)) for step in steps]
+    return max(found, key=lambda pair: pair[1], default=None)
 
 
 @dataclass(frozen=True, eq=False)

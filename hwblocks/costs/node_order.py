@@ -56,10 +56,10 @@ class _Sets:
 class _Flow:
     """Nodes and the storages that they make and read.
 
-    needs, next: nodes right before (a mask) and after each. making: bytes of the storages that a node makes; dying: those
-    of them that nothing reads. frees: for each node the storages that it reads, as (mask of all readers, bytes).
-    least_at: bytes that a node needs in every order. inner: bytes of a control block's bodies. start: bytes alive before
-    the first node; unread: of inputs that nothing reads, alive at the first.
+    needs, next: nodes right before (a mask) and after each. making: bytes of the storages that a node makes; dying:
+    those of them that nothing reads. frees: for each node the storages that it reads, as (mask of all readers, bytes).
+    least_at: bytes that a node needs in every order. inner: bytes of a control block's bodies. start: bytes alive
+    before the first node; unread: of inputs that nothing reads, alive at the first.
     """
 
     needs: list[int]

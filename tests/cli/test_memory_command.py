@@ -6,9 +6,11 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hwblocks as hb
+from hwblocks.graph.builder import GraphBuilder
 from hwblocks.graph.plan_check import check_plan
 
 ONNX = Path(hb.__file__).parent / "demo_data" / "digits_cnn.onnx"
@@ -44,6 +46,20 @@ def test_alignment_and_capacity_of_a_model(hwblocks):
     assert "alone needs" in err
     assert "1 more than the capacity" in err
     assert hwblocks("memory", ONNX, "--capacity", plain["bytes"], "-q")[:2] == (0, "")
+
+
+def test_scratch_of_the_kernels(hwblocks):
+    code = hb.Format("int8")
+    build = GraphBuilder("net")
+    x = build.input("x", (1, 6, 6, 8), code)
+    w = build.constant("w", np.ones((8, 3, 3, 8)), code)
+    y = build.add(hb.Conv2d(padding=1), x, w, name="conv", formats=[code])
+    hb.save(build.build(build.add(hb.MaxPool2d(2, stride=2), y, name="pool")), "net.hwb")
+    plain, more = (json.loads(hwblocks("memory", "net.hwb", "--json", *args)[1]) for args in ((), ("--scratch",)))
+    assert "kernel_scratch" not in plain
+    assert list(more["kernel_scratch"]) == ["conv"]
+    assert more["kernel_scratch"]["conv"] > 0
+    assert more["bytes"] == plain["bytes"] == 36 * 8 + 36 * 8
 
 
 def test_a_file_of_buffers(hwblocks, tmp_path):
@@ -87,5 +103,6 @@ def test_bad_arguments(hwblocks, tmp_path):
     Path("set.csv").write_text(SET)
     assert "no memory option 'fast'" in hwblocks("memory", ONNX, "--option", "fast")[2]
     assert "give a model" in hwblocks("memory", "set.csv", "--option", "in_place")[2]
+    assert "give a model" in hwblocks("memory", "set.csv", "--scratch")[2]
     assert "cannot be read" in hwblocks("memory", "none.csv")[2]
     assert hwblocks("memory", "set.csv", "--capacity", 0)[0] == 2

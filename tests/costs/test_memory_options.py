@@ -280,6 +280,27 @@ def test_a_report_has_every_option_and_round_trips():
     assert "116 B left" in report.to_markdown()
 
 
+def test_the_bodies_of_a_branch_are_alive_while_it_runs():
+    def body(name, depth):
+        inner = GraphBuilder(name)
+        x = inner.input("x", (1, 8))
+        y = hb.Tanh()(x)
+        for _ in range(depth):
+            y = hb.Add()(x, y)
+        return inner.build(y)
+
+    build = GraphBuilder("branch")
+    x, condition = build.input("x", (1, 8)), build.input("condition", (), hb.Format("bool"))
+    graph = build.build(
+        build.add(hb.If(body("then", 0), body("else", 2)), condition, x, name="if", formats=[x.tensor.format])
+    )
+    planned = plan_graph(graph, OPTIONS)
+    inner = 3 * 32  # x, the sum before and the sum
+    assert [b for b in planned.plan.buffers if b.id == "if/bodies"] == [("if/bodies", 0, 1, inner)]
+    assert planned.plan.size == 32 + 1 + 32 + inner
+    assert planned.gantt[-1]["tensors"] == []
+
+
 def test_a_memory_too_small_names_the_node():
     with pytest.raises(InputError, match=r"ReLU 'relu_a' alone needs 384 bytes of activations, 84 more than .* 300"):
         plan_graph(residual(), capacity=300)
