@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from math import gcd
 from typing import Any
@@ -44,7 +44,6 @@ class Part:
     height: int
     proven: int
     order: str
-    ranks: dict[str, Array] = field(default_factory=dict)
 
     @property
     def lives(self) -> Lives:

@@ -88,6 +88,8 @@ def plan_memory(
     >>> m.offsets, m.size, m.bound, m.optimal
     ((0, 4, 0), 8, 8, True)
     """
+    align, effort = _whole("align", align, 1), _whole("effort", effort, 0)
+    capacity = None if capacity is None else _whole("capacity", capacity, 0)
     items = _checked(buffers, align)
     bound = liveness_bound(items)
     if capacity is not None and bound > capacity:
@@ -105,10 +107,19 @@ def plan_memory(
     return plan
 
 
+def _whole(name: str, value: int, least: int) -> int:
+    """An integer argument. Errors: InputError for what is none or too small."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise InputError(f"{name}={value!r}: an integer from {least} on is needed")
+    return number
+
+
 def _checked(buffers: Iterable[tuple[str, int, int, int]], align: int) -> tuple[Buffer, ...]:
     """The buffers with sizes rounded up. Errors: InputError."""
-    if align < 1:
-        raise InputError(f"align={align}: an alignment is at least 1 byte")
     items = tuple(_buffer(row, align) for row in buffers)
     total = sum(item.size for item in items)
     if total >= LARGEST or any(not -LARGEST < step < LARGEST for item in items for step in item[1:3]):

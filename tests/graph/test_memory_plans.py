@@ -201,8 +201,10 @@ def test_capacities():
 def test_bad_buffers(row, words):
     with pytest.raises(InputError, match=words):
         plan_memory([row])
-    with pytest.raises(InputError, match="align=0"):
-        plan_memory([], align=0)
+    for more in ({"align": 0}, {"align": 1.5}, {"capacity": -1}, {"capacity": "1"}, {"effort": -1}):
+        ((name, value),) = more.items()
+        with pytest.raises(InputError, match=rf"{name}={value!r}: an integer from"):
+            plan_memory([("a", 0, 1, 4)], **more)
 
 
 def test_tampered_plans_are_refused():
