@@ -21,7 +21,8 @@ typedef struct {
   int64_t *counter;                  /* [COUNTERS] */
   int64_t *low, *offset;             /* [buffers]; offset −1: not placed */
   int64_t *list;                     /* as a->member, rising by low, the placed ones last */
-  int64_t *floor, *room, *spare, *on_floor;  /* [sections]: −1 where all are placed; bytes to spare above it; buffers that may lie on it */
+  int64_t *floor, *on_floor;         /* [sections]: −1 where all are placed; buffers with their low there */
+  int64_t *room, *spare;             /* [sections]: bytes left by the bound, and by the sizes above the floor alone */
   int64_t *stale, *queue, queued;    /* [sections]: sections to bound again */
   int64_t *trail, trails;            /* pairs: buffer and its low before, or −1 − buffer for one that was placed */
   int64_t *frames, depths, *reasons; /* [depths, FRAME], bits [depths, words] */

@@ -46,7 +46,7 @@ typedef struct {
 } hwb_goal;
 
 /* A search begins with hwb_search_begin and goes on with every hwb_search_run, which looks at about `work` buffers (some
-   100 million of them a second) and returns what came of it. memory: hwb_search_scratch_bytes, aligned to 8 bytes, kept between
+   400 million of them a second) and returns what came of it. memory: hwb_search_scratch_bytes, aligned to 8 bytes, kept between
    the calls; the same arena and goal every time. Once placed, hwb_search_offsets tells where: [buffers]. */
 size_t hwb_search_scratch_bytes(const hwb_arena *a);
 void hwb_search_begin(const hwb_arena *a, const hwb_goal *g, int64_t *memory);
