@@ -11,7 +11,18 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost", "export_onnx"),
+    "hwblocks.api": (
+        "load",
+        "run",
+        "Simulator",
+        "compare",
+        "diff",
+        "accumulators",
+        "profile",
+        "memory",
+        "cost",
+        "export_onnx",
+    ),
     "hwblocks.graph.io": ("save",),
     "hwblocks.importers.from_keras": ("from_keras",),
     "hwblocks.importers.from_torch": ("from_torch",),
@@ -25,7 +36,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.graph.composite": ("Composite",),
     "hwblocks.graph.quant_rule": ("Preference",),
     "hwblocks.graph.work": ("Work",),
-    "hwblocks.graph.memory": ("plan_memory",),
+    "hwblocks.graph.memory": ("plan_memory", "MemoryPlan"),
+    "hwblocks.graph.plan_check": ("check_plan",),
     "hwblocks.numerics.formats": ("Format",),
     "hwblocks.numerics.cast": ("Cast",),
     "hwblocks.numerics.rounding": ("Rounding",),

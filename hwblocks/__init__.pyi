@@ -9,6 +9,7 @@ from hwblocks.api import cost as cost
 from hwblocks.api import diff as diff
 from hwblocks.api import export_onnx as export_onnx
 from hwblocks.api import load as load
+from hwblocks.api import memory as memory
 from hwblocks.api import profile as profile
 from hwblocks.api import run as run
 from hwblocks.blocks.activation import Abs as Abs
@@ -258,8 +259,10 @@ from hwblocks.graph.control import Control as Control
 from hwblocks.graph.dialect import Dialect as Dialect
 from hwblocks.graph.graph import Graph as Graph
 from hwblocks.graph.io import save as save
+from hwblocks.graph.memory import MemoryPlan as MemoryPlan
 from hwblocks.graph.memory import plan_memory as plan_memory
 from hwblocks.graph.node import Node as Node
+from hwblocks.graph.plan_check import check_plan as check_plan
 from hwblocks.graph.quant_rule import Preference as Preference
 from hwblocks.graph.tensor import Tensor as Tensor
 from hwblocks.graph.work import Work as Work

@@ -1,6 +1,6 @@
 # Declarations of csrc for the binding in _core.pyx: structs name only the fields that it sets.
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **p, size_t alignment, size_t size)
@@ -125,3 +125,27 @@ cdef extern from "hwblocks/replay.h" nogil:
         int64_t fetched
     size_t hwb_replay_scratch_bytes(const hwb_replay *) noexcept
     int hwb_replay_run(const hwb_replay *, hwb_replay_state *, int32_t *, int64_t) noexcept
+
+cdef extern from "hwblocks/arena.h" nogil:
+    ctypedef struct hwb_arena:
+        int64_t buffers, sections
+        const int64_t *size
+        const int64_t *first
+        const int64_t *past
+        const int64_t *starts
+        const int64_t *member_at
+        const int64_t *member
+    ctypedef struct hwb_goal:
+        int64_t capacity, choice
+        const int64_t *rank
+    void hwb_first_fit(const hwb_arena *a, const int64_t *order, int64_t first, int64_t past, int64_t *by_offset,
+                       int64_t *offset) noexcept
+    size_t hwb_exchange_scratch_bytes(const hwb_arena *a) noexcept
+    int64_t hwb_exchange(const hwb_arena *a, int64_t *order, int64_t *offset, int64_t rounds, int64_t wanted,
+                         uint64_t *random, int64_t *scratch) noexcept
+    size_t hwb_search_scratch_bytes(const hwb_arena *a) noexcept
+    void hwb_search_begin(const hwb_arena *a, const hwb_goal *g, int64_t *memory) noexcept
+    int64_t hwb_search_run(const hwb_arena *a, const hwb_goal *g, int64_t *memory, int64_t work) noexcept
+    int64_t hwb_search_nodes(const int64_t *memory) noexcept
+    int64_t hwb_search_work(const int64_t *memory) noexcept
+    const int64_t *hwb_search_offsets(const int64_t *memory) noexcept

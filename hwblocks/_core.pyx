@@ -5,8 +5,8 @@ No arithmetic and no choices: numerics/kernels/binding.py decides what is bound.
 """
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
@@ -121,6 +121,7 @@ cdef class Op:
     cdef readonly tuple in_bytes
     cdef readonly tuple out_bytes
     cdef readonly int64_t counted  # output channels that the op can count one by one, 0 for none
+    cdef readonly int64_t scratch_bytes  # memory that it needs while it runs
 
     def __cinit__(self, str isa, str family, const int64_t[::1] numbers, const int64_t[::1] cast, tuple constants,
                   tuple in_bytes, tuple out_bytes):
@@ -136,6 +137,7 @@ cdef class Op:
         self._fill(kind, numbers, cast, constants)
         self.op.run = kind.run
         self.op.scratch_bytes = kind.scratch_bytes(self.parameters) if kind.scratch_bytes != NULL else 0
+        self.scratch_bytes = self.op.scratch_bytes
         self.counted = (<const int64_t *>(<const char *>self.parameters + kind.counted))[0] if kind.counted else 0
 
     def __dealloc__(self):
@@ -478,3 +480,85 @@ cdef class Call:
         for i in range(self.program.count):
             row[i] = hwb_samples_counted(&self.samples, i)
         return made
+
+
+cdef class Arena:
+    """Buffers of an arena; see arena.h. Owns the memory in which it searches."""
+
+    cdef hwb_arena arena
+    cdef hwb_goal goal
+    cdef object keep
+    cdef int64_t *memory
+
+    def __cinit__(self, const int64_t[::1] size, const int64_t[::1] first, const int64_t[::1] past,
+                  const int64_t[::1] starts, const int64_t[::1] member_at, const int64_t[::1] member):
+        cdef int64_t n = size.shape[0], sections = starts.shape[0] - 1
+        if not (0 < n == first.shape[0] == past.shape[0] and 0 < sections == member_at.shape[0] - 1):
+            raise ValueError(f"{n} buffers in {sections} sections")
+        if member.shape[0] != member_at[sections] or not member.shape[0]:
+            raise ValueError(f"{member.shape[0]} members, {member_at[sections]} needed")
+        self.keep = (size, first, past, starts, member_at, member)
+        self.arena = hwb_arena(n, sections, &size[0], &first[0], &past[0], &starts[0], &member_at[0], &member[0])
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    cdef int _check(self, Py_ssize_t count) except -1:
+        if count != self.arena.buffers:
+            raise ValueError(f"{count} entries for {self.arena.buffers} buffers")
+        return 0
+
+    def first_fit(self, const int64_t[::1] order, int64_t begin, int64_t end, int64_t[::1] by_offset, int64_t[::1] offset):
+        """Place order[begin:end] beside what was placed before."""
+        self._check(order.shape[0])
+        self._check(by_offset.shape[0])
+        self._check(offset.shape[0])
+        if not 0 <= begin <= end <= self.arena.buffers:
+            raise ValueError(f"turns {begin} to {end} of {self.arena.buffers}")
+        with nogil:
+            hwb_first_fit(&self.arena, &order[0], begin, end, &by_offset[0], &offset[0])
+
+    def exchange(self, int64_t[::1] order, int64_t[::1] offset, int64_t rounds, int64_t wanted, uint64_t random):
+        """Improve an order and its first fit; returns the bytes of the arena and the state of the random generator."""
+        self._check(order.shape[0])
+        self._check(offset.shape[0])
+        cdef int64_t *scratch = <int64_t *>malloc(hwb_exchange_scratch_bytes(&self.arena))
+        if scratch == NULL:
+            raise MemoryError("scratch of an arena")
+        cdef int64_t height
+        with nogil:
+            height = hwb_exchange(&self.arena, &order[0], &offset[0], rounds, wanted, &random, scratch)
+        free(scratch)
+        return height, random
+
+    @property
+    def search_bytes(self):
+        """Bytes of memory that a search takes."""
+        return hwb_search_scratch_bytes(&self.arena)
+
+    def begin(self, int64_t capacity, int64_t choice, const int64_t[::1] rank):
+        """Begin a search."""
+        self._check(rank.shape[0])
+        if self.memory == NULL:
+            self.memory = <int64_t *>malloc(hwb_search_scratch_bytes(&self.arena))
+        if self.memory == NULL:
+            raise MemoryError(f"{self.search_bytes} bytes for a search")
+        self.keep = (*self.keep[:6], rank)
+        self.goal = hwb_goal(capacity, choice, &rank[0])
+        hwb_search_begin(&self.arena, &self.goal, self.memory)
+
+    def run(self, int64_t work):
+        """Go on with the search: (what came of it, nodes, work so far)."""
+        if self.memory == NULL:
+            raise ValueError("no search was begun")
+        cdef int64_t result
+        with nogil:
+            result = hwb_search_run(&self.arena, &self.goal, self.memory, work)
+        return result, hwb_search_nodes(self.memory), hwb_search_work(self.memory)
+
+    def offsets(self, int64_t[::1] offset):
+        """Copy where the search placed the buffers."""
+        self._check(offset.shape[0])
+        if self.memory == NULL:
+            raise ValueError("no search was begun")
+        memcpy(&offset[0], hwb_search_offsets(self.memory), self.arena.buffers * sizeof(int64_t))

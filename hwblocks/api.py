@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from hwblocks.analysis.comparison import Comparison
     from hwblocks.analysis.difference import Difference
     from hwblocks.analysis.widths import Accumulators
+    from hwblocks.costs.memory_options import MemoryReport
     from hwblocks.costs.profile import Profile
     from hwblocks.costs.result import Cost
     from hwblocks.exporters.to_onnx import Export
     from hwblocks.simulate.simulator import Run
 
-__all__ = ["Simulator", "accumulators", "compare", "cost", "diff", "export_onnx", "load", "profile", "run"]
+__all__ = ["Simulator", "accumulators", "compare", "cost", "diff", "export_onnx", "load", "memory", "profile", "run"]
 
 Model = Graph | Sequential | str | Path
 
@@ -109,6 +110,16 @@ def profile(model: Model) -> Profile:
     from hwblocks.costs.profiling import profile_graph
 
     return profile_graph(as_graph(model))
+
+
+def memory(model: Model, options: Iterable[str] = (), capacity: int | None = None, align: int = 1) -> MemoryReport:
+    """The arena of one sample under options ("in_place", "concat_in_place", "reorder"), and what each option gives.
+
+    Errors: InputError where the capacity in bytes is too small, with the node that alone needs more.
+    """
+    from hwblocks.costs.memory_options import memory_report
+
+    return memory_report(as_graph(model), options, capacity, align)
 
 
 def cost(model: Model, target: Any = "ideal-64mac", energy: str | None = None) -> Cost:

@@ -140,6 +140,7 @@ class PReLU(Algorithm):
     """
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "slope")
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
 
     @property
     def quant(self) -> QuantRule:

@@ -21,6 +21,7 @@ class Bits(Algorithm, abstract=True):
     """Logic on the bits of stored integers that broadcast as in NumPy; inputs and output are of one type."""
 
     keeps_types: ClassVar[bool] = True
+    overwrites: ClassVar[tuple[int, ...]] = (0, 1)
 
     @property
     def quant(self) -> QuantRule:

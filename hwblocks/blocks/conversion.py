@@ -36,6 +36,7 @@ class ConvertType(Algorithm):
     to: str = "float32"
 
     keeps_types: ClassVar[bool] = True
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
 
     def __post_init__(self) -> None:
         if self.to not in (*TYPES, *NARROW):

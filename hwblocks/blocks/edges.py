@@ -25,6 +25,8 @@ from hwblocks.numerics.kernels.edges import DequantizeCall, QuantizeCall
 class Edge(Algorithm, abstract=True):
     """Real values unchanged; only how they are stored changes."""
 
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
+
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:
         return (shapes[0],)
 

@@ -22,6 +22,8 @@ from hwblocks.graph.work import Work
 class Truth(Algorithm, abstract=True):
     """Truth values of inputs that broadcast as in NumPy."""
 
+    overwrites: ClassVar[tuple[int, ...]] = (0, 1)
+
     @property
     def quant(self) -> QuantRule:
         return QuantRule(inputs=("activation", "activation"), output="float")

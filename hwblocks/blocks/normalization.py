@@ -31,6 +31,7 @@ class BatchNorm(Algorithm):
     eps: float = 1e-5
 
     input_names: ClassVar[tuple[str, ...]] = ("x", "weight", "bias", "mean", "var")
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
 
     @property
     def quant(self) -> QuantRule:

@@ -16,6 +16,7 @@ class View(Move, abstract=True):
     """Moves that keep the order of elements: only the shape changes."""
 
     is_view: ClassVar[bool] = True
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
 
     def move(self, *arrays: Array, zero: Any, lowest: Any) -> Array:
         return arrays[0].reshape(self.shape(arrays[0].shape)[0])
@@ -217,6 +218,7 @@ class Concat(Move):
 
     dim: int = -1
 
+    joins: ClassVar[bool] = True
     input_names: ClassVar[tuple[str, ...]] = ("x", "xs*")
 
     def shape(self, *shapes: Shape) -> tuple[Shape, ...]:

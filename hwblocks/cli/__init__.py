@@ -14,6 +14,7 @@ INTERNAL, INTERRUPTED, BAD_INPUT = 3, 130, 2
 COMMANDS = {
     "demo": "quantize, run, compare and price a shipped network; no network needed",
     "profile": "operations and memory of a model",
+    "memory": "the arena of a model or of buffers: bound, plan, proof, what sharing and reordering save",
     "quantize": "make an integer model from a float model and samples",
     "run": "run a model on samples, dump golden vectors",
     "compare": "float against integer on the same samples",

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwblocks.costs.memory_options import plan_graph
 from hwblocks.costs.ops import Layer
 from hwblocks.graph.algorithm import table_bytes as site_tables
-from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.memory import Buffer, live_ranges, plan_memory
 
 
 @dataclass(frozen=True)
 class Arena:
-    """The planned arena in bytes, its lower bound, and the node at which most is alive."""
+    """The planned arena in bytes, its lower bound, the node at which most is alive, and whether no plan is smaller."""
 
     bytes: int
     bound_bytes: int
     peak_node: str
+    optimal: bool = False
 
 
 def weight_bytes(layer: Layer) -> tuple[int, int]:
@@ -41,15 +41,8 @@ def table_bytes(layer: Layer) -> int:
 
 def arena(graph: Graph) -> Arena:
     """The arena of one sample; while a control block runs, the largest of its bodies' arenas is alive too."""
-    buffers = live_ranges(graph)
-    for step, node in enumerate(graph.nodes):
-        if isinstance(node.block, Control):
-            inner = max(arena(body).bytes for body in node.block.bodies.values())
-            buffers.append(Buffer(f"{node.name}/bodies", step, step + 1, inner))
-    plan = plan_memory(buffers)
-    alive = [sum(b.size for b in buffers if b.lower <= step < b.upper) for step in range(max(len(graph.nodes), 1))]
-    peak = graph.nodes[alive.index(max(alive))].name if graph.nodes else ""
-    return Arena(plan.size, plan.bound, peak)
+    made = plan_graph(graph)
+    return Arena(made.plan.size, made.plan.bound, made.peak_node, made.plan.optimal)
 
 
 def activation_bytes(layer: Layer) -> tuple[int, int]:

@@ -17,6 +17,7 @@ class Binary(Algorithm, abstract=True):
     """Two operands that broadcast as in NumPy; in integers the exact rational result, cast once."""
 
     input_names: ClassVar[tuple[str, ...]] = ("a", "b")
+    overwrites: ClassVar[tuple[int, ...]] = (0, 1)
 
     @property
     def quant(self) -> QuantRule:

@@ -44,6 +44,7 @@ class Block:
     input_names: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[dict[str, str]] = {}
     steering: ClassVar[frozenset[int]] = frozenset()  # inputs that only say which elements count or move
+    overwrites: ClassVar[tuple[int, ...]] = ()  # inputs whose memory the output may take, element by element
     changes_values: ClassVar[bool] = True
     folds: ClassVar[bool] = True  # False where a node of constants alone must stay
     own_variant: ClassVar[str | None] = None  # its own integer meaning among the names that `variant` may take
@@ -238,6 +239,7 @@ class Move(Block, abstract=True):
 
     kind = "move"
     changes_values = False
+    joins: ClassVar[bool] = False  # True when the output is the inputs one after the other along `dim`
     is_view: ClassVar[bool] = False  # True when the elements keep their order, so that nothing is copied
 
     @property
@@ -280,6 +282,7 @@ class Pointwise(Block, abstract=True):
     """
 
     kind = "pointwise"
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
     own_variant: ClassVar[str | None] = "table"
     variant: str = field(default="table", kw_only=True)
 

@@ -1,15 +1,21 @@
-"""Memory: how long each run-time tensor lives, and a planner that places the buffers in one arena."""
+"""Memory: how long each run-time tensor lives, and plans that place the buffers in one arena."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import NamedTuple
 
 from hwblocks.errors import InputError
+from hwblocks.graph.arena_plan import EFFORT, Placement, place
 from hwblocks.graph.block import Move
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.plan_check import check_plan
 from hwblocks.graph.site import Site
+
+LARGEST = 1 << 62  # bytes of all buffers together, and steps
+FIRST_FIT = 0  # effort that leaves a plan at first fit
 
 
 class Buffer(NamedTuple):
@@ -21,75 +27,137 @@ class Buffer(NamedTuple):
     size: int
 
 
+class Gap(NamedTuple):
+    """How far a plan lies above the most bytes alive at once: in bytes, and as a share of them."""
+
+    bytes: int
+    share: float
+
+
 @dataclass(frozen=True)
 class MemoryPlan:
     """Where each buffer lies.
 
-    offsets: bytes from the arena's start, in the order of the buffers. size: bytes of the arena.
-    bound: the largest sum of sizes alive at once; no plan can be smaller. optimal: size equals bound.
+    buffers: sizes rounded up to the alignment. offsets: bytes from the arena's start, in the order of the buffers.
+    size: bytes of the arena. bound: the most bytes alive at once; no plan can be smaller. proven: no plan is smaller
+    than this, by the bound or by a search. method: how the plan was found.
     """
 
     buffers: tuple[Buffer, ...]
     offsets: tuple[int, ...]
     size: int
     bound: int
+    proven: int
+    method: str = ""
 
     @property
     def optimal(self) -> bool:
         """True when no plan can be smaller."""
-        return self.size == self.bound
+        return self.size == self.proven
+
+    @property
+    def gap(self) -> Gap:
+        """What the plan needs above the bound."""
+        return Gap(self.size - self.bound, (self.size - self.bound) / self.bound if self.bound else 0.0)
+
+    @property
+    def proof(self) -> str:
+        """How the size was found, and what is known about smaller ones."""
+        if self.size == self.bound:
+            return f"{self.method}: optimal, as many bytes are alive at once"
+        if self.optimal:
+            return f"{self.method}: optimal, the search shows that nothing smaller exists"
+        return f"{self.method}: not proven, at least {self.proven:,} bytes are needed"
 
 
 def plan_memory(
-    buffers: Iterable[tuple[str, int, int, int]], capacity: int | None = None, align: int = 1
+    buffers: Iterable[tuple[str, int, int, int]],
+    capacity: int | None = None,
+    align: int = 1,
+    effort: int = EFFORT,
 ) -> MemoryPlan:
     """Place buffers (id, lower, upper, size) so that those alive together do not overlap.
 
-    First fit in four orders (size, lifetime, size · lifetime, start); the smallest arena wins.
-    Errors: InputError for an empty lifetime, a negative size, or a plan above `capacity`.
+    First fit in several orders, exchanges in the best of them, and a search: within `capacity` bytes if it is given,
+    else for the smallest arena. The same plan on every machine.
+    align: every offset is a multiple of it. effort: units of search, one for each buffer looked at, some 400 million a
+    second; 0 leaves it at first fit.
+    Errors: InputError for an empty lifetime, a negative size, and where no plan within `capacity` exists or is found.
 
-    >>> plan_memory([("a", 0, 2, 4), ("b", 1, 3, 4), ("c", 2, 4, 4)]).offsets
-    (0, 4, 0)
+    >>> m = plan_memory([("a", 0, 2, 4), ("b", 1, 3, 4), ("c", 2, 4, 4)])
+    >>> m.offsets, m.size, m.bound, m.optimal
+    ((0, 4, 0), 8, 8, True)
     """
-    items = tuple(Buffer(str(i), int(lo), int(hi), -(-int(size) // align) * align) for i, lo, hi, size in buffers)
-    for item in items:
-        if item.upper <= item.lower or item.size < 0:
-            raise InputError(f"buffer {item.id!r}: lives in [{item.lower}, {item.upper}) with {item.size} bytes")
-    best = min((_first_fit(items, key) for key in _ORDERS), key=lambda offsets: _height(items, offsets))
-    plan = MemoryPlan(items, best, _height(items, best), liveness_bound(items))
-    if capacity is not None and plan.size > capacity:
-        raise InputError(f"the plan needs {plan.size} bytes (bound {plan.bound}) but the capacity is {capacity}")
+    align, effort = _whole("align", align, 1), _whole("effort", effort, 0)
+    capacity = None if capacity is None else _whole("capacity", capacity, 0)
+    items = _checked(buffers, align)
+    bound = liveness_bound(items)
+    if capacity is not None and bound > capacity:
+        raise InputError(_too_much_alive(items, bound, capacity))
+    used = [i for i, item in enumerate(items) if item.size]
+    alive = [items[i] for i in used]
+    found = place([b.lower for b in alive], [b.upper for b in alive], [b.size for b in alive], capacity or 0, effort)
+    if capacity is not None and found.size > capacity:
+        raise InputError(_no_plan(found, capacity))
+    offsets = dict(zip(used, found.offsets, strict=True))
+    plan = MemoryPlan(
+        items, tuple(offsets.get(i, 0) for i in range(len(items))), found.size, bound, found.proven, found.method
+    )
+    check_plan(plan.buffers, plan.offsets, plan.size, align)
     return plan
 
 
-_ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
-    lambda b: (-b.size, b.lower),
-    lambda b: (-(b.upper - b.lower), -b.size),
-    lambda b: (-b.size * (b.upper - b.lower), b.lower),
-    lambda b: (b.lower, -b.size),
-)
+def _whole(name: str, value: int, least: int) -> int:
+    """An integer argument. Errors: InputError for what is none or too small."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise InputError(f"{name}={value!r}: an integer from {least} on is needed")
+    return number
 
 
-def _height(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
-    return max((o + b.size for b, o in zip(buffers, offsets, strict=True)), default=0)
+def _checked(buffers: Iterable[tuple[str, int, int, int]], align: int) -> tuple[Buffer, ...]:
+    """The buffers with sizes rounded up. Errors: InputError."""
+    items = tuple(_buffer(row, align) for row in buffers)
+    total = sum(item.size for item in items)
+    if total >= LARGEST or any(not -LARGEST < step < LARGEST for item in items for step in item[1:3]):
+        raise InputError(f"buffers of {total} bytes together: sizes and steps must stay below 2^62")
+    return items
 
 
-def _first_fit(buffers: Sequence[Buffer], key: Callable[[Buffer], tuple[int, ...]]) -> tuple[int, ...]:
-    offsets: dict[int, int] = {}
-    for index in sorted(range(len(buffers)), key=lambda i: key(buffers[i])):
-        here = buffers[index]
-        taken = sorted(
-            (o, o + buffers[i].size)
-            for i, o in offsets.items()
-            if buffers[i].lower < here.upper and here.lower < buffers[i].upper
+def _buffer(row: tuple[str, int, int, int], align: int) -> Buffer:
+    try:
+        name, lower, upper, size = row
+        item = Buffer(str(name), index(lower), index(upper), -(-index(size) // align) * align)
+    except (TypeError, ValueError):
+        raise InputError(f"buffer {row!r}: (id, lower, upper, size) is needed, the last three integers") from None
+    if item.upper <= item.lower or item.size < 0:
+        raise InputError(f"buffer {item.id!r}: lives in [{item.lower}, {item.upper}) with {item.size} bytes")
+    return item
+
+
+def _too_much_alive(items: Sequence[Buffer], bound: int, capacity: int) -> str:
+    step = next(b.lower for b in items if sum(o.size for o in items if o.lower <= b.lower < o.upper) == bound)
+    alive = sorted((b for b in items if b.lower <= step < b.upper), key=lambda b: -b.size)
+    names = ", ".join(f"{b.id!r} {b.size:,}" for b in alive[:4]) + (", ..." if len(alive) > 4 else "")
+    return (
+        f"step {step} alone needs {bound:,} bytes, {bound - capacity:,} more than the capacity of {capacity:,}: "
+        f"alive are {names}; make a buffer smaller or shorter-lived, or the memory larger"
+    )
+
+
+def _no_plan(found: Placement, capacity: int) -> str:
+    if found.proven > capacity:
+        return (
+            f"no plan fits the capacity of {capacity:,} bytes, shown by a search: at least {found.proven:,} are "
+            f"needed; the plan found takes {found.size:,}"
         )
-        position = 0
-        for start, end in taken:
-            if start - position >= here.size:
-                break
-            position = max(position, end)
-        offsets[index] = position
-    return tuple(offsets[i] for i in range(len(buffers)))
+    return (
+        f"no plan within the capacity of {capacity:,} bytes was found ({found.method}): the smallest takes "
+        f"{found.size:,}, and at least {found.proven:,} are needed; a larger effort= searches longer"
+    )
 
 
 def liveness_bound(buffers: Sequence[Buffer]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwblocks.graph.block import Accumulate
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.memory import Buffer, plan_memory
+from hwblocks.graph.memory import FIRST_FIT, Buffer, plan_memory
 from hwblocks.graph.site import Site
 from hwblocks.numerics import kernels
 from hwblocks.numerics.step_counts import StepCounts
@@ -187,7 +187,7 @@ def program_stage(
     external = {name: slot for slot, name in enumerate(dict.fromkeys((*read, *made, *more)))}
     inner = [name for name in outputs if name not in outside]
     slots = {**external, **{name: slot for slot, name in enumerate(inner, len(external))}}
-    memory = plan_memory(_lifetimes(run, owners, inner), align=ALIGN)
+    memory = plan_memory(_lifetimes(run, owners, inner), align=ALIGN, effort=FIRST_FIT)
     program = kernels.Program(
         [
             (s.kernel, tuple(slots[n] for n in operands(s, owners)), tuple(slots[t.name] for t in s.site.outputs))

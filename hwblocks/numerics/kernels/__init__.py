@@ -61,6 +61,11 @@ def Program(steps: Any, slot_bytes: Any, arena_offsets: Any) -> Any:  # noqa: N8
     return _core.Program(steps, slot_bytes, arena_offsets)
 
 
+def arena_core(*arrays: Any) -> Any:
+    """The core's planner of an arena, see _core.Arena; None without the compiled core."""
+    return _core.Arena(*arrays) if _core else None
+
+
 def channel_counts(op: Any) -> Any:
     """Room for what an op counts of each output channel, [channels, words] int64; None for ops that do not."""
     import numpy as np
