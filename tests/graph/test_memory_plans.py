@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import hwblocks as hb
 from hwblocks.errors import InputError
-from hwblocks.graph.arena_plan import ORDERS, turns
+from hwblocks.graph.arena_plan import ORDERS, Placement, turns
 from hwblocks.graph.memory import FIRST_FIT, live_ranges, plan_memory
 from hwblocks.graph.plan_check import check_plan
 from hwblocks.numerics.kernels.arena import Choice, Outcome, Placer, first_fit_definition, lives_of
@@ -300,3 +300,12 @@ def test_every_model_is_proven(shared):
     assert len(paths) > 30
     unproven = [p.name for p in paths if not plan_memory(live_ranges(hb.load(p))).optimal]
     assert not unproven
+
+
+def test_the_planner_refuses_its_own_wrong_plan(monkeypatch):
+    def wrong(lower, upper, size, wanted, effort):
+        return Placement((0,) * len(size), max(size), max(size), "everything at 0")
+
+    monkeypatch.setattr("hwblocks.graph.memory.place", wrong)
+    with pytest.raises(InputError, match=r"'a' and 'b' are alive together in steps \[1, 2\) and share bytes \[0, 4\)"):
+        plan_memory([("a", 0, 2, 4), ("b", 1, 3, 4)])
