@@ -100,6 +100,34 @@ def test_optima_above_the_bound_are_proven(rows, bound, size, factor):
         plan_memory(buffers, capacity=size * factor - 1)
 
 
+def planted(seed, most, size):
+    """Buffers cut from a memory that is full at every step: a plan of exactly `size` bytes exists."""
+    draw = random.Random(seed)
+
+    def cut(start, end, step):
+        ends = sorted(draw.sample(range(start + 1, end), min(draw.randint(0, 3), end - start - 1)))
+        return [(a, b, step) for a, b in zip([start, *ends], [*ends, end], strict=True)]
+
+    alive, gone, step = cut(0, size, 0), [], 0
+    while len(gone) + len(alive) < most:
+        step += 1
+        ending = [block for block in alive if draw.random() < 0.3]
+        gone += [(begun, step, end - start) for start, end, begun in ending]
+        alive = sorted(set(alive) - set(ending))
+        edges = [0, *(edge for start, end, _ in alive for edge in (start, end)), size]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            alive += cut(start, end, step) if start < end else []
+    return named(draw.sample(rows := [*gone, *((b, step + 1, end - start) for start, end, b in alive)], len(rows)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_full_memories_are_filled_again(seed):
+    size = (16, 64, 1000)[seed % 3]
+    buffers = planted(seed, 30, size)
+    plan = plan_memory(buffers)
+    assert (plan.bound, plan.size, plan.optimal) == (size, size, True)
+
+
 @settings(max_examples=60)
 @given(st.lists(LIVES.filter(lambda r: r[2] > 0), min_size=1, max_size=20), st.sampled_from(ORDERS))
 def test_first_fit_is_its_definition(rows, name):
