@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import hwblocks as hb
 from hwblocks.errors import InputError
-from hwblocks.graph.arena_plan import ORDERS, turns
+from hwblocks.graph.arena_plan import ORDERS, Placement, turns
 from hwblocks.graph.memory import FIRST_FIT, live_ranges, plan_memory
 from hwblocks.graph.plan_check import check_plan
 from hwblocks.numerics.kernels.arena import Choice, Outcome, Placer, first_fit_definition, lives_of
@@ -98,6 +98,34 @@ def test_optima_above_the_bound_are_proven(rows, bound, size, factor):
     assert "nothing smaller exists" in plan.proof
     with pytest.raises(InputError, match=rf"shown by a search: at least {size * factor:,} are needed"):
         plan_memory(buffers, capacity=size * factor - 1)
+
+
+def planted(seed, most, size):
+    """Buffers cut from a memory that is full at every step: a plan of exactly `size` bytes exists."""
+    draw = random.Random(seed)
+
+    def cut(start, end, step):
+        ends = sorted(draw.sample(range(start + 1, end), min(draw.randint(0, 3), end - start - 1)))
+        return [(a, b, step) for a, b in zip([start, *ends], [*ends, end], strict=True)]
+
+    alive, gone, step = cut(0, size, 0), [], 0
+    while len(gone) + len(alive) < most:
+        step += 1
+        ending = [block for block in alive if draw.random() < 0.3]
+        gone += [(begun, step, end - start) for start, end, begun in ending]
+        alive = sorted(set(alive) - set(ending))
+        edges = [0, *(edge for start, end, _ in alive for edge in (start, end)), size]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            alive += cut(start, end, step) if start < end else []
+    return named(draw.sample(rows := [*gone, *((b, step + 1, end - start) for start, end, b in alive)], len(rows)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_full_memories_are_filled_again(seed):
+    size = (16, 64, 1000)[seed % 3]
+    buffers = planted(seed, 30, size)
+    plan = plan_memory(buffers)
+    assert (plan.bound, plan.size, plan.optimal) == (size, size, True)
 
 
 @settings(max_examples=60)
@@ -300,3 +328,12 @@ def test_every_model_is_proven(shared):
     assert len(paths) > 30
     unproven = [p.name for p in paths if not plan_memory(live_ranges(hb.load(p))).optimal]
     assert not unproven
+
+
+def test_the_planner_refuses_its_own_wrong_plan(monkeypatch):
+    def wrong(lower, upper, size, wanted, effort):
+        return Placement((0,) * len(size), max(size), max(size), "everything at 0")
+
+    monkeypatch.setattr("hwblocks.graph.memory.place", wrong)
+    with pytest.raises(InputError, match=r"'a' and 'b' are alive together in steps \[1, 2\) and share bytes \[0, 4\)"):
+        plan_memory([("a", 0, 2, 4), ("b", 1, 3, 4)])

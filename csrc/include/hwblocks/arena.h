@@ -42,7 +42,7 @@ enum { HWB_SEARCHING = 0, HWB_PLACED, HWB_IMPOSSIBLE, HWB_NO_ROOM };
 typedef struct {
   int64_t capacity;    /* bytes, at most 2^62 */
   int64_t choice;      /* HWB_FEWEST ... */
-  const int64_t *rank; /* [buffers] a permutation: of several buffers that could lie at a place the lowest rank is tried first */
+  const int64_t *rank; /* [buffers] a permutation: of buffers that could lie at one place the lowest rank is tried first */
 } hwb_goal;
 
 /* A search begins with hwb_search_begin and goes on with every hwb_search_run, which looks at about `work` buffers (some
