@@ -1,0 +1,268 @@
+"""Inspection: how the values of a model lie in its formats, and what its layers make of chosen samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hwblocks.analysis.activation_maps import layer_maps, picture_limit
+from hwblocks.analysis.comparison import paired_tensors, scaled, side_by_side
+from hwblocks.analysis.spread_counts import FINEST, GrowingHistogram, Usage
+from hwblocks.analysis.weight_spread import weight_histograms
+from hwblocks.charts import Axis, Gallery, HeatMap, Histogram, Limit
+from hwblocks.errors import InputError
+from hwblocks.graph.control import makers
+from hwblocks.graph.graph import Graph
+from hwblocks.graph.outline import input_links, is_free, outline
+from hwblocks.graph.tensor import Tensor
+from hwblocks.numerics.formats import Format
+from hwblocks.simulate.inputs import read_samples
+from hwblocks.simulate.simulator import Run, Simulator
+from hwblocks.table import Chart, Column, Result, Section, Table
+
+Array = np.ndarray[Any, Any]
+Pair = tuple[Tensor, Tensor]  # of the integer and of the float graph
+
+COLUMNS = (
+    Column("tensor", "tensor"),
+    Column("block", "block"),
+    Column("format", "format"),
+    Column("below_percent", "float below range", "%", ".3f"),
+    Column("above_percent", "float above range", "%", ".3f"),
+    Column("lowest_percent", "at lowest code", "%", ".3f"),
+    Column("highest_percent", "at highest code", "%", ".3f"),
+    Column("unused_percent", "codes never used", "%", ".1f"),
+    Column("low", "range from", format=".4g"),
+    Column("high", "range to", format=".4g"),
+)
+HOW_TO_USE = (
+    "Shares of values, in per cent. Float values outside the range are clipped; a large share at an end of the codes says "
+    "that the range is too narrow (after a ReLU the lowest code is 0 itself); codes never used say that it is too wide."
+)
+HOW_TO_SPREAD = "Float and integer values in bins; dashed: the ends of the format's range. What lies outside is clipped."
+HOW_TO_WEIGH = (
+    "Float weights in steps of their own scale (one scale per channel where the format has them) and their codes; "
+    "dashed: the lowest and the highest code."
+)
+HOW_TO_LOOK = (
+    "The first channels of each layer: float, integer (as real values, same colours) and integer minus float "
+    "(blue below, red above zero)."
+)
+
+
+@dataclass(frozen=True)
+class Inspection(Result):
+    """How values lie in formats.
+
+    layers: one row per inspected tensor, in execution order. activations, weights: histograms with the format's range.
+    maps: float and integer activations of chosen samples beside each other.
+    """
+
+    schema = "inspection"
+    model: str = ""
+    samples: int = 0
+    layers: Table = Table("", (), ())
+    activations: Gallery | None = None
+    weights: Gallery | None = None
+    maps: Gallery | None = None
+
+    @property
+    def heat_map(self) -> HeatMap:
+        """The shares of `layers`, layers down."""
+        columns = [c for c in COLUMNS if c.key.endswith("_percent")]
+        rows = self.layers.rows
+        return HeatMap(
+            "Use of the formats",
+            tuple(row["tensor"] for row in rows),
+            tuple(c.title for c in columns),
+            tuple(tuple(row[c.key] for c in columns) for row in rows),
+            Axis("share", "%", log=True),
+            text=HOW_TO_USE,
+            links=tuple(row["layer"] for row in rows),
+            in_table=True,
+        )
+
+    def content(self) -> dict[str, Any]:
+        return {"model": self.model, "samples": self.samples, "layers": [dict(row) for row in self.layers]}
+
+    def sections(self) -> Sequence[Section]:
+        facts = (("samples", f"{self.samples:,}"), ("inspected tensors", str(len(self.layers))))
+        shown: tuple[Chart | None, ...] = (self.heat_map, self.activations, self.weights, self.maps)
+        charts = tuple(chart for chart in shown if chart is not None)
+        return (Section(f"Values in their formats: {self.model}", "", facts, (self.layers,), charts),)
+
+
+def inspect_graphs(
+    float_graph: Graph,
+    integer_graph: Graph,
+    samples: Any,
+    *,
+    layers: str = "*",
+    shown: Sequence[int] = (0,),
+    channels: int = 4,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Inspection:
+    """Run both graphs on the samples (real values) and count how values and codes use each format.
+
+    layers: pattern of node or tensor names. shown: samples whose activation maps are kept, `channels` of each layer.
+    Memory does not grow with the number of samples. Views and layout changes are left out: they repeat their input.
+    Errors: InputError when no layer fits the pattern, or a shown sample is not there.
+    """
+    pairs = chosen_pairs(float_graph, integer_graph, layers)
+    checked = read_samples(float_graph, samples, real=True)
+    _check_shown(shown, checked.count)
+    kept = [_Kept(*pair, GrowingHistogram(_finest(pair[0].format)), Usage(pair[0].format)) for pair in pairs]
+    for reals, codes in side_by_side(float_graph, integer_graph, samples, pairs, threads):
+        for one in kept:
+            one.add(reals, codes)
+        if progress is not None:
+            progress(len(next(iter(reals.outputs.values()))))
+    links = _links(integer_graph)
+    limit = picture_limit(len(pairs) * len(shown) * channels)
+    maps = []
+    for index in shown:
+        runs = _one_sample(float_graph, integer_graph, checked.arrays, index, pairs)
+        maps += [(links[t.name][0], *layer_maps(t, s, *runs, index, channels, limit)) for t, s in pairs]
+    names = tuple(links[one.tensor.name][0] for one in kept)
+    return Inspection(
+        integer_graph.title,
+        checked.count,
+        Table("Use of the formats", COLUMNS, tuple(one.row(*links[one.tensor.name]) for one in kept), "layer"),
+        Gallery("Activations", tuple((k.tensor.name, k.chart()) for k in kept), text=HOW_TO_SPREAD, links=names),
+        _weights(float_graph, integer_graph, layers),
+        Gallery(
+            "Activation maps",
+            tuple((name, chart) for _, name, chart in maps),
+            text=HOW_TO_LOOK,
+            links=tuple(link for link, *_ in maps),
+        )
+        if maps
+        else None,
+    )
+
+
+class _Kept(NamedTuple):
+    """What is counted of one tensor."""
+
+    tensor: Tensor
+    source: Tensor
+    histogram: GrowingHistogram
+    usage: Usage
+
+    def add(self, reals: Run, codes: Run) -> None:
+        """Count one chunk of samples."""
+        real = scaled(reals.trace.real(self.source.name), self.tensor)
+        stored = codes.trace[self.tensor.name]
+        self.histogram.add(real)
+        format = self.tensor.format
+        units = real / format.scales(real.ndim) + format.zero_points(real.ndim)
+        self.usage.add(units, stored)
+
+    def row(self, link: str, block: str) -> dict[str, Any]:
+        """The tensor's row."""
+        low, high = real_range(self.tensor.format)
+        use = self.usage
+        return {
+            "layer": link,
+            "tensor": self.tensor.name,
+            "block": block,
+            "format": self.tensor.format.name,
+            "below_percent": use.share(use.below),
+            "above_percent": use.share(use.above),
+            "lowest_percent": use.share(use.lowest),
+            "highest_percent": use.share(use.highest),
+            "unused_percent": use.unused_percent,
+            "low": low,
+            "high": high,
+            "not_finite": self.histogram.not_finite,
+        }
+
+    def chart(self) -> Histogram:
+        """The float values with the format's range."""
+        made, (low, high) = self.histogram, real_range(self.tensor.format)
+        use = self.usage
+        return Histogram(
+            self.tensor.name,
+            made.start,
+            made.width,
+            (("float", made.shares(made.first, made.counts.size)),),
+            Axis("value"),
+            (Limit("lowest", low), Limit("highest", high)),
+            use.share(use.below),
+            use.share(use.above),
+            text=f"{self.tensor.format!r}: range {low:.4g} to {high:.4g}, {use.share(use.below + use.above):.3g} % of the "
+            "float values outside",
+        )
+
+
+def chosen_pairs(float_graph: Graph, integer_graph: Graph, layers: str) -> list[Pair]:
+    """The paired tensors of layers that fit a pattern, views left out. Errors: InputError when none fits."""
+    made = makers(integer_graph)
+    pairs = []
+    for tensor, source in paired_tensors(float_graph, integer_graph):
+        name, node = made.get(tensor.name, ("", None))
+        if node is not None and name == node.name and is_free(integer_graph, node):
+            continue
+        if fnmatchcase(tensor.name, layers) or (name and fnmatchcase(name, layers)):
+            pairs.append((tensor, source))
+    if not pairs:
+        names = [node.name for node in integer_graph.nodes]
+        close = ", ".join(get_close_matches(layers, names, 3, 0.3) or names[:3])
+        raise InputError(f"layers {layers!r}: no layer of {integer_graph.name!r} fits; it has {close}, …")
+    return pairs
+
+
+def real_range(format: Format) -> tuple[float, float]:
+    """The real values of the lowest and the highest code; over all channels where they have their own scales.
+
+    >>> real_range(Format("int8", scale=0.5, zero_point=-128))
+    (0.0, 127.5)
+    """
+    ends = [np.asarray(format.scale) * (code - np.asarray(format.zero_point)) for code in (format.lo, format.hi)]
+    return float(ends[0].min()), float(ends[1].max())
+
+
+def _finest(format: Format) -> float:
+    """The width of the first bins: a power of two near the format's range over FINEST."""
+    low, high = real_range(format)
+    return float(2.0 ** np.floor(np.log2((high - low or 1.0) / FINEST)))
+
+
+def _check_shown(shown: Sequence[int], count: int) -> None:
+    for index in shown:
+        if not 0 <= index < count:
+            raise InputError(f"sample {index}: there are {count} samples; choose from 0 to {count - 1}")
+
+
+def _links(graph: Graph) -> dict[str, tuple[str, str]]:
+    """For each tensor the name of its node in reports, and its block."""
+    inputs = {name: (link, "(input)") for name, link in input_links(outline(graph)).items()}
+    return inputs | {name: (path, node.type_name) for name, (path, node) in makers(graph).items()}
+
+
+def _one_sample(
+    float_graph: Graph, integer_graph: Graph, arrays: dict[str, Array], index: int, pairs: Sequence[Pair]
+) -> tuple[Run, Run]:
+    """Both graphs on one sample, with the paired tensors kept."""
+    one = {name: array[index : index + 1] for name, array in arrays.items()}
+    renamed = dict(zip(integer_graph.inputs, one.values(), strict=True))
+    reals = Simulator(float_graph).run(one, [source.name for _, source in pairs], "reset")
+    return reals, Simulator(integer_graph).run(renamed, [t.name for t, _ in pairs], "reset", real=True)
+
+
+def _weights(float_graph: Graph, integer_graph: Graph, layers: str) -> Gallery | None:
+    found = [
+        (link, name, chart)
+        for link, name, chart in weight_histograms(float_graph, integer_graph)
+        if fnmatchcase(link, layers) or fnmatchcase(name, layers)
+    ]
+    if not found:
+        return None
+    charts = tuple((name, chart) for _, name, chart in found)
+    return Gallery("Weights", charts, text=HOW_TO_WEIGH, links=tuple(link for link, *_ in found))

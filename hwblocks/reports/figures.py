@@ -1,0 +1,246 @@
+"""Charts as figures of Plotly: plain dictionaries of `data` and `layout`; colours of text and grid are the page's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+from hwblocks.charts import Bars, Gantt, HeatMap, Histogram, Scatter
+from hwblocks.charts.records import Axis, finite
+from hwblocks.charts.scales import Scale, compact
+from hwblocks.charts.svg import COLOURS, colour
+from hwblocks.table import Chart
+
+Figure = dict[str, Any]
+
+ACROSS = 40  # more names than this stand along the lower side, in the order of the layers
+DIGITS = 5  # significant digits that a page keeps
+
+
+@singledispatch
+def figure(chart: Chart) -> Figure | None:
+    """The figure of a chart; None for charts that are drawn without Plotly."""
+    return None
+
+
+def short(values: Sequence[Any]) -> list[Any]:
+    """Values with the digits that are shown; what is not finite becomes None.
+
+    >>> short([0.123456789, 7, float("inf"), None])
+    [0.12346, 7, None, None]
+    """
+    return [None if v is None or v - v != 0 else v if isinstance(v, int) else float(f"{v:.{DIGITS}g}") for v in values]
+
+
+def axis(about: Axis, **more: Any) -> Figure:
+    """An axis with title and, where it is logarithmic, its type."""
+    made: Figure = {"title": {"text": about.heading}, "automargin": True, **more}
+    return {**made, "type": "log", "dtick": 1} if about.log else made
+
+
+def laid_out(height: int, **more: Any) -> Figure:
+    """A layout that fits its box."""
+    return {"height": height, "margin": {"l": 10, "r": 16, "t": 8, "b": 10}, "hovermode": "closest", **more}
+
+
+@figure.register
+def bars(chart: Bars) -> Figure:
+    """Bars to the right for few names, upwards for many; series stacked, infinite values as long as the longest."""
+    along = len(chart.names) > ACROSS
+    known = [v for series in chart.series for v in finite(series.values)]
+    longest = max(known, default=1.0)
+    names, values = ("x", "y") if along else ("y", "x")
+    data = []
+    for index, series in enumerate(chart.series):
+        shown = [longest if v is not None and math.isinf(v) else v for v in series.values]
+        data.append(
+            {
+                "type": "bar",
+                "orientation": "v" if along else "h",
+                "name": series.name,
+                names: list(chart.names),
+                values: short(shown),
+                "customdata": [compact(v) for v in series.values],
+                "ids": list(chart.links),
+                "marker": {"color": colour(index)},
+                "hovertemplate": f"%{{{names}}}<br>{series.name}: %{{customdata}} {chart.axis.unit}<extra></extra>",
+            }
+        )
+    by_name: Figure = {"automargin": True, "type": "category", "tickfont": {"size": 11}}
+    if not along:
+        by_name["autorange"] = "reversed"
+    layout = laid_out(340 if along else 70 + 22 * len(chart.names), barmode="stack", bargap=0.25)
+    layout |= {f"{names}axis": by_name, f"{values}axis": axis(chart.axis)}
+    layout |= {"showlegend": len(chart.series) > 1, "legend": {"orientation": "h", "y": 1, "yanchor": "bottom"}}
+    return {"data": data, "layout": layout}
+
+
+@figure.register
+def heat_map(chart: HeatMap) -> Figure:
+    """Rows down; on a logarithmic scale zero is left without colour."""
+    scale = Scale.over([v for row in chart.values for v in row], chart.axis.log)
+    ticks = scale.ticks()
+    log = chart.axis.log
+    trace = {
+        "type": "heatmap",
+        "x": list(chart.columns),
+        "y": list(chart.rows),
+        "z": [short([math.log10(v) if log and v else None if log else v for v in row]) for row in chart.values],
+        "text": [[compact(v) for v in row] for row in chart.values],
+        "ids": list(chart.links),
+        "texttemplate": "%{text}",
+        "hovertemplate": f"%{{y}}<br>%{{x}}: %{{text}} {chart.axis.unit}<extra></extra>",
+        "colorscale": [[0.0, "#dbe9f6"], [0.5, "#f0b27a"], [1.0, "#c0392b"]],
+        "xgap": 2,
+        "ygap": 1,
+        "colorbar": {"title": {"text": chart.axis.unit}, "thickness": 12, "outlinewidth": 0},
+    }
+    if log:
+        trace["colorbar"] |= {"tickvals": [math.log10(t) for t in ticks], "ticktext": [compact(t) for t in ticks]}
+        trace |= {"zmin": math.log10(scale.low), "zmax": math.log10(scale.high)}
+    down: Figure = {"automargin": True, "autorange": "reversed", "type": "category", "tickfont": {"size": 11}}
+    across = {"side": "top", "automargin": True, "type": "category"}
+    layout = laid_out(max(160, 60 + 19 * len(chart.rows)), yaxis=down, xaxis=across)
+    return {"data": [trace], "layout": layout}
+
+
+@figure.register
+def histogram(chart: Histogram) -> Figure:
+    """The first series as filled bins, the others as steps; the format's limits as dashed lines with shades outside."""
+    centres = short(chart.centres)
+    data: list[Figure] = []
+    for index, (name, shares) in enumerate(chart.series):
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "x": centres,
+                "y": short(shares),
+                "line": {"shape": "hvh", "width": 1.5, "color": colour(index)},
+                **({} if index else {"fill": "tozeroy"}),
+                "hovertemplate": f"%{{x}} {chart.axis.unit}<br>{name}: %{{y}} %<extra></extra>",
+            }
+        )
+    layout = laid_out(260, xaxis=axis(chart.axis), yaxis=axis(Axis("share", "%"), rangemode="tozero"))
+    layout |= {"shapes": [_limit(mark.value) for mark in chart.limits], "legend": {"orientation": "h", "y": 1.18}}
+    layout["annotations"] = [
+        {
+            "x": mark.value,
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "text": f"{mark.name} {compact(mark.value)}",
+            "showarrow": False,
+            "xanchor": "left" if i == 0 else "right",
+            "font": {"size": 11, "color": COLOURS[3]},
+        }
+        for i, mark in enumerate(chart.limits)
+    ]
+    layout["margin"] = {"l": 10, "r": 16, "t": 44, "b": 10}
+    return {"data": data, "layout": layout}
+
+
+def _limit(value: float) -> Figure:
+    line = {"color": COLOURS[3], "width": 1.5, "dash": "dash"}
+    return {"type": "line", "x0": value, "x1": value, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
+@figure.register
+def scatter(chart: Scatter) -> Figure:
+    """Points by group, lines behind them."""
+    data: list[Figure] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": roof.name,
+            "x": short(roof.x),
+            "y": short(roof.y),
+            "line": {"width": 2, "dash": "dash", "color": COLOURS[(3 + index) % len(COLOURS)]},
+            "hovertemplate": f"{roof.name}<extra></extra>",
+        }
+        for index, roof in enumerate(chart.lines)
+    ]
+    for index, group in enumerate(dict.fromkeys(p.group for _, p in chart.shown)):
+        data.append(_points(chart, group, index))
+    legend = {"orientation": "h", "y": 1, "yanchor": "bottom"}
+    layout = laid_out(360, xaxis=axis(chart.x), yaxis=axis(chart.y), legend=legend, showlegend=len(data) > 1)
+    return {"data": data, "layout": layout}
+
+
+def _points(chart: Scatter, group: str, index: int) -> Figure:
+    members = [(i, p) for i, p in chart.shown if p.group == group]
+    return {
+        "type": "scatter",
+        "mode": "markers+text" if chart.labels else "markers",
+        "name": group,
+        "x": short([p.x for _, p in members]),
+        "y": short([p.y for _, p in members]),
+        "text": [p.name for _, p in members],
+        "customdata": [p.note for _, p in members],
+        "ids": [chart.links[i] for i, _ in members] if chart.links else [],
+        "textposition": "top center",
+        "cliponaxis": False,
+        "marker": {"size": 9, "color": colour(index), "line": {"width": 1, "color": "rgba(255,255,255,.6)"}},
+        "hovertemplate": f"%{{text}}<br>{chart.x.title}: %{{x}} {chart.x.unit}<br>{chart.y.title}: %{{y}} "
+        f"{chart.y.unit}<br>%{{customdata}}<extra></extra>",
+    }
+
+
+@figure.register
+def gantt(chart: Gantt) -> Figure:
+    """Buffers as boxes from their first step to their last, the bytes alive as a line, the bound dashed."""
+    boxes = {
+        "type": "bar",
+        "name": "buffers",
+        "x": [(b.lower + b.upper) / 2 for b in chart.blocks],
+        "width": [b.upper - b.lower for b in chart.blocks],
+        "base": [b.offset for b in chart.blocks],
+        "y": [b.size for b in chart.blocks],
+        "text": [b.name for b in chart.blocks],
+        "textposition": "none",
+        "customdata": [
+            f"{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: {_between(chart.steps, b.lower, b.upper)}"
+            for b in chart.blocks
+        ],
+        "ids": list(chart.links),
+        "hovertemplate": "%{text}<br>%{customdata}<extra></extra>",
+        "marker": {
+            "color": [colour(i) for i in range(len(chart.blocks))],
+            "opacity": 0.8,
+            "line": {"width": 1, "color": "rgba(255,255,255,.7)"},
+        },
+        "showlegend": False,
+    }
+    live = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "alive",
+        "x": list(range(len(chart.steps) + 1)),
+        "y": [*chart.live, *chart.live[-1:]],
+        "line": {"shape": "hv", "width": 1.5, "color": "ink"},
+        "hovertemplate": "%{y:,} B alive<extra></extra>",
+    }
+    ends = [0, len(chart.steps)]
+    bound = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": f"bound {chart.bound:,} B",
+        "x": ends,
+        "y": [chart.bound, chart.bound],
+        "line": {"width": 2, "dash": "dash", "color": COLOURS[3]},
+        "hoverinfo": "skip",
+    }
+    arena = {**bound, "name": f"arena {chart.size:,} B", "y": [chart.size] * 2, "line": {"width": 2, "color": COLOURS[2]}}
+    layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
+    layout |= {"bargap": 0, "barmode": "overlay", "legend": {"orientation": "h", "y": 1, "yanchor": "bottom"}}
+    if len(chart.steps) <= ACROSS:
+        layout["xaxis"] |= {"tickvals": [i + 0.5 for i in range(len(chart.steps))], "ticktext": list(chart.steps)}
+    return {"data": [boxes, live, bound, arena], "layout": layout}
+
+
+def _between(steps: Sequence[str], lower: int, upper: int) -> str:
+    last = min(upper, len(steps)) - 1
+    return steps[lower] if lower >= last else f"{steps[lower]} … {steps[last]}"
