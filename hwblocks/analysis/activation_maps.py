@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.analysis.comparison import scaled
 from hwblocks.charts import Images, Pixels
+from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import Tensor
 from hwblocks.simulate.simulator import Run
 
@@ -29,14 +31,11 @@ def picture_limit(layers: int) -> int:
 
 
 def layer_maps(
-    tensor: Tensor, source: Tensor, reals: Run, codes: Run, index: int, channels: int, limit: int
+    tensor: Tensor, source: Tensor, layout: str, reals: Run, codes: Run, index: int, channels: int, limit: int
 ) -> tuple[str, Images]:
     """(name, pictures) of one layer: `channels` rows of float, integer and difference."""
-    from hwblocks.analysis.comparison import scaled
-
     first = scaled(reals.trace.real(source.name), tensor)[0]
     second = codes.trace.real(tensor.name)[0]
-    layout = tensor.layout or reals.trace.layout(source.name)
     names, planes = planes_of(first, layout, channels)
     others = planes_of(second, layout, channels)[1]
     step = math.ceil(max((max(p.shape) for p in planes), default=1) / limit)
@@ -44,6 +43,19 @@ def layer_maps(
     shape = "×".join(map(str, tensor.shape[1:])) or "1"
     about = f"sample {index}, {shape} {tensor.format.name}" + (f", every {ordinal(step)} pixel" if step > 1 else "")
     return f"{tensor.name}, sample {index}", Images(tensor.name, names, SIDES, pixels, text=about)
+
+
+def layout_of(graph: Graph, tensor: Tensor) -> str:
+    """The axes of a tensor; of a graph's input or output in the file's order what its change of layout says."""
+    if tensor.layout:
+        return tensor.layout
+    for node in graph.nodes:
+        if node.marked == "layout":
+            inner = node.outputs[0] if tensor.name in node.inputs else node.inputs[0] if tensor.name in node.outputs else ""
+            axes = graph.tensors[inner].layout if inner else ""
+            if axes.endswith("C") and len(axes) == len(tensor.shape):
+                return "NC" + axes[1:-1]
+    return ""
 
 
 def planes_of(value: Array, layout: str, channels: int) -> tuple[tuple[str, ...], list[Array]]:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwblocks.analysis.activation_maps import layer_maps, picture_limit
+from hwblocks.analysis.activation_maps import layer_maps, layout_of, picture_limit
 from hwblocks.analysis.comparison import paired_tensors, scaled, side_by_side
-from hwblocks.analysis.spread_counts import FINEST, GrowingHistogram, Usage
+from hwblocks.analysis.spread_counts import GrowingHistogram, Usage, align
 from hwblocks.analysis.weight_spread import weight_histograms
 from hwblocks.charts import Axis, Gallery, HeatMap, Histogram, Limit
 from hwblocks.errors import InputError
@@ -117,7 +117,7 @@ def inspect_graphs(
     pairs = chosen_pairs(float_graph, integer_graph, layers)
     checked = read_samples(float_graph, samples, real=True)
     _check_shown(shown, checked.count)
-    kept = [_Kept(*pair, GrowingHistogram(_finest(pair[0].format)), Usage(pair[0].format)) for pair in pairs]
+    kept = [_Kept(*pair, GrowingHistogram(1.0), GrowingHistogram(1.0), Usage(pair[0].format)) for pair in pairs]
     for reals, codes in side_by_side(float_graph, integer_graph, samples, pairs, threads):
         for one in kept:
             one.add(reals, codes)
@@ -128,7 +128,9 @@ def inspect_graphs(
     maps = []
     for index in shown:
         runs = _one_sample(float_graph, integer_graph, checked.arrays, index, pairs)
-        maps += [(links[t.name][0], *layer_maps(t, s, *runs, index, channels, limit)) for t, s in pairs]
+        for tensor, source in pairs:
+            layout = layout_of(integer_graph, tensor)
+            maps.append((links[tensor.name][0], *layer_maps(tensor, source, layout, *runs, index, channels, limit)))
     names = tuple(links[one.tensor.name][0] for one in kept)
     return Inspection(
         integer_graph.title,
@@ -152,17 +154,19 @@ class _Kept(NamedTuple):
 
     tensor: Tensor
     source: Tensor
-    histogram: GrowingHistogram
+    reals: GrowingHistogram  # of float values in steps of the format, zero at zero
+    codes: GrowingHistogram  # of codes without their zero point
     usage: Usage
 
     def add(self, reals: Run, codes: Run) -> None:
         """Count one chunk of samples."""
         real = scaled(reals.trace.real(self.source.name), self.tensor)
         stored = codes.trace[self.tensor.name]
-        self.histogram.add(real)
-        format = self.tensor.format
-        units = real / format.scales(real.ndim) + format.zero_points(real.ndim)
-        self.usage.add(units, stored)
+        zero = self.tensor.format.zero_points(real.ndim)
+        steps = real / self.tensor.format.scales(real.ndim)
+        self.reals.add(steps + 0.5)  # bins begin half a step below a code
+        self.codes.add(stored.astype(np.int64) - zero + 0.5)
+        self.usage.add(steps + zero, stored)
 
     def row(self, link: str, block: str) -> dict[str, Any]:
         """The tensor's row."""
@@ -180,24 +184,27 @@ class _Kept(NamedTuple):
             "unused_percent": use.unused_percent,
             "low": low,
             "high": high,
-            "not_finite": self.histogram.not_finite,
+            "not_finite": self.reals.not_finite,
         }
 
     def chart(self) -> Histogram:
-        """The float values with the format's range."""
-        made, (low, high) = self.histogram, real_range(self.tensor.format)
-        use = self.usage
+        """Float values and codes in the same bins, with the format's range."""
+        format, use = self.tensor.format, self.usage
+        low, high = real_range(format)
+        first, bins = align((self.reals, self.codes))
+        width, step = self.reals.width, float(np.min(format.scale))
+        below, above = use.share(use.below), use.share(use.above)
         return Histogram(
             self.tensor.name,
-            made.start,
-            made.width,
-            (("float", made.shares(made.first, made.counts.size)),),
+            (first * width - 0.5) * step,
+            width * step,
+            (("float", self.reals.shares(first, bins)), ("integer", self.codes.shares(first, bins))),
             Axis("value"),
             (Limit("lowest", low), Limit("highest", high)),
-            use.share(use.below),
-            use.share(use.above),
-            text=f"{self.tensor.format!r}: range {low:.4g} to {high:.4g}, {use.share(use.below + use.above):.3g} % of the "
-            "float values outside",
+            below,
+            above,
+            text=f"{format.name}, step {step:.4g}: range {low:.4g} to {high:.4g}; {below + above:.3g} % of the float values "
+            "outside",
         )
 
 
@@ -226,12 +233,6 @@ def real_range(format: Format) -> tuple[float, float]:
     """
     ends = [np.asarray(format.scale) * (code - np.asarray(format.zero_point)) for code in (format.lo, format.hi)]
     return float(ends[0].min()), float(ends[1].max())
-
-
-def _finest(format: Format) -> float:
-    """The width of the first bins: a power of two near the format's range over FINEST."""
-    low, high = real_range(format)
-    return float(2.0 ** np.floor(np.log2((high - low or 1.0) / FINEST)))
 
 
 def _check_shown(shown: Sequence[int], count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,7 @@ from hwblocks.numerics.formats import Format
 
 Array = np.ndarray[Any, Any]
 
-BINS = 96  # at most this many bins are kept
-FINEST = 2048  # the first width is the format's range over this
+BINS = 128  # at most this many bins are kept
 COUNTED_BITS = 16  # codes are counted one by one up to this width
 
 
@@ -51,12 +51,12 @@ class GrowingHistogram:
             low, high = min(low, self.first), max(high, self.first + self.counts.size - 1)
         while high - low >= BINS:
             low, high = low >> 1, high >> 1
-            self._widen()
+            self.widen()
         self._reach(low, high)
         places = np.floor(known.ravel() / self.width).astype(np.int64) - self.first
         self.counts += np.bincount(places, minlength=self.counts.size)
 
-    def _widen(self) -> None:
+    def widen(self) -> None:
         """Twice the width: bin i becomes part of bin ⌊i / 2⌋."""
         self.width *= 2
         padded = np.concatenate([np.zeros(self.first & 1, np.int64), self.counts])
@@ -77,6 +77,17 @@ class GrowingHistogram:
         for i, count in enumerate(self.counts.tolist()):
             found[self.first + i - start] = count
         return tuple(100 * count / total for count in found)
+
+
+def align(histograms: Sequence[GrowingHistogram]) -> tuple[int, int]:
+    """Bring histograms of one first width to the widest of their bins: (first bin, number of bins) of them all."""
+    width = max(h.width for h in histograms)
+    for histogram in histograms:
+        while histogram.width < width:
+            histogram.widen()
+    filled = [h for h in histograms if h.counts.size]
+    first = min((h.first for h in filled), default=0)
+    return first, max((h.first + h.counts.size for h in filled), default=0) - first
 
 
 @dataclass

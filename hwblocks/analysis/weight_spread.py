@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.analysis.spread_counts import GrowingHistogram
+from hwblocks.analysis.spread_counts import GrowingHistogram, align
 from hwblocks.charts import Axis, Histogram, Limit
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.tensor import Tensor
@@ -37,7 +37,10 @@ def _histogram(tensor: Tensor, source: Tensor | None) -> Histogram:
     format = tensor.format
     steps = None if source is None or source.value is None else float_steps(tensor, source.value)
     kept = [codes] if steps is None else [steps, codes]
-    series, first, bins = _in_equal_bins(kept, 2.0 ** max(format.bits - 6, 0))
+    series = [GrowingHistogram(1.0) for _ in kept]
+    for histogram, values in zip(series, kept, strict=True):
+        histogram.add(values + 0.5)  # bins begin half a code below a code
+    first, bins = align(series)
     width = series[0].width
     below = above = 0.0
     if steps is not None:
@@ -45,7 +48,7 @@ def _histogram(tensor: Tensor, source: Tensor | None) -> Histogram:
     names = ("codes",) if steps is None else ("float", "codes")
     return Histogram(
         tensor.name,
-        first * width - width / 2,
+        first * width - 0.5,
         width,
         tuple((name, h.shares(first, bins)) for name, h in zip(names, series, strict=True)),
         Axis("code"),
@@ -54,18 +57,6 @@ def _histogram(tensor: Tensor, source: Tensor | None) -> Histogram:
         above,
         text=f"{format.name}, {_scales(tensor)}; {below + above:.3g} % of the float weights beyond the codes",
     )
-
-
-def _in_equal_bins(kept: list[Array], width: float) -> tuple[list[GrowingHistogram], int, int]:
-    """Histograms of arrays in the same bins, centred on codes: (histograms, first bin, number of bins)."""
-    while True:
-        series = [GrowingHistogram(width) for _ in kept]
-        for histogram, values in zip(series, kept, strict=True):
-            histogram.add(values + width / 2)
-        if all(h.width == width for h in series):
-            first = min(h.first for h in series)
-            return series, first, max(h.first + h.counts.size for h in series) - first
-        width = max(h.width for h in series)
 
 
 def float_steps(tensor: Tensor, real: Array) -> Array | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from hwblocks.costs.cycles import layer_cycles
+from hwblocks.costs.charts import cycles_chart, energy_chart, roofline_chart
+from hwblocks.costs.cycles import layer_cycles, mac_scale
 from hwblocks.costs.energy import layer_energy
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.profiling import profile_graph
 from hwblocks.costs.result import COST_COLUMNS, Cost
 from hwblocks.graph.graph import Graph
-from hwblocks.table import Table
+from hwblocks.table import Chart, Table
 from hwblocks.targets.load import load_energy
 from hwblocks.targets.schema import EnergyTable, Target
 
@@ -31,8 +33,19 @@ def price_graph(graph: Graph, target: Target) -> Cost:
         utilisation=profile.macs / (cycles * target.compute.macs_per_cycle) if cycles else 0.0,
         energy_pj=sum(row["energy_pj"] for row in rows),
         profile=profile,
-        layers=Table(f"Cost by layer on {target.target.name}", COST_COLUMNS, rows),
+        layers=Table(f"Cost by layer on {target.target.name}", COST_COLUMNS, rows, "layer"),
+        drawings=_drawings(rows, target, table),
     )
+
+
+def _drawings(rows: Sequence[dict[str, Any]], target: Target, table: EnergyTable) -> tuple[Chart, ...]:
+    """Cycles, roofline and energy; a peak for each pair of widths that occurs."""
+    each, clock = target.compute.macs_per_cycle, target.target.clock_mhz
+    widths = sorted({row["widths"].split("→")[0] for row in rows if row["widths"]})
+    peaks = {f"{w} bits": each * mac_scale(target, *map(int, w.split("x"))) for w in widths} or {"products": each}
+    roofs = roofline_chart(rows, clock, peaks, {"memory": target.memory.bytes_per_cycle})
+    return (cycles_chart(rows), roofs, energy_chart(rows, {"energy": "energy_pj"}, table.name))
+
 
 
 def _row(layer: Layer, target: Target, table: EnergyTable) -> dict[str, Any]:

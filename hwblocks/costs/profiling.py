@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from hwblocks.costs.charts import memory_chart
 from hwblocks.costs.footprint import arena, memory_bytes, table_bytes, weight_bytes
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.result import PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.memory import live_ranges, plan_memory
+from hwblocks.graph.outline import outline
 from hwblocks.table import Table
 
 
@@ -33,10 +36,17 @@ def profile_graph(graph: Graph) -> Profile:
         peak_bytes=memory.bytes,
         peak_bound_bytes=memory.bound_bytes,
         peak_node=memory.peak_node,
-        layers=Table("Operations by layer", PROFILE_COLUMNS, rows),
+        layers=Table("Operations by layer", PROFILE_COLUMNS, rows, "layer"),
         free=free,
         by_widths=tuple(sorted(widths.items())),
+        view=outline(graph),
+        memory=memory_chart(plan_memory(live_ranges(graph)), [node.name for node in graph.nodes], _makers(graph)),
     )
+
+
+def _makers(graph: Graph) -> dict[str, str]:
+    """The node of each run-time tensor; an input stands for itself."""
+    return {name: node.name for name, node in graph.producer.items()}
 
 
 def _row(layer: Layer) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hwblocks.table import Column, Result, Section, Table
+from hwblocks.charts import Gantt, GraphView, measures_of
+from hwblocks.table import Chart, Column, Result, Section, Table
 
 PROFILE_COLUMNS = (
     Column("layer", "layer"),
@@ -67,6 +68,15 @@ class Profile(Result):
     layers: Table = Table("", (), ())
     free: tuple[str, ...] = ()
     by_widths: tuple[tuple[str, int], ...] = ()
+    view: GraphView | None = None
+    memory: Gantt | None = None
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The graph with products and weights, and memory over time."""
+        measures = measures_of(self.layers, "macs", "weight_bytes", "output_bytes") if self.layers.link else ()
+        view = self.view.with_measures(*measures) if self.view else None
+        return tuple(chart for chart in (view, self.memory) if chart is not None)
 
     def folded(self) -> Profile:
         """The same with one row for each composite, at its outermost name; other layers stay as they are."""
@@ -79,7 +89,7 @@ class Profile(Result):
             whole |= {"output": row["output"], "output_bytes": row["output_bytes"]}
             if whole["widths"] != row["widths"] and row["widths"]:
                 whole["widths"] = "mixed" if whole["widths"] else row["widths"]
-        return replace(self, layers=Table("Operations by block", PROFILE_COLUMNS, tuple(rows.values())))
+        return replace(self, layers=Table("Operations by block", PROFILE_COLUMNS, tuple(rows.values()), "layer"))
 
     def content(self) -> dict[str, Any]:
         return {
@@ -108,7 +118,7 @@ class Profile(Result):
         ]
         if self.free:
             facts.append(("free layers", ", ".join(self.free)))
-        return (Section(f"Profile of one sample: {self.model}", "", tuple(facts), (self.layers,)),)
+        return (Section(f"Profile of one sample: {self.model}", "", tuple(facts), (self.layers,), self.charts),)
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,14 @@ class Cost(Result):
     energy_pj: float = 0.0
     profile: Profile = Profile()
     layers: Table = Table("", (), ())
+    drawings: tuple[Chart, ...] = ()
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The graph with cycles and energy, and the drawings."""
+        if self.profile.view is None or not self.layers.link:
+            return self.drawings
+        return (self.profile.view.with_measures(*measures_of(self.layers, "cycles", "energy_pj")), *self.drawings)
 
     def content(self) -> dict[str, Any]:
         return {
@@ -152,4 +170,4 @@ class Cost(Result):
             ("multipliers busy", f"{100 * self.utilisation:.1f} %"),
             (f"energy by {self.energy_table}", f"{self.energy_pj / 1e3:,.2f} nJ"),
         )
-        return (Section(f"Cost of one sample: {self.model}", self.energy_note, facts, (self.layers,)),)
+        return (Section(f"Cost of one sample: {self.model}", self.energy_note, facts, (self.layers,), self.charts),)

@@ -16,6 +16,8 @@ from hwblocks.table import Chart
 Figure = dict[str, Any]
 
 ACROSS = 40  # more names than this stand along the lower side, in the order of the layers
+ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom"}  # a legend's place
+DARK = "#1b2129"  # text on colours that are the same by day and by night
 DIGITS = 5  # significant digits that a page keeps
 
 
@@ -36,7 +38,7 @@ def short(values: Sequence[Any]) -> list[Any]:
 
 def axis(about: Axis, **more: Any) -> Figure:
     """An axis with title and, where it is logarithmic, its type."""
-    made: Figure = {"title": {"text": about.heading}, "automargin": True, **more}
+    made: Figure = {"title": {"text": about.heading}, "automargin": True, "exponentformat": "SI", **more}
     return {**made, "type": "log", "dtick": 1} if about.log else made
 
 
@@ -65,6 +67,8 @@ def bars(chart: Bars) -> Figure:
                 "customdata": [compact(v) for v in series.values],
                 "ids": list(chart.links),
                 "marker": {"color": colour(index)},
+                **({} if along or len(chart.series) > 1 else {"texttemplate": "%{customdata}", "cliponaxis": False}),
+                "textposition": "outside",
                 "hovertemplate": f"%{{{names}}}<br>{series.name}: %{{customdata}} {chart.axis.unit}<extra></extra>",
             }
         )
@@ -73,26 +77,28 @@ def bars(chart: Bars) -> Figure:
         by_name["autorange"] = "reversed"
     layout = laid_out(340 if along else 70 + 22 * len(chart.names), barmode="stack", bargap=0.25)
     layout |= {f"{names}axis": by_name, f"{values}axis": axis(chart.axis)}
-    layout |= {"showlegend": len(chart.series) > 1, "legend": {"orientation": "h", "y": 1, "yanchor": "bottom"}}
+    layout |= {"showlegend": len(chart.series) > 1, "legend": {**ABOVE, "traceorder": "normal"}}
     return {"data": data, "layout": layout}
 
 
 @figure.register
 def heat_map(chart: HeatMap) -> Figure:
-    """Rows down; on a logarithmic scale zero is left without colour."""
+    """Rows down; on a logarithmic scale zero has the palest colour."""
     scale = Scale.over([v for row in chart.values for v in row], chart.axis.log)
     ticks = scale.ticks()
     log = chart.axis.log
+    lowest = math.log10(scale.low) if log else scale.low
     trace = {
         "type": "heatmap",
         "x": list(chart.columns),
         "y": list(chart.rows),
-        "z": [short([math.log10(v) if log and v else None if log else v for v in row]) for row in chart.values],
+        "z": [short([v if v is None or not log else math.log10(v) if v > 0 else lowest for v in row]) for row in chart.values],
         "text": [[compact(v) for v in row] for row in chart.values],
         "ids": list(chart.links),
         "texttemplate": "%{text}",
         "hovertemplate": f"%{{y}}<br>%{{x}}: %{{text}} {chart.axis.unit}<extra></extra>",
-        "colorscale": [[0.0, "#dbe9f6"], [0.5, "#f0b27a"], [1.0, "#c0392b"]],
+        "textfont": {"color": DARK, "size": 11},
+        "colorscale": [[0.0, "#eef3f8"], [0.5, "#f7d3a5"], [1.0, "#e2703a"]],
         "xgap": 2,
         "ygap": 1,
         "colorbar": {"title": {"text": chart.axis.unit}, "thickness": 12, "outlinewidth": 0},
@@ -125,7 +131,7 @@ def histogram(chart: Histogram) -> Figure:
             }
         )
     layout = laid_out(260, xaxis=axis(chart.axis), yaxis=axis(Axis("share", "%"), rangemode="tozero"))
-    layout |= {"shapes": [_limit(mark.value) for mark in chart.limits], "legend": {"orientation": "h", "y": 1.18}}
+    layout |= {"shapes": [_limit(mark.value) for mark in chart.limits], "legend": {"orientation": "h", "y": 1.1, "yanchor": "bottom"}}
     layout["annotations"] = [
         {
             "x": mark.value,
@@ -139,7 +145,6 @@ def histogram(chart: Histogram) -> Figure:
         }
         for i, mark in enumerate(chart.limits)
     ]
-    layout["margin"] = {"l": 10, "r": 16, "t": 44, "b": 10}
     return {"data": data, "layout": layout}
 
 
@@ -165,7 +170,7 @@ def scatter(chart: Scatter) -> Figure:
     ]
     for index, group in enumerate(dict.fromkeys(p.group for _, p in chart.shown)):
         data.append(_points(chart, group, index))
-    legend = {"orientation": "h", "y": 1, "yanchor": "bottom"}
+    legend = ABOVE
     layout = laid_out(360, xaxis=axis(chart.x), yaxis=axis(chart.y), legend=legend, showlegend=len(data) > 1)
     return {"data": data, "layout": layout}
 
@@ -200,7 +205,9 @@ def gantt(chart: Gantt) -> Figure:
         "base": [b.offset for b in chart.blocks],
         "y": [b.size for b in chart.blocks],
         "text": [b.name for b in chart.blocks],
-        "textposition": "none",
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textfont": {"color": DARK},
         "customdata": [
             f"{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: {_between(chart.steps, b.lower, b.upper)}"
             for b in chart.blocks
@@ -235,9 +242,10 @@ def gantt(chart: Gantt) -> Figure:
     }
     arena = {**bound, "name": f"arena {chart.size:,} B", "y": [chart.size] * 2, "line": {"width": 2, "color": COLOURS[2]}}
     layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
-    layout |= {"bargap": 0, "barmode": "overlay", "legend": {"orientation": "h", "y": 1, "yanchor": "bottom"}}
+    layout |= {"bargap": 0, "barmode": "overlay", "legend": ABOVE, "uniformtext": {"mode": "hide", "minsize": 9}}
     if len(chart.steps) <= ACROSS:
-        layout["xaxis"] |= {"tickvals": [i + 0.5 for i in range(len(chart.steps))], "ticktext": list(chart.steps)}
+        layout["xaxis"] |= {"tickvals": [i + 0.5 for i in range(len(chart.steps))], "ticktext": list(chart.steps), "tickangle": -35}
+        layout["xaxis"].pop("title")
     return {"data": [boxes, live, bound, arena], "layout": layout}
 
 

@@ -126,7 +126,7 @@ function draggable(canvas) {
 
 // ---- charts ----
 
-const settings = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+const settings = { displaylogo: false, displayModeBar: false, responsive: true };
 
 function themed(figure) { // text and grid in the page's colours; the figures bring their own for what they show
   const style = getComputedStyle(document.documentElement);

@@ -90,8 +90,21 @@ def _section(section: Section, figures: dict[str, Any], charts: str) -> dict[str
         "text": section.text,
         "facts": section.facts,
         "tables": section.tables,
-        "charts": [_chart(chart, figures, charts) for chart in drawn],
+        "charts": _spread([_chart(chart, figures, charts) for chart in drawn]),
     }
+
+
+def _spread(charts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Narrow charts stand beside each other; one that is left over takes the whole width."""
+    alone = False
+    for place, chart in enumerate(charts):
+        alone = not chart["wide"] and not alone
+        last = place + 1 == len(charts) or charts[place + 1]["wide"]
+        if alone and last:
+            chart["wide"], alone = True, False
+        elif chart["wide"]:
+            alone = False
+    return charts
 
 
 def _chart(chart: Chart, figures: dict[str, Any], charts: str) -> dict[str, Any]:
@@ -99,7 +112,7 @@ def _chart(chart: Chart, figures: dict[str, Any], charts: str) -> dict[str, Any]
     from markupsafe import Markup
 
     parts = [one for _, one in chart.charts] if isinstance(chart, Gallery) else [chart]
-    made: dict[str, Any] = {"id": f"chart{len(figures)}", "title": chart.title, "text": chart.text, "kind": "static"}
+    made: dict[str, Any] = {"id": f"chart{len(figures)}", "title": chart.title, "text": chart.text, "kind": "static", "wide": True}
     if isinstance(chart, Gallery):
         links = chart.links or ("",) * len(chart.charts)
         made["choices"] = [{"name": name, "link": link} for (name, _), link in zip(chart.charts, links, strict=True)]

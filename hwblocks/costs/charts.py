@@ -1,0 +1,95 @@
+"""Charts of costs: memory over time, cycles and energy by layer, and layers under the roofs of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hwblocks.charts import Axis, Bars, Box, Gantt, Line, Point, Scatter, Series
+from hwblocks.graph.memory import MemoryPlan
+
+Row = Mapping[str, Any]
+
+HOW_TO_PLACE = (
+    "Each box is a buffer: alive over its steps, at its addresses. Line: bytes alive; dashed: the bound, the most alive at "
+    "once, below which no plan can go."
+)
+HOW_TO_BOUND = "Cycles of each layer, coloured by what bounds it: the multipliers, or the bytes that have to be moved."
+HOW_TO_ROOF = (
+    "A layer below the slanted roof waits for bytes, one below the flat roof for multipliers. Far below both: the layer "
+    "does other work, or uses the array badly."
+)
+
+
+def memory_chart(plan: MemoryPlan, steps: Sequence[str], makers: Mapping[str, str]) -> Gantt:
+    """A plan as boxes. steps: names of the nodes; makers: the node of each buffer, by which layers are linked."""
+    boxes = tuple(Box(b.id, b.lower, b.upper, o, b.size) for b, o in zip(plan.buffers, plan.offsets, strict=True))
+    links = tuple(makers.get(box.name, box.name) for box in boxes)
+    names = tuple(steps) or ("start",)
+    return Gantt("Memory over time", boxes, names, plan.size, plan.bound, text=HOW_TO_PLACE, links=links)
+
+
+def cycles_chart(rows: Sequence[Row]) -> Bars:
+    """Cycles of each layer, one series for each bound."""
+    bounds = tuple(dict.fromkeys(row["bound"] for row in rows if row["bound"]))
+    series = tuple(
+        Series(f"bound by {bound}", tuple(row["cycles"] if row["bound"] == bound else 0 for row in rows))
+        for bound in bounds
+    )
+    names = tuple(row["layer"] for row in rows)
+    return Bars("Cycles by layer", names, series, Axis("cycles"), text=HOW_TO_BOUND, links=names, in_table=True)
+
+
+def energy_chart(rows: Sequence[Row], components: Mapping[str, str], table: str) -> Bars:
+    """Energy of each layer, stacked by component. components: name → key of the rows, in pJ; table: the energy table."""
+    series = tuple(Series(name, tuple(row[key] for row in rows), table) for name, key in components.items())
+    names = tuple(row["layer"] for row in rows)
+    text = f"Energy of one sample by layer, in figures of {table}. Ratios mean more than absolute values."
+    return Bars("Energy by layer", names, series, Axis("energy", "pJ"), text=text, links=names, in_table=True)
+
+
+def roofline_chart(
+    rows: Sequence[Row], clock_mhz: float, peaks: Mapping[str, float], memories: Mapping[str, float]
+) -> Scatter:
+    """Layers with products under the target's roofs.
+
+    rows: with `macs`, `moved_bytes`, `cycles`, `bound`. peaks: products a cycle by name; memories: bytes a cycle by name.
+    """
+    placed = [row for row in rows if row["macs"] and row["moved_bytes"] and row["cycles"]]
+    points = tuple(
+        Point(
+            row["layer"],
+            row["macs"] / row["moved_bytes"],
+            row["macs"] * clock_mhz * 1e6 / row["cycles"],
+            f"bound by {row['bound']}",
+            note=f"{row['macs']:,} MACs in {row['cycles']:,} cycles",
+        )
+        for row in placed
+    )
+    return Scatter(
+        "Roofline",
+        points,
+        Axis("MACs per byte", log=True),
+        Axis("MACs per second", log=True),
+        _roofs([p.x for p in points], clock_mhz * 1e6, peaks, memories),
+        text=HOW_TO_ROOF,
+        links=tuple(row["layer"] for row in placed),
+    )
+
+
+def _roofs(
+    seen: Sequence[float], clock: float, peaks: Mapping[str, float], memories: Mapping[str, float]
+) -> tuple[Line, ...]:
+    """Slanted roofs up to the highest peak, flat roofs from where the fastest memory reaches them."""
+    top, fastest = max(peaks.values()), max(memories.values())
+    left = min([*seen, top / fastest]) / 2
+    right = max([*seen, top / min(memories.values())]) * 2
+    slanted = (
+        Line(f"{name}: {each * clock / 1e9:.4g} GB/s", (left, top / each), (left * each * clock, top * clock))
+        for name, each in memories.items()
+    )
+    flat = (
+        Line(f"{name}: {each * clock / 1e9:.4g} GMAC/s", (each / fastest, right), (each * clock, each * clock))
+        for name, each in peaks.items()
+    )
+    return (*slanted, *flat)
