@@ -11,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost", "export_onnx"),
+    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost", "export_onnx", "inspect"),
     "hwblocks.graph.io": ("save",),
     "hwblocks.importers.from_keras": ("from_keras",),
     "hwblocks.importers.from_torch": ("from_torch",),
@@ -34,7 +34,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.numerics.accumulator": ("Accumulator",),
     "hwblocks.numerics.user_mac": ("mac",),
     "hwblocks.analysis.curves": ("curve_error", "curve_errors"),
+    "hwblocks.analysis.tradeoff": ("tradeoff",),
     "hwblocks.reports": ("report",),
+    "hwblocks.table": ("save_tables",),
     "hwblocks.errors": ("HwblocksError",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

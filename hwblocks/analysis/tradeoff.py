@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwblocks.charts import Axis, Point, Scatter
+from hwblocks.charts import Axis, Line, Point, Scatter
 from hwblocks.table import Column, Result, Section, Table
 
 COLUMNS = (
@@ -19,6 +19,7 @@ COLUMNS = (
     Column("peak_bytes", "memory", "B"),
     Column("cycles", "cycles"),
     Column("energy_nj", "energy", "nJ", ".2f"),
+    Column("energy_table", "energy by"),
 )
 COSTS = (("cycles", Axis("cycles")), ("energy_nj", Axis("energy", "nJ")), ("weight_bytes", Axis("weights", "B")))
 HOW_TO_CHOOSE = "Up and to the left is better; a point with another one above and left of it is never the right choice."
@@ -31,7 +32,11 @@ class Tradeoff(Result):
     schema = "tradeoff"
     title: str = ""
     table: Table = Table("", (), ())
-    energy_table: str = ""
+
+    @property
+    def energy_tables(self) -> tuple[str, ...]:
+        """The energy tables that priced the rows."""
+        return tuple(sorted({row["energy_table"] for row in self.table.rows if row.get("energy_nj") is not None}))
 
     @property
     def quality(self) -> tuple[str, Axis]:
@@ -41,16 +46,18 @@ class Tradeoff(Result):
         return "sqnr_db", Axis("SQNR", "dB")
 
     def content(self) -> dict[str, Any]:
-        return {"title": self.title, "energy_table": self.energy_table, "models": [dict(r) for r in self.table.rows]}
+        return {"title": self.title, "models": [dict(r) for r in self.table.rows]}
 
     def sections(self) -> Sequence[Section]:
-        charts = tuple(self._chart(key, axis) for key, axis in COSTS)
-        return (Section(self.title, "", (), (self.table,), tuple(c for c in charts if c.points)),)
+        mixed = len(self.energy_tables) > 1
+        charts = [self._chart(key, axis) for key, axis in COSTS if not (mixed and key == "energy_nj")]
+        text = f"Energy is priced by {' and '.join(self.energy_tables)}; it is not drawn together." if mixed else ""
+        return (Section(self.title, text, (), (self.table,), tuple(c for c in charts if c.points)),)
 
     def _chart(self, key: str, axis: Axis) -> Scatter:
         quality, y = self.quality
         rows = [r for r in self.table.rows if r.get(key) is not None and r.get(quality) is not None]
-        source = self.energy_table if key == "energy_nj" else ""
+        source = self.energy_tables[0] if key == "energy_nj" and self.energy_tables else ""
         several = len({r["target"] for r in rows}) > 1
         points = tuple(
             Point(r["model"], float(r[key]), float(r[quality]), r["target"] if several else "", source, r["target"])
@@ -58,10 +65,28 @@ class Tradeoff(Result):
         )
         by = f", by {source}" if source else ""
         return Scatter(
-            f"{y.title} against {axis.title}{by}", points, axis, y, text=HOW_TO_CHOOSE, labels=True, in_table=True
+            f"{y.title} against {axis.title}{by}",
+            points,
+            axis,
+            y,
+            self._float_line(quality, [p.x for p in points]),
+            labels=True,
+            text=HOW_TO_CHOOSE,
+            in_table=True,
         )
 
+    def _float_line(self, quality: str, xs: Sequence[float]) -> tuple[Line, ...]:
+        """The accuracy of the float model, where all rows have the same."""
+        known = {row.get(f"float_{quality}") for row in self.table.rows}
+        value = known.pop() if len(known) == 1 else None
+        return () if value is None or not xs else (Line("float", (min(xs), max(xs)), (value, value)),)
 
-def tradeoff(rows: Sequence[dict[str, Any]], title: str, energy_table: str = "") -> Tradeoff:
-    """Rows with the keys of COLUMNS; what is not known is None."""
-    return Tradeoff(title, Table("Accuracy and cost", COLUMNS, tuple(rows)), energy_table)
+
+def tradeoff(rows: Sequence[Mapping[str, Any]], title: str = "Accuracy against cost") -> Tradeoff:
+    """Points from rows with the keys of COLUMNS, and float_top1_percent; what is not known is None or absent.
+
+    >>> made = tradeoff([{"model": "int8", "sqnr_db": 40.0, "cycles": 10, "target": "t"}])
+    >>> [chart.title for chart in made.charts]
+    ['SQNR against cycles']
+    """
+    return Tradeoff(title, Table("Accuracy and cost", COLUMNS, tuple(rows)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
 from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -23,6 +25,7 @@ from hwblocks.table import Chart
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = " ▁▂▃▄▅▆▇█"
+SHADES = " ░▒▓█"
 LONG, WIDE, TALL = 32, 64, 14  # letters of a bar, of a plane across, of a plane up
 PICTURE = 24  # pixels of a picture across
 
@@ -183,27 +186,44 @@ def images(chart: Images) -> Any:
     """The pictures of the first row beside each other, two lines of pixels in a line of letters."""
     if not chart.rows:
         return Text("")
-    pictures = [_half_blocks(p) for p in chart.pixels[0]]
-    grid = RichTable(title=f"{chart.title} ({chart.text}), {chart.rows[0]}", title_justify="left", box=None)
+    pictures = [HalfBlocks(p) for p in chart.pixels[0]]
+    grid = RichTable(box=None, pad_edge=False)
     for name in chart.columns:
         grid.add_column(name)
     grid.add_row(*pictures)
-    return grid
+    return Group(Text(f"{chart.title}, {chart.rows[0]}: {chart.text}", style="bold"), grid)
 
 
-def _half_blocks(pixels: Pixels) -> Text:
-    """A picture with the upper pixel as ink and the lower one as ground of "▀"."""
-    step = math.ceil(max(*pixels.size, 1) / PICTURE)
-    lines = [encode_line(line[::step], pixels) for line in pixels.values[::step]]
-    colours = palette(pixels.signed)
-    made = Text()
-    for upper in range(0, len(lines), 2):
-        below = lines[upper + 1] if upper + 1 < len(lines) else None
-        for place, index in enumerate(lines[upper]):
-            ground = _rgb(colours, below[place]) if below is not None else None
-            made.append("▀", Style(color=_rgb(colours, index), bgcolor=ground))
-        made.append("\n")
-    return made
+@dataclass(frozen=True)
+class HalfBlocks:
+    """A picture with the upper pixel as ink and the lower one as ground of "▀"; shades where there are no colours."""
+
+    pixels: Pixels
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lines of a picture of at most PICTURE pixels across."""
+        step = math.ceil(max(*self.pixels.size, 1) / PICTURE)
+        lines = [encode_line(line[::step], self.pixels) for line in self.pixels.values[::step]]
+        if console.color_system is None:
+            yield Text("\n".join("".join(SHADES[index * len(SHADES) // 256] * 2 for index in line) for line in lines))
+        else:
+            yield self._coloured(lines)
+
+    def _coloured(self, lines: list[bytes]) -> Text:
+        colours, made = palette(self.pixels.signed), Text()
+        for upper in range(0, len(lines), 2):
+            below = lines[upper + 1] if upper + 1 < len(lines) else None
+            for place, index in enumerate(lines[upper]):
+                ground = _rgb(colours, below[place]) if below is not None else None
+                made.append("▀", Style(color=_rgb(colours, index), bgcolor=ground))
+            made.append("\n")
+        return made
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """As wide as its pixels; two letters each without colours."""
+        across = -(-self.pixels.size[1] // math.ceil(max(*self.pixels.size, 1) / PICTURE))
+        wide = across * (2 if console.color_system is None else 1)
+        return Measurement(wide, wide)
 
 
 def _rgb(colours: bytes, index: int) -> str:

@@ -44,7 +44,7 @@ COST_COLUMNS = (
     Column("memory_cycles", "memory", "cycles"),
     Column("cycles", "cycles", bar=True),
     Column("bound", "bound"),
-    Column("energy_pj", "energy", "pJ", ".1f", bar=True),
+    Column("energy_pj", "energy", "pJ", ",.1f", bar=True),
 )
 
 
@@ -143,7 +143,9 @@ class Cost(Result):
         """The graph with cycles and energy, and the drawings."""
         if self.profile.view is None or not self.layers.link:
             return self.drawings
-        return (self.profile.view.with_measures(*measures_of(self.layers, "cycles", "energy_pj")), *self.drawings)
+        found = measures_of(self.layers, "cycles", "energy_pj")
+        named = tuple(replace(measure, title=f"{measure.title} on {self.target}") for measure in found)
+        return (self.profile.view.with_measures(*named), *self.drawings)
 
     def content(self) -> dict[str, Any]:
         return {
@@ -170,4 +172,4 @@ class Cost(Result):
             ("multipliers busy", f"{100 * self.utilisation:.1f} %"),
             (f"energy by {self.energy_table}", f"{self.energy_pj / 1e3:,.2f} nJ"),
         )
-        return (Section(f"Cost of one sample: {self.model}", self.energy_note, facts, (self.layers,), self.charts),)
+        return (Section(f"Cost of one sample on {self.target}: {self.model}", self.energy_note, facts, (self.layers,), self.charts),)

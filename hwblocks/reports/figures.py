@@ -8,6 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from hwblocks.charts import Bars, Gantt, HeatMap, Histogram, Scatter
+from hwblocks.charts.graph_svg import tail
 from hwblocks.charts.records import Axis, finite
 from hwblocks.charts.scales import Scale, compact
 from hwblocks.charts.svg import COLOURS, colour
@@ -15,7 +16,9 @@ from hwblocks.table import Chart
 
 Figure = dict[str, Any]
 
-ACROSS = 40  # more names than this stand along the lower side, in the order of the layers
+ACROSS = 24  # more names than this stand along the lower side, in the order of the layers
+LETTERS = 26  # of a name beside an axis; the pointer shows it whole
+NAMED = 70  # at most so many names along the lower side; of more, every other one or fewer
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom"}  # a legend's place
 DARK = "#1b2129"  # text on colours that are the same by day and by night
 DIGITS = 5  # significant digits that a page keeps
@@ -65,20 +68,25 @@ def bars(chart: Bars) -> Figure:
                 names: list(chart.names),
                 values: short(shown),
                 "customdata": [compact(v) for v in series.values],
-                "ids": list(chart.links),
+                "meta": list(chart.links),
                 "marker": {"color": colour(index)},
                 **({} if along or len(chart.series) > 1 else {"texttemplate": "%{customdata}", "cliponaxis": False}),
                 "textposition": "outside",
                 "hovertemplate": f"%{{{names}}}<br>{series.name}: %{{customdata}} {chart.axis.unit}<extra></extra>",
             }
         )
-    by_name: Figure = {"automargin": True, "type": "category", "tickfont": {"size": 11}}
-    if not along:
-        by_name["autorange"] = "reversed"
+    by_name: Figure = {**_by_name(chart.names), **({"tickangle": -90} if along else {"autorange": "reversed"})}
     layout = laid_out(340 if along else 70 + 22 * len(chart.names), barmode="stack", bargap=0.25)
     layout |= {f"{names}axis": by_name, f"{values}axis": axis(chart.axis)}
     layout |= {"showlegend": len(chart.series) > 1, "legend": {**ABOVE, "traceorder": "normal"}}
     return {"data": data, "layout": layout}
+
+
+def _by_name(names: Sequence[str]) -> Figure:
+    """An axis of names; long ones show their ends, of very many some are left out."""
+    shown = names[:: -(-len(names) // NAMED)] if names else names
+    ticks = {"tickmode": "array", "tickvals": list(shown), "ticktext": [tail(name, LETTERS) for name in shown]}
+    return {"automargin": True, "type": "category", "tickfont": {"size": 11}, **ticks}
 
 
 @figure.register
@@ -94,7 +102,7 @@ def heat_map(chart: HeatMap) -> Figure:
         "y": list(chart.rows),
         "z": [short([v if v is None or not log else math.log10(v) if v > 0 else lowest for v in row]) for row in chart.values],
         "text": [[compact(v) for v in row] for row in chart.values],
-        "ids": list(chart.links),
+        "meta": list(chart.links),
         "texttemplate": "%{text}",
         "hovertemplate": f"%{{y}}<br>%{{x}}: %{{text}} {chart.axis.unit}<extra></extra>",
         "textfont": {"color": DARK, "size": 11},
@@ -106,7 +114,8 @@ def heat_map(chart: HeatMap) -> Figure:
     if log:
         trace["colorbar"] |= {"tickvals": [math.log10(t) for t in ticks], "ticktext": [compact(t) for t in ticks]}
         trace |= {"zmin": math.log10(scale.low), "zmax": math.log10(scale.high)}
-    down: Figure = {"automargin": True, "autorange": "reversed", "type": "category", "tickfont": {"size": 11}}
+    down = {**_by_name(chart.rows), "tickvals": list(chart.rows), "autorange": "reversed"}
+    down["ticktext"] = [tail(name, LETTERS) for name in chart.rows]
     across = {"side": "top", "automargin": True, "type": "category"}
     layout = laid_out(max(160, 60 + 19 * len(chart.rows)), yaxis=down, xaxis=across)
     return {"data": [trace], "layout": layout}
@@ -115,7 +124,7 @@ def heat_map(chart: HeatMap) -> Figure:
 @figure.register
 def histogram(chart: Histogram) -> Figure:
     """The first series as filled bins, the others as steps; the format's limits as dashed lines with shades outside."""
-    centres = short(chart.centres)
+    centres = short([chart.start - chart.width / 2, *chart.centres, chart.start + (chart.bins + 0.5) * chart.width])
     data: list[Figure] = []
     for index, (name, shares) in enumerate(chart.series):
         data.append(
@@ -124,7 +133,7 @@ def histogram(chart: Histogram) -> Figure:
                 "mode": "lines",
                 "name": name,
                 "x": centres,
-                "y": short(shares),
+                "y": [0.0, *short(shares), 0.0],  # an empty bin at both ends closes the outline
                 "line": {"shape": "hvh", "width": 1.5, "color": colour(index)},
                 **({} if index else {"fill": "tozeroy"}),
                 "hovertemplate": f"%{{x}} {chart.axis.unit}<br>{name}: %{{y}} %<extra></extra>",
@@ -185,7 +194,7 @@ def _points(chart: Scatter, group: str, index: int) -> Figure:
         "y": short([p.y for _, p in members]),
         "text": [p.name for _, p in members],
         "customdata": [p.note for _, p in members],
-        "ids": [chart.links[i] for i, _ in members] if chart.links else [],
+        "meta": [chart.links[i] for i, _ in members] if chart.links else [],
         "textposition": "top center",
         "cliponaxis": False,
         "marker": {"size": 9, "color": colour(index), "line": {"width": 1, "color": "rgba(255,255,255,.6)"}},
@@ -212,7 +221,7 @@ def gantt(chart: Gantt) -> Figure:
             f"{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: {_between(chart.steps, b.lower, b.upper)}"
             for b in chart.blocks
         ],
-        "ids": list(chart.links),
+        "meta": list(chart.links),
         "hovertemplate": "%{text}<br>%{customdata}<extra></extra>",
         "marker": {
             "color": [colour(i) for i in range(len(chart.blocks))],
@@ -244,7 +253,8 @@ def gantt(chart: Gantt) -> Figure:
     layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
     layout |= {"bargap": 0, "barmode": "overlay", "legend": ABOVE, "uniformtext": {"mode": "hide", "minsize": 9}}
     if len(chart.steps) <= ACROSS:
-        layout["xaxis"] |= {"tickvals": [i + 0.5 for i in range(len(chart.steps))], "ticktext": list(chart.steps), "tickangle": -35}
+        layout["xaxis"] |= {"tickvals": [i + 0.5 for i in range(len(chart.steps))], "tickangle": -35}
+        layout["xaxis"]["ticktext"] = [tail(step, LETTERS) for step in chart.steps]
         layout["xaxis"].pop("title")
     return {"data": [boxes, live, bound, arena], "layout": layout}
 

@@ -150,9 +150,9 @@ async function draw(chart) {
   if (plot.dataset.listening) return;
   plot.dataset.listening = "yes";
   plot.on("plotly_click", (event) => {
-    const point = event.points[0], ids = point.data.ids || [];
+    const point = event.points[0], layers = point.data.meta || [];
     const at = point.data.type === "heatmap" ? point.pointIndex[0] : point.pointIndex;
-    if (ids[at]) choose(ids[at], chart);
+    if (layers[at]) choose(layers[at], chart);
   });
 }
 

@@ -34,14 +34,19 @@ def report(path: str | Path, *results: Result, title: str | None = None, charts:
     """
     if not results:
         raise InputError("a report needs at least one result, for example the value of hb.compare(...)")
-    if charts not in CHARTS:
-        raise InputError(f"charts {charts!r}: use {', '.join(CHARTS)}")
+    check_charts(charts)
     path = check_writable(path)
     sections = [section for result in results for section in result.sections()]
     page = render(title or sections[0].title, sections, charts)
     if charts == "file":
         write_atomically(path.parent / LIBRARY_FILE, plotly_code())
     return write_atomically(path, page)
+
+
+def check_charts(charts: str) -> None:
+    """Errors: InputError for another way to bring charts."""
+    if charts not in CHARTS:
+        raise InputError(f"charts {charts!r}: use {', '.join(CHARTS)}")
 
 
 def render(title: str, sections: Sequence[Section], charts: str = "inline") -> str:
@@ -95,15 +100,17 @@ def _section(section: Section, figures: dict[str, Any], charts: str) -> dict[str
 
 
 def _spread(charts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Narrow charts stand beside each other; one that is left over takes the whole width."""
-    alone = False
-    for place, chart in enumerate(charts):
-        alone = not chart["wide"] and not alone
-        last = place + 1 == len(charts) or charts[place + 1]["wide"]
-        if alone and last:
-            chart["wide"], alone = True, False
-        elif chart["wide"]:
-            alone = False
+    """Widths: narrow charts in a row stand beside each other, three or two at a time; one left over is wide."""
+    run: list[dict[str, Any]] = []
+    for chart in [*charts, {"wide": True}]:
+        if not chart["wide"]:
+            run.append(chart)
+            continue
+        for place, narrow in enumerate(run):
+            alone = len(run) % 2 and place + 1 == len(run)
+            narrow["width"] = "third" if len(run) % 3 == 0 else "wide" if alone else "half"
+        run = []
+        chart["width"] = "wide"
     return charts
 
 

@@ -8,27 +8,28 @@ from hwblocks.charts import Images, Pixels
 from hwblocks.charts.png import MAGNITUDE, SIGNED, data_uri
 from hwblocks.charts.scales import compact
 
-SIDE = 150  # the longer side of a picture on the page, in px
+SIDE = 130  # the height of a picture on the page, in px
 
 
 def picture_grid(chart: Images) -> str:
-    """Rows of pictures under their columns' names; below them the ramps of the first row."""
-    wide = _width(chart)
-    heads = "".join(f'<span class="side">{escape(name)}</span>' for name in chart.columns)
-    lines = [
-        f'<span class="row">{escape(name)}</span>'
-        + "".join(_image(p, f"{chart.title}, {name}, {side}") for p, side in zip(pictures, chart.columns, strict=True))
-        for name, pictures in zip(chart.rows, chart.pixels, strict=True)
-    ]
-    columns = f"max-content repeat({len(chart.columns)}, minmax(0, {wide}px))"
+    """A column for each row of the chart (channel), its pictures below each other; then the ramps of the colours."""
+    heads = "".join(f'<span class="side">{escape(name)}</span>' for name in chart.rows)
+    lines = []
+    for place, side in enumerate(chart.columns):
+        lines.append(f'<span class="row">{escape(side)}</span>')
+        lines += [
+            _image(row[place], f"{chart.title}, {name}, {side}")
+            for name, row in zip(chart.rows, chart.pixels, strict=True)
+        ]
+    columns = f"max-content repeat({len(chart.rows)}, minmax(24px, {_width(chart)}px))"
     grid = f'<div class="maps" style="grid-template-columns: {columns}"><span></span>{heads}{"".join(lines)}</div>'
     return f"<p>{escape(chart.text)}</p>{grid}{_ramps(chart)}"
 
 
 def _width(chart: Images) -> int:
-    """Pictures of more lines than columns are narrower, so that none is higher than SIDE."""
+    """Pictures of more lines than columns are narrower, so that none is much higher than SIDE."""
     tall, wide = chart.pixels[0][0].size if chart.pixels else (1, 1)
-    return max(12, round(SIDE * min(1.0, wide / max(tall, 1)))) if wide < 2 * tall else 2 * SIDE
+    return min(4 * SIDE, max(24, round(SIDE * wide / max(tall, 1))))
 
 
 def _image(pixels: Pixels, about: str) -> str:
