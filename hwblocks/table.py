@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -290,12 +291,14 @@ def save_tables(folder: str | Path, *results: Result) -> list[Path]:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); name another folder") from None
     made: list[Path] = []
+    names: Counter[str] = Counter()
     for result in results:
         for section in result.sections():
             for table in (*section.tables, *(chart.to_table() for chart in plain_charts(section))):
                 name = file_name(f"{result.schema} {table.title}")
-                same = sum(path.stem.rstrip("0123456789-") == name for path in made)
-                made.append(write_atomically(folder / f"{name}{f'-{same + 1}' if same else ''}.csv", table.to_csv()))
+                names[name] += 1
+                number = f"-{names[name]}" if names[name] > 1 else ""
+                made.append(write_atomically(folder / f"{name}{number}.csv", table.to_csv()))
     return made
 
 

@@ -125,11 +125,12 @@ def histogram(chart: Histogram) -> str:
     y = Scale(0.0, top).on(TALL - BOTTOM, TOP)
     body = []
     for index, (name, shares) in enumerate(chart.series):
-        for b, share in enumerate(shares):
-            left, right = x(chart.start + b * chart.width), x(chart.start + (b + 1) * chart.width)
-            if index:
-                body.append(line([(left, y(share)), (right, y(share))], colour(index)))
-            elif share:
+        edges = [x(chart.start + b * chart.width) for b in range(chart.bins + 1)]
+        if index:
+            body.append(line([(e, y(v)) for b, v in enumerate(shares) for e in edges[b : b + 2]], colour(index)))
+            continue
+        for left, right, share in zip(edges, edges[1:], shares, strict=False):
+            if share:
                 body.append(rect(left, y(share), right - left, y(0) - y(share), colour(0), f"{name}: {share:.3g} %"))
     for mark in chart.limits:
         body.append(line([(x(mark.value), TOP), (x(mark.value), y(0))], colour(3), dashed=True))

@@ -29,7 +29,7 @@ def outline(graph: Graph) -> GraphView:
         for name in dict.fromkeys(node.inputs)
         if name in makers
     )
-    return GraphView(graph.title, (*inputs, *nodes), edges)
+    return GraphView(graph.title, (*inputs, *nodes), edges, in_table=True)
 
 
 def is_free(graph: Graph, node: Node) -> bool:

@@ -120,6 +120,17 @@ class Page:
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole, **clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 
+    def close(self, process: subprocess.Popen) -> None:
+        """End the browser, by force where it does not answer."""
+        self.session = None
+        with contextlib.suppress(RuntimeError, OSError):
+            self.call("Browser.close")
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
     def pdf(self, path: Path) -> None:
         """The page on paper."""
         path.write_bytes(base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"]))
@@ -136,7 +147,7 @@ def opened(path: Path, width: int = 1400, height: int = 900, dark: bool = False)
         os.dup2(first, 3)
         os.dup2(second, 4)
 
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [chromium(), "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
         command += ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
         command += ["--disable-background-networking", "--disable-component-update", "about:blank"]
@@ -155,8 +166,7 @@ def opened(path: Path, width: int = 1400, height: int = 900, dark: bool = False)
             page.open(path, width, height, dark)
             yield page
         finally:
-            process.kill()
-            process.wait()
+            page.close(process)
             os.close(command_in)
             os.close(answer_out)
 
