@@ -11,7 +11,18 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "hwblocks.api": ("load", "run", "Simulator", "compare", "diff", "accumulators", "profile", "cost", "export_onnx", "inspect"),
+    "hwblocks.api": (
+        "load",
+        "run",
+        "Simulator",
+        "compare",
+        "diff",
+        "accumulators",
+        "profile",
+        "cost",
+        "export_onnx",
+        "inspect",
+    ),
     "hwblocks.graph.io": ("save",),
     "hwblocks.importers.from_keras": ("from_keras",),
     "hwblocks.importers.from_torch": ("from_torch",),

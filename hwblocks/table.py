@@ -157,8 +157,8 @@ def plain(value: Any) -> Any:
 class Chart:
     """A drawing as data (see `hwblocks.charts`).
 
-    text: how to read it. links: the layers that its parts stand for. in_table: a table beside it tells the same, so that
-    plain forms leave it out.
+    text: how to read it. links: the layers that its parts stand for. in_table: a table beside it tells the same, so
+    that plain forms leave it out.
     """
 
     title: str

@@ -51,7 +51,9 @@ def layout_of(graph: Graph, tensor: Tensor) -> str:
         return tensor.layout
     for node in graph.nodes:
         if node.marked == "layout":
-            inner = node.outputs[0] if tensor.name in node.inputs else node.inputs[0] if tensor.name in node.outputs else ""
+            inner = (
+                node.outputs[0] if tensor.name in node.inputs else node.inputs[0] if tensor.name in node.outputs else ""
+            )
             axes = graph.tensors[inner].layout if inner else ""
             if axes.endswith("C") and len(axes) == len(tensor.shape):
                 return "NC" + axes[1:-1]

@@ -147,8 +147,8 @@ class Comparison(Result):
 
 
 HOW_TO_READ = (
-    "Signal to quantization noise of each tensor, in the order of execution: 6 dB is one bit. A drop names the layer at "
-    "which the integers leave the float values."
+    "Signal to quantization noise of each tensor, in the order of execution: 6 dB is one bit. A drop names the layer "
+    "at which the integers leave the float values."
 )
 COLUMNS = (
     Column("tensor", "tensor"),

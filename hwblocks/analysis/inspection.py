@@ -41,10 +41,13 @@ COLUMNS = (
     Column("high", "range to", format=".4g"),
 )
 HOW_TO_USE = (
-    "Shares of values, in per cent. Float values outside the range are clipped; a large share at an end of the codes says "
-    "that the range is too narrow (after a ReLU the lowest code is 0 itself); codes never used say that it is too wide."
+    "Shares of values, in per cent. Float values outside the range are clipped; a large share at an end of the codes "
+    "says that the range is too narrow (after a ReLU the lowest code is 0 itself); codes never "
+    "used say that it is too wide."
 )
-HOW_TO_SPREAD = "Float and integer values in bins; dashed: the ends of the format's range. What lies outside is clipped."
+HOW_TO_SPREAD = (
+    "Float and integer values in bins; dashed: the ends of the format's range. What lies outside is clipped."
+)
 HOW_TO_WEIGH = (
     "Float weights in steps of their own scale (one scale per channel where the format has them) and their codes; "
     "dashed: the lowest and the highest code."
@@ -203,8 +206,8 @@ class _Kept(NamedTuple):
             (Limit("lowest", low), Limit("highest", high)),
             below,
             above,
-            text=f"{format.name}, step {step:.4g}: range {low:.4g} to {high:.4g}; {below + above:.3g} % of the float values "
-            "outside",
+            text=f"{format.name}, step {step:.4g}: range {low:.4g} to {high:.4g}; {below + above:.3g} % of the float "
+            "values outside",
         )
 
 

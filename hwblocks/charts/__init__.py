@@ -7,8 +7,8 @@ picture alone.
 from __future__ import annotations
 
 from hwblocks.charts.graph_view import Edge, GraphNode, GraphView, Measure, measures_of
-from hwblocks.charts.records import Axis, Bars, Gallery, HeatMap, Line, Point, Scatter, Series
 from hwblocks.charts.measured import Box, Gantt, Histogram, Images, Limit, Pixels
+from hwblocks.charts.records import Axis, Bars, Gallery, HeatMap, Line, Point, Scatter, Series
 
 __all__ = [
     "Axis",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 SWEEPS = 12  # for the order on the levels, and again for the coordinates
 GAP_X, GAP_Y, BEND = 18.0, 26.0, 10.0  # between boxes, between levels, and the width kept free for a bend
@@ -80,9 +81,7 @@ def _levels(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     return level
 
 
-def _with_bends(
-    sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], level: list[int]
-) -> _Layered:
+def _with_bends(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], level: list[int]) -> _Layered:
     widths, heights = [float(w) for w, _ in sizes], [float(h) for _, h in sizes]
     level, chains = list(level), []
     for source, target in edges:
@@ -96,7 +95,7 @@ def _with_bends(
     above: list[list[int]] = [[] for _ in level]
     below: list[list[int]] = [[] for _ in level]
     for chain in chains:
-        for first, second in zip(chain, chain[1:], strict=False):
+        for first, second in pairwise(chain):
             below[first].append(second)
             above[second].append(first)
     levels: list[Level] = [[] for _ in range(max(level) + 1)]
@@ -150,7 +149,7 @@ def crossings(levels: Sequence[Level], below: Sequence[Sequence[int]]) -> int:
     1
     """
     total = 0
-    for upper, lower in zip(levels, levels[1:], strict=False):
+    for upper, lower in pairwise(levels):
         place = {v: i for i, v in enumerate(lower)}
         ends = [p for v in upper for p in sorted(place[n] for n in below[v])]
         tree = [0] * (len(lower) + 1)
@@ -194,7 +193,7 @@ def _spread(graph: _Layered, level: Level, wanted: Sequence[float]) -> list[floa
     is made to rise by pooling neighbours that do not (pool adjacent violators).
     """
     offsets = [0.0]
-    for first, second in zip(level, level[1:], strict=False):
+    for first, second in pairwise(level):
         offsets.append(offsets[-1] + (graph.widths[first] + graph.widths[second]) / 2 + GAP_X)
     pools: list[tuple[float, int]] = []  # (mean, members)
     for want, offset in zip(wanted, offsets, strict=True):

@@ -160,9 +160,7 @@ class Scatter(Drawn):
     def shown(self) -> tuple[tuple[int, Point], ...]:
         """The points that the axes can show, with their places among all."""
         return tuple(
-            (i, p)
-            for i, p in enumerate(self.points)
-            if (p.x > 0 or not self.x.log) and (p.y > 0 or not self.y.log)
+            (i, p) for i, p in enumerate(self.points) if (p.x > 0 or not self.x.log) and (p.y > 0 or not self.y.log)
         )
 
     def to_table(self) -> Table:

@@ -60,10 +60,9 @@ class Scale:
         """
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-            step = max(1, (last - first) // 6)
-            return [10.0**e for e in range(first, last + 1, step)]
-        step = 10.0 ** math.floor(math.log10((self.high - self.low) / 4 or 1.0))
-        step *= next(m for m in (1, 2, 5, 10) if (self.high - self.low) / (m * step) <= 6)
+            return [10.0**e for e in range(first, last + 1, max(1, (last - first) // 6))]
+        finest = 10.0 ** math.floor(math.log10((self.high - self.low) / 4 or 1.0))
+        step = finest * next(m for m in (1, 2, 5, 10) if (self.high - self.low) / (m * finest) <= 6)
         return [i * step for i in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
 
 

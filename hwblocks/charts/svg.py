@@ -144,7 +144,9 @@ def _ticks(x: Scale, y: Scale, x_title: str, y_title: str) -> str:
     for value in y.ticks():
         parts.append(text(LEFT - 6, y(value) + 4, compact(value), "end", soft=True))
     parts.append(text((x.first + x.last) / 2, y.first + 30, x_title, "middle"))
-    turned = f'<g transform="translate(14 {(y.first + y.last) / 2:.0f}) rotate(-90)">{text(0, 0, y_title, "middle")}</g>'
+    turned = (
+        f'<g transform="translate(14 {(y.first + y.last) / 2:.0f}) rotate(-90)">{text(0, 0, y_title, "middle")}</g>'
+    )
     return "".join(parts) + turned
 
 

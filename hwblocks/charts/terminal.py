@@ -138,7 +138,9 @@ def gantt(chart: Gantt) -> Any:
             found = _box_at(chart, int((place + 0.5) * len(chart.steps) / across), address)
             made.append("·" if found is None else "█", style="dim" if found is None else colour(found))
     live = Text("   alive " + sparkline([max(v, 0) for v in chart.live], across))
-    about = Text(f"arena {chart.size:,} B, bound {chart.bound:,} B, {len(chart.blocks)} buffers, {len(chart.steps)} steps")
+    about = Text(
+        f"arena {chart.size:,} B, bound {chart.bound:,} B, {len(chart.blocks)} buffers, {len(chart.steps)} steps"
+    )
     return Group(Text(f"{chart.title}: bytes over steps", style="bold"), *reversed(lines), live, about)
 
 
@@ -234,7 +236,9 @@ def _rgb(colours: bytes, index: int) -> str:
 @drawn.register
 def graph(chart: GraphView) -> Any:
     """Graphs are for pages; in a terminal their numbers are a table."""
-    made = table(f"{chart.title}: {len(chart.nodes)} nodes", "node", "block", "formats", *(m.title for m in chart.measures))
+    made = table(
+        f"{chart.title}: {len(chart.nodes)} nodes", "node", "block", "formats", *(m.title for m in chart.measures)
+    )
     for node in chart.nodes:
         made.add_row(tail(node.name, 40), node.kind, node.formats, *(m.text(node.name) for m in chart.measures))
     return made

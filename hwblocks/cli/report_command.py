@@ -62,12 +62,12 @@ def command(
     wanted: dict[str, Any] = {"layers": layers, "shown": shown or (0,), "channels": channels, "threads": threads}
     with progress("comparing and inspecting", 2 * len(next(iter(data.values()))), quiet or as_json) as advance:
         results = whole_report(*graphs, data, truth, priced, wanted, advance)
-    path = report(output, *results.values(), title=f"{graphs[1].title}: integers against float", charts=charts)
+    page = report(output, *results.values(), title=f"{graphs[1].title}: integers against float", charts=charts)
     if markdown:
         write_atomically(markdown, "\n\n".join(result.to_markdown() for result in results.values()) + "\n")
     if tables:
         save_tables(tables, *results.values())
-    _show(results, str(path), bool(shown), as_json, quiet)
+    _show(results, str(page), bool(shown), as_json, quiet)
 
 
 def whole_report(
@@ -80,9 +80,7 @@ def whole_report(
     from hwblocks.costs.pricing import price_graph
 
     inspected = inspect_graphs(float_graph, integer_graph, data, progress=advance, **wanted)
-    compared = compare_graphs(
-        float_graph, integer_graph, data, truth, threads=wanted.get("threads"), progress=advance
-    )
+    compared = compare_graphs(float_graph, integer_graph, data, truth, threads=wanted.get("threads"), progress=advance)
     costs = {target.target.name: price_graph(integer_graph, target) for target in targets}
     results: dict[str, Any] = {"comparison": compared, "inspection": inspected}
     if len(costs) > 1:

@@ -11,13 +11,13 @@ from hwblocks.graph.memory import MemoryPlan
 Row = Mapping[str, Any]
 
 HOW_TO_PLACE = (
-    "Each box is a buffer: alive over its steps, at its addresses. Line: bytes alive; dashed: the bound, the most alive at "
-    "once, below which no plan can go."
+    "Each box is a buffer: alive over its steps, at its addresses. Line: bytes alive; dashed: the bound, the most "
+    "alive at once, below which no plan can go."
 )
 HOW_TO_BOUND = "Cycles of each layer, coloured by what bounds it: the multipliers, or the bytes that have to be moved."
 HOW_TO_ROOF = (
-    "A layer below the slanted roof waits for bytes, one below the flat roof for multipliers. Far below both: the layer "
-    "does other work, or uses the array badly."
+    "A layer below the slanted roof waits for bytes, one below the flat roof for multipliers. Far below both: the "
+    "layer does other work, or uses the array badly."
 )
 
 
@@ -41,7 +41,10 @@ def cycles_chart(rows: Sequence[Row]) -> Bars:
 
 
 def energy_chart(rows: Sequence[Row], components: Mapping[str, str], table: str) -> Bars:
-    """Energy of each layer, stacked by component. components: name → key of the rows, in pJ; table: the energy table."""
+    """Energy of each layer, stacked by component.
+
+    components: name → key of the rows, in pJ. table: the name of the energy table.
+    """
     series = tuple(Series(name, tuple(row[key] for row in rows), table) for name, key in components.items())
     names = tuple(row["layer"] for row in rows)
     text = f"Energy of one sample by layer, in figures of {table}. Ratios mean more than absolute values."
@@ -53,7 +56,8 @@ def roofline_chart(
 ) -> Scatter:
     """Layers with products under the target's roofs.
 
-    rows: with `macs`, `moved_bytes`, `cycles`, `bound`. peaks: products a cycle by name; memories: bytes a cycle by name.
+    rows: with `macs`, `moved_bytes`, `cycles`, `bound`. peaks: products a cycle by name.
+    memories: bytes a cycle by name.
     """
     placed = [row for row in rows if row["macs"] and row["moved_bytes"] and row["cycles"]]
     points = tuple(

@@ -47,7 +47,6 @@ def _drawings(rows: Sequence[dict[str, Any]], target: Target, table: EnergyTable
     return (cycles_chart(rows), roofs, energy_chart(rows, {"energy": "energy_pj"}, table.name))
 
 
-
 def _row(layer: Layer, target: Target, table: EnergyTable) -> dict[str, Any]:
     counted = layer_cycles(layer, target)
     return {

@@ -172,4 +172,12 @@ class Cost(Result):
             ("multipliers busy", f"{100 * self.utilisation:.1f} %"),
             (f"energy by {self.energy_table}", f"{self.energy_pj / 1e3:,.2f} nJ"),
         )
-        return (Section(f"Cost of one sample on {self.target}: {self.model}", self.energy_note, facts, (self.layers,), self.charts),)
+        return (
+            Section(
+                f"Cost of one sample on {self.target}: {self.model}",
+                self.energy_note,
+                facts,
+                (self.layers,),
+                self.charts,
+            ),
+        )

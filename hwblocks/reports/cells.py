@@ -11,7 +11,12 @@ from hwblocks.table import Column, Table
 def table_parts(table: Table) -> dict[str, Any]:
     """Columns, rows of cells with the link of the row, and the number of columns of zeros."""
     columns = [
-        {"title": c.title or c.key.replace("_", " "), "unit": c.unit, "number": table.is_number(c), "empty": _empty(table, c)}
+        {
+            "title": c.title or c.key.replace("_", " "),
+            "unit": c.unit,
+            "number": table.is_number(c),
+            "empty": _empty(table, c),
+        }
         for c in table.columns
     ]
     lines = cells(table)
@@ -36,7 +41,11 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
     tops = {c.key: _top(table, c) for c in table.columns if c.bar}
     return [
         [
-            {"text": c.text(row.get(c.key)), "value": _value(row.get(c.key)), "bar": _bar(row.get(c.key), tops.get(c.key))}
+            {
+                "text": c.text(row.get(c.key)),
+                "value": _value(row.get(c.key)),
+                "bar": _bar(row.get(c.key), tops.get(c.key)),
+            }
             for c in table.columns
         ]
         for row in table.rows

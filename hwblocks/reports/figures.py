@@ -96,11 +96,14 @@ def heat_map(chart: HeatMap) -> Figure:
     ticks = scale.ticks()
     log = chart.axis.log
     lowest = math.log10(scale.low) if log else scale.low
-    trace = {
+    trace: Figure = {
         "type": "heatmap",
         "x": list(chart.columns),
         "y": list(chart.rows),
-        "z": [short([v if v is None or not log else math.log10(v) if v > 0 else lowest for v in row]) for row in chart.values],
+        "z": [
+            short([v if v is None or not log else math.log10(v) if v > 0 else lowest for v in row])
+            for row in chart.values
+        ],
         "text": [[compact(v) for v in row] for row in chart.values],
         "meta": list(chart.links),
         "texttemplate": "%{text}",
@@ -140,7 +143,10 @@ def histogram(chart: Histogram) -> Figure:
             }
         )
     layout = laid_out(260, xaxis=axis(chart.axis), yaxis=axis(Axis("share", "%"), rangemode="tozero"))
-    layout |= {"shapes": [_limit(mark.value) for mark in chart.limits], "legend": {"orientation": "h", "y": 1.1, "yanchor": "bottom"}}
+    layout |= {
+        "shapes": [_limit(mark.value) for mark in chart.limits],
+        "legend": {"orientation": "h", "y": 1.1, "yanchor": "bottom"},
+    }
     layout["annotations"] = [
         {
             "x": mark.value,
@@ -218,7 +224,8 @@ def gantt(chart: Gantt) -> Figure:
         "insidetextanchor": "middle",
         "textfont": {"color": DARK},
         "customdata": [
-            f"{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: {_between(chart.steps, b.lower, b.upper)}"
+            f"{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: "
+            + _between(chart.steps, b.lower, b.upper)
             for b in chart.blocks
         ],
         "meta": list(chart.links),
@@ -249,7 +256,12 @@ def gantt(chart: Gantt) -> Figure:
         "line": {"width": 2, "dash": "dash", "color": COLOURS[3]},
         "hoverinfo": "skip",
     }
-    arena = {**bound, "name": f"arena {chart.size:,} B", "y": [chart.size] * 2, "line": {"width": 2, "color": COLOURS[2]}}
+    arena = {
+        **bound,
+        "name": f"arena {chart.size:,} B",
+        "y": [chart.size] * 2,
+        "line": {"width": 2, "color": COLOURS[2]},
+    }
     layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
     layout |= {"bargap": 0, "barmode": "overlay", "legend": ABOVE, "uniformtext": {"mode": "hide", "minsize": 9}}
     if len(chart.steps) <= ACROSS:

@@ -55,7 +55,7 @@ def render(title: str, sections: Sequence[Section], charts: str = "inline") -> s
 
     figures: dict[str, Any] = {}
     shown = [_section(section, figures, charts) for section in sections]
-    return _template("page.html.j2").render(
+    page: str = _template("page.html.j2").render(
         title=title,
         sections=[s for s in shown if s["text"] or s["facts"] or s["charts"] or s["tables"]],
         views=[_view(view) for view in joined_views(sections)],
@@ -66,6 +66,7 @@ def render(title: str, sections: Sequence[Section], charts: str = "inline") -> s
         shown_table=shown_table,
         version=_version(),
     )
+    return page
 
 
 def joined_views(sections: Sequence[Section]) -> list[GraphView]:
@@ -119,15 +120,22 @@ def _chart(chart: Chart, figures: dict[str, Any], charts: str) -> dict[str, Any]
     from markupsafe import Markup
 
     parts = [one for _, one in chart.charts] if isinstance(chart, Gallery) else [chart]
-    made: dict[str, Any] = {"id": f"chart{len(figures)}", "title": chart.title, "text": chart.text, "kind": "static", "wide": True}
+    made: dict[str, Any] = {
+        "id": f"chart{len(figures)}",
+        "title": chart.title,
+        "text": chart.text,
+        "kind": "static",
+        "wide": True,
+    }
     if isinstance(chart, Gallery):
         links = chart.links or ("",) * len(chart.charts)
         made["choices"] = [{"name": name, "link": link} for (name, _), link in zip(chart.charts, links, strict=True)]
     elif not chart.in_table:
         made["table"] = chart.to_table()
-    if parts and all(isinstance(one, Images) for one in parts):
+    pictures = [one for one in parts if isinstance(one, Images)]
+    if pictures and len(pictures) == len(parts):
         figures[made["id"]] = None
-        return {**made, "kind": "pictures", "parts": [Markup(picture_grid(one)) for one in parts], "wide": True}
+        return {**made, "kind": "pictures", "parts": [Markup(picture_grid(one)) for one in pictures]}
     if charts == "none":
         figures[made["id"]] = None
         return {**made, "svg": Markup(chart.to_svg()), "choices": ()}
@@ -162,7 +170,7 @@ def _packed_library() -> str:
 
 
 def _library(charts: str) -> str:
-    """The element that brings the library: packed in the page (browsers unpack gzip themselves), or a file beside it."""
+    """The element that brings the library: packed in the page (browsers unpack gzip), or a file beside it."""
     if charts == "none":
         return ""
     if charts == "file":

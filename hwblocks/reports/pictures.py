@@ -48,5 +48,7 @@ def _ramps(chart: Images) -> str:
         if found:
             stops = ", ".join(f"rgb{colour}" for colour in colours)
             low, high = ("least", "most") if len(chart.rows) > 1 else (compact(found[0].low), compact(found[0].high))
-            made.append(f'<span>{name} {low}<i style="background: linear-gradient(to right, {stops})"></i>{high}</span>')
+            made.append(
+                f'<span>{name} {low}<i style="background: linear-gradient(to right, {stops})"></i>{high}</span>'
+            )
     return f'<div class="ramps">{"".join(made)}</div>'

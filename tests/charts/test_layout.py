@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -33,8 +33,8 @@ def test_boxes_keep_their_distance_and_stay_inside(graph):
     for i, j in combinations(range(len(sizes)), 2):
         assert not overlap(made.centres[i], made.centres[j], sizes[i], sizes[j])
     for (x, y), (wide, tall) in zip(made.centres, sizes):
-        assert -1e-6 <= x - wide / 2 and x + wide / 2 <= made.width + 1e-6
-        assert -1e-6 <= y - tall / 2 and y + tall / 2 <= made.height + 1e-6
+        assert x - wide / 2 >= -1e-6 and x + wide / 2 <= made.width + 1e-6
+        assert y - tall / 2 >= -1e-6 and y + tall / 2 <= made.height + 1e-6
 
 
 @given(graphs())
@@ -44,7 +44,7 @@ def test_edges_go_down_from_box_to_box(graph):
     for (source, target), path in zip(edges, made.paths):
         assert path[0] == (made.centres[source][0], made.centres[source][1] + sizes[source][1] / 2)
         assert path[-1] == (made.centres[target][0], made.centres[target][1] - sizes[target][1] / 2)
-        assert all(above[1] < below[1] for above, below in zip(path, path[1:]))
+        assert all(above[1] < below[1] for above, below in pairwise(path))
 
 
 @given(graphs())

@@ -88,7 +88,10 @@ def test_measures_without_values_are_left_out():
 
 def test_measures_come_from_columns():
     table = Table(
-        "t", (Column("layer"), Column("n", "MACs", "", ",")), ({"layer": "a", "n": 5}, {"layer": "b", "n": None}), "layer"
+        "t",
+        (Column("layer"), Column("n", "MACs", "", ",")),
+        ({"layer": "a", "n": 5}, {"layer": "b", "n": None}),
+        "layer",
     )
     (measure,) = measures_of(table, "n")
     assert (measure.title, dict(measure.values), measure.text("a")) == ("MACs", {"a": 5}, "5")

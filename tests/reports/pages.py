@@ -9,7 +9,9 @@ import hwblocks as hb
 import quantize as qz
 from hwblocks.cli.demo_data import demo_graph, demo_samples
 
-LOADED = re.compile(r"""(?:src|href|action|poster|data)\s*=\s*["']([^"']*)["']|url\(\s*["']?([^)"']*)|@import\s+["']([^"']*)""")
+LOADED = re.compile(
+    r"""(?:src|href|action|poster|data)\s*=\s*["']([^"']*)["']|url\(\s*["']?([^)"']*)|@import\s+["']([^"']*)"""
+)
 
 
 def foreign(page: str) -> list[str]:

@@ -111,7 +111,9 @@ def test_the_graph_is_coloured_by_a_measure(page):
     titles = page.evaluate("all('.view:not([hidden]) .measures option').map(o => o.textContent)")
     assert titles[:2] == ["SQNR (dB)", "saturated (%)"]
     place = titles.index("MACs")
-    page.evaluate(f"(s => {{ s.value = {place}; s.dispatchEvent(new Event('change')); }})(document.querySelector('.measures'))")
+    page.evaluate(
+        f"(s => {{ s.value = {place}; s.dispatchEvent(new Event('change')); }})(document.querySelector('.measures'))"
+    )
     shown = page.evaluate("all('.node').map(n => [n.dataset.link, n.querySelector('.value')?.textContent])")
     macs = {row["layer"]: f"{row['macs']:,}" for row in demo_results()[3].layers}
     assert {name: text for name, text in shown if text} == macs
@@ -124,7 +126,9 @@ def test_zooming_keeps_the_graph_in_its_box(page):
     page.evaluate("document.querySelector('[data-zoom=\"1.25\"]').click()")
     assert page.evaluate("document.querySelector('.graph').clientWidth") == pytest.approx(1.25 * before, abs=1)
     page.evaluate("document.querySelector('[data-zoom=fit]').click()")
-    assert page.evaluate("document.querySelector('.graph').clientWidth <= document.querySelector('.canvas').clientWidth")
+    assert page.evaluate(
+        "document.querySelector('.graph').clientWidth <= document.querySelector('.canvas').clientWidth"
+    )
 
 
 def test_colours_follow_the_reader(page):

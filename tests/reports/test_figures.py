@@ -10,7 +10,15 @@ from hwblocks.reports.figures import ACROSS, figure, short
 
 
 def test_digits_and_gaps():
-    assert short([1 / 3, 1e-9, 123456.789, 12, math.nan, -math.inf, None]) == [0.33333, 1e-9, 123460.0, 12, None, None, None]
+    assert short([1 / 3, 1e-9, 123456.789, 12, math.nan, -math.inf, None]) == [
+        0.33333,
+        1e-9,
+        123460.0,
+        12,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_bars_to_the_right():
@@ -52,7 +60,9 @@ def test_heat_maps_by_the_logarithm():
 
 def test_histograms_close_at_both_ends_and_show_the_range():
     limits = (Limit("lowest", -1.0), Limit("highest", 1.0))
-    made = figure(Histogram("h", -1.0, 1.0, (("float", (25.0, 75.0)), ("integer", (30.0, 70.0))), Axis("value"), limits))
+    made = figure(
+        Histogram("h", -1.0, 1.0, (("float", (25.0, 75.0)), ("integer", (30.0, 70.0))), Axis("value"), limits)
+    )
     assert made["data"][0]["x"] == [-1.5, -0.5, 0.5, 1.5]
     assert made["data"][0]["y"] == [0.0, 25.0, 75.0, 0.0]
     assert [t.get("fill") for t in made["data"]] == ["tozeroy", None]
@@ -74,7 +84,9 @@ def test_scatter_by_group_with_lines_behind():
 
 
 def test_memory_as_boxes_over_steps():
-    made = figure(Gantt("m", (Box("a", 0, 3, 0, 64), Box("b", 1, 2, 64, 32)), ("s0", "s1", "s2"), 96, 90, links=("x", "y")))
+    made = figure(
+        Gantt("m", (Box("a", 0, 3, 0, 64), Box("b", 1, 2, 64, 32)), ("s0", "s1", "s2"), 96, 90, links=("x", "y"))
+    )
     boxes, live, bound, arena = made["data"]
     assert (boxes["x"], boxes["width"], boxes["base"], boxes["y"]) == ([1.5, 1.5], [3, 1], [0, 64], [64, 32])
     assert (live["x"], live["y"]) == ([0, 1, 2, 3], [64, 96, 64, 64])
