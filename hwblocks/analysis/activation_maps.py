@@ -31,18 +31,29 @@ def picture_limit(layers: int) -> int:
 
 
 def layer_maps(
-    tensor: Tensor, source: Tensor, layout: str, reals: Run, codes: Run, index: int, channels: int, limit: int
+    tensor: Tensor,
+    source: Tensor,
+    layout: str,
+    reals: Run,
+    codes: Run,
+    place: int,
+    index: int,
+    channels: int,
+    limit: int,
 ) -> tuple[str, Images]:
-    """(name, pictures) of one layer: `channels` rows of float, integer and difference."""
-    first = scaled(reals.trace.real(source.name), tensor)[0]
-    second = codes.trace.real(tensor.name)[0]
+    """(name, pictures) of one layer: `channels` rows of float, integer and difference.
+
+    place: of the sample among those of the runs; index: its number among all.
+    """
+    first = scaled(reals.trace.real(source.name), tensor)[place]
+    second = codes.trace.real(tensor.name)[place]
     names, planes = planes_of(first, layout, channels)
     others = planes_of(second, layout, channels)[1]
     step = math.ceil(max((max(p.shape) for p in planes), default=1) / limit)
     pixels = tuple(_row(a[::step, ::step], b[::step, ::step]) for a, b in zip(planes, others, strict=True))
     shape = "×".join(map(str, tensor.shape[1:])) or "1"
     about = f"sample {index}, {shape} {tensor.format.name}" + (f", every {ordinal(step)} pixel" if step > 1 else "")
-    return f"{tensor.name}, sample {index}", Images(tensor.name, names, SIDES, pixels, text=about)
+    return f"sample {index}: {tensor.name}", Images(tensor.name, names, SIDES, pixels, text=about)
 
 
 def layout_of(graph: Graph, tensor: Tensor) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from hwblocks.analysis.activation_maps import layer_maps, layout_of, picture_lim
 from hwblocks.analysis.comparison import paired_tensors, scaled, side_by_side
 from hwblocks.analysis.spread_counts import GrowingHistogram, Usage, align
 from hwblocks.analysis.weight_spread import weight_histograms
-from hwblocks.charts import Axis, Gallery, HeatMap, Histogram, Limit
+from hwblocks.charts import Axis, Gallery, HeatMap, Histogram, Images, Limit
 from hwblocks.errors import InputError
 from hwblocks.graph.control import makers
 from hwblocks.graph.graph import Graph
@@ -22,7 +22,7 @@ from hwblocks.graph.outline import input_links, is_free, outline
 from hwblocks.graph.tensor import Tensor
 from hwblocks.numerics.formats import Format
 from hwblocks.simulate.inputs import read_samples
-from hwblocks.simulate.simulator import Run, Simulator
+from hwblocks.simulate.simulator import Run
 from hwblocks.table import Chart, Column, Result, Section, Table
 
 Array = np.ndarray[Any, Any]
@@ -121,35 +121,58 @@ def inspect_graphs(
     checked = read_samples(float_graph, samples, real=True)
     _check_shown(shown, checked.count)
     kept = [_Kept(*pair, GrowingHistogram(1.0), GrowingHistogram(1.0), Usage(pair[0].format)) for pair in pairs]
+    links, maps = _links(integer_graph), _Maps(integer_graph, pairs, tuple(dict.fromkeys(shown)), channels)
     for reals, codes in side_by_side(float_graph, integer_graph, samples, pairs, threads):
+        count = len(next(iter(reals.outputs.values())))
         for one in kept:
             one.add(reals, codes)
+        maps.add(reals, codes, count)
         if progress is not None:
-            progress(len(next(iter(reals.outputs.values()))))
-    links = _links(integer_graph)
-    limit = picture_limit(len(pairs) * len(shown) * channels)
-    maps = []
-    for index in shown:
-        runs = _one_sample(float_graph, integer_graph, checked.arrays, index, pairs)
-        for tensor, source in pairs:
-            layout = layout_of(integer_graph, tensor)
-            maps.append((links[tensor.name][0], *layer_maps(tensor, source, layout, *runs, index, channels, limit)))
-    names = tuple(links[one.tensor.name][0] for one in kept)
+            progress(count)
     return Inspection(
         integer_graph.title,
         checked.count,
         Table("Use of the formats", COLUMNS, tuple(one.row(*links[one.tensor.name]) for one in kept), "layer"),
-        Gallery("Activations", tuple((k.tensor.name, k.chart()) for k in kept), text=HOW_TO_SPREAD, links=names),
+        _gallery("Activations", HOW_TO_SPREAD, [(links[k.tensor.name][0], k.tensor.name, k.chart()) for k in kept]),
         _weights(float_graph, integer_graph, layers),
-        Gallery(
-            "Activation maps",
-            tuple((name, chart) for _, name, chart in maps),
-            text=HOW_TO_LOOK,
-            links=tuple(link for link, *_ in maps),
-        )
-        if maps
-        else None,
+        _gallery("Activation maps", HOW_TO_LOOK, maps.entries(links)),
     )
+
+
+def _gallery(title: str, text: str, entries: Sequence[tuple[str, str, Chart]]) -> Gallery | None:
+    """Charts by (link, name, chart); None without any."""
+    charts = tuple((name, chart) for _, name, chart in entries)
+    return Gallery(title, charts, text=text, links=tuple(link for link, *_ in entries)) if entries else None
+
+
+@dataclass
+class _Maps:
+    """The activation maps of chosen samples, taken as they pass by; `seen`: samples that have passed."""
+
+    graph: Graph
+    pairs: Sequence[Pair]
+    shown: tuple[int, ...]
+    channels: int
+    seen: int = 0
+    found: dict[int, list[tuple[str, Images]]] = field(default_factory=dict)
+
+    def add(self, reals: Run, codes: Run, count: int) -> None:
+        """Take what the next `count` samples hold."""
+        limit = picture_limit(len(self.pairs) * len(self.shown) * self.channels)
+        for index in (i for i in self.shown if self.seen <= i < self.seen + count):
+            self.found[index] = [
+                layer_maps(t, s, layout_of(self.graph, t), reals, codes, index - self.seen, index, self.channels, limit)
+                for t, s in self.pairs
+            ]
+        self.seen += count
+
+    def entries(self, links: dict[str, tuple[str, str]]) -> list[tuple[str, str, Chart]]:
+        """(link, name, pictures) by sample in the order asked for, then by layer."""
+        return [
+            (links[tensor.name][0], *entry)
+            for index in self.shown
+            for (tensor, _), entry in zip(self.pairs, self.found[index], strict=True)
+        ]
 
 
 class _Kept(NamedTuple):
@@ -245,19 +268,10 @@ def _check_shown(shown: Sequence[int], count: int) -> None:
 
 
 def _links(graph: Graph) -> dict[str, tuple[str, str]]:
-    """For each tensor the name of its node in reports, and its block."""
-    inputs = {name: (link, "(input)") for name, link in input_links(outline(graph)).items()}
-    return inputs | {name: (path, node.type_name) for name, (path, node) in makers(graph).items()}
-
-
-def _one_sample(
-    float_graph: Graph, integer_graph: Graph, arrays: dict[str, Array], index: int, pairs: Sequence[Pair]
-) -> tuple[Run, Run]:
-    """Both graphs on one sample, with the paired tensors kept."""
-    one = {name: array[index : index + 1] for name, array in arrays.items()}
-    renamed = dict(zip(integer_graph.inputs, one.values(), strict=True))
-    reals = Simulator(float_graph).run(one, [source.name for _, source in pairs], "reset")
-    return reals, Simulator(integer_graph).run(renamed, [t.name for t, _ in pairs], "reset", real=True)
+    """For each tensor the name of its node in reports, and its block; inputs of bodies stand for themselves."""
+    links = {name: (name, "(input)") for name in graph.traced}
+    links |= {name: (link, "(input)") for name, link in input_links(outline(graph)).items()}
+    return links | {name: (path, node.type_name) for name, (path, node) in makers(graph).items()}
 
 
 def _weights(float_graph: Graph, integer_graph: Graph, layers: str) -> Gallery | None:
@@ -266,7 +280,4 @@ def _weights(float_graph: Graph, integer_graph: Graph, layers: str) -> Gallery |
         for link, name, chart in weight_histograms(float_graph, integer_graph)
         if fnmatchcase(link, layers) or fnmatchcase(name, layers)
     ]
-    if not found:
-        return None
-    charts = tuple((name, chart) for _, name, chart in found)
-    return Gallery("Weights", charts, text=HOW_TO_WEIGH, links=tuple(link for link, *_ in found))
+    return _gallery("Weights", HOW_TO_WEIGH, found)

@@ -117,7 +117,7 @@ class Usage:
         self.lowest += int(np.count_nonzero(codes == self.format.lo))
         self.highest += int(np.count_nonzero(codes == self.format.hi))
         if self.seen is not None:
-            self.seen[np.unique(codes).astype(np.int64) - self.format.lo] = True
+            self.seen[codes.astype(np.int64) - self.format.lo] = True
 
     def share(self, count: int) -> float:
         """Per cent of all elements."""

@@ -219,20 +219,20 @@ def gantt(chart: Gantt) -> Figure:
         "width": [b.upper - b.lower for b in chart.blocks],
         "base": [b.offset for b in chart.blocks],
         "y": [b.size for b in chart.blocks],
-        "text": [b.name for b in chart.blocks],
+        "text": [tail(b.name, 16) for b in chart.blocks],
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textfont": {"color": DARK},
         "customdata": [
-            f"{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: "
+            f"{b.name}<br>{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: "
             + _between(chart.steps, b.lower, b.upper)
             for b in chart.blocks
         ],
         "meta": list(chart.links),
-        "hovertemplate": "%{text}<br>%{customdata}<extra></extra>",
+        "hovertemplate": "%{customdata}<extra></extra>",
         "marker": {
             "color": [colour(i) for i in range(len(chart.blocks))],
-            "opacity": 0.8,
+            "opacity": 0.95,
             "line": {"width": 1, "color": "rgba(255,255,255,.7)"},
         },
         "showlegend": False,

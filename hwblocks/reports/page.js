@@ -168,7 +168,7 @@ function show(chart, index) {
 function followed(chart, name) { // among several charts of one layer the one like the shown one: the same sample
   const select = chart.querySelector(".choose select");
   const same = [...select.options].filter((option) => option.dataset.link === name);
-  const sample = (text) => text.slice(text.lastIndexOf(", sample"));
+  const sample = (text) => text.slice(0, text.indexOf(": ") + 1);
   return same.find((option) => sample(option.textContent) === sample(select.selectedOptions[0].textContent)) || same[0];
 }
 

@@ -151,7 +151,7 @@ def test_maps_are_the_layers_values(models):
     graph, made, images = models
     found = inspect_graphs(graph, made, images, layers="pool1", shown=(5,), channels=2)
     ((name, chart),) = found.maps.charts
-    assert name == "pool1_out, sample 5"
+    assert name == "sample 5: pool1_out"
     assert (chart.rows, chart.columns) == (("channel 0", "channel 1"), ("float", "integer", "difference"))
     real = hb.run(graph, images, trace=["pool1_out"]).trace.real("pool1_out")[5]
     got = hb.run(made, images, trace=["pool1_out"]).trace.real("pool1_out")[5]

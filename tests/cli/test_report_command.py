@@ -42,7 +42,7 @@ def test_one_command_for_the_whole_page(hwblocks, files, tmp_path):
     for title in ("SQNR", "Use of the formats", "Activations", "Weights", "Activation maps", "Memory over time",
                   "Cycles by layer", "Roofline", "Energy by layer", "Layer by layer"):  # fmt: skip
         assert title in titles
-    assert "dw_out, sample 3" in page
+    assert "sample 3: dw_out" in page
     assert (tmp_path / "r.md").read_text().startswith("## Float against integer: digits_cnn, int8")
     names = {p.name for p in (tmp_path / "tables").iterdir()}
     assert {

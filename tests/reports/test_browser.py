@@ -77,7 +77,7 @@ def test_choosing_a_node_chooses_rows_and_pictures(page):
     nodes, rows, shown = chosen(page)
     assert nodes == ["depthwise"]
     assert set(rows) == {"dw_out", "depthwise"}
-    assert shown == ["dw_out", "depthwise.weight", "dw_out, sample 0"]
+    assert shown == ["dw_out", "depthwise.weight", "sample 0: dw_out"]
     assert "MACs" in page.evaluate("document.querySelector('.about').textContent")
 
 
@@ -86,18 +86,18 @@ def test_choosing_a_row_chooses_the_node(page):
     nodes, rows, shown = chosen(page)
     assert nodes == ["conv1"]
     assert set(rows) == {"relu1_out", "conv1"}
-    assert shown == ["relu1_out", "conv1.weight.folded", "relu1_out, sample 0"]
+    assert shown == ["relu1_out", "conv1.weight.folded", "sample 0: relu1_out"]
 
 
 def test_keys_choose_a_node_and_maps_keep_their_sample(page):
     page.evaluate("all('.chart.pictures .choose button')[1].click()")  # the next picture
-    page.evaluate("(s => { s.value = [...s.options].findIndex(o => o.textContent === 'logits, sample 1'); "
+    page.evaluate("(s => { s.value = [...s.options].findIndex(o => o.textContent === 'sample 1: logits'); "
                   "s.dispatchEvent(new Event('change')); })(document.querySelector('.chart.pictures select'))")  # fmt: skip
     assert chosen(page)[0] == ["fc"]
     page.evaluate("all('.node').find(n => n.dataset.link === 'pool1')"
                   ".dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))")  # fmt: skip
     nodes, _, shown = chosen(page)
-    assert (nodes, shown[2]) == (["pool1"], "pool1_out, sample 1")
+    assert (nodes, shown[2]) == (["pool1"], "sample 1: pool1_out")
 
 
 def test_a_bar_chooses_its_layer(page):
