@@ -11,7 +11,7 @@ from hwblocks.charts.layout import Layout, layered
 WIDE, TALL = 196.0, 42.0  # a box
 FAINT_WIDE, FAINT_TALL = 132.0, 20.0  # a box of something that costs nothing
 MARGIN = 12.0
-NAME_WIDTH, KIND_WIDTH = 7.1, 6.1  # a letter in px, at the two sizes of type
+NAME_WIDTH, KIND_WIDTH = 7.7, 6.2  # a letter in px, at the two sizes of type
 ROOM = int((WIDE - 24) / KIND_WIDTH)  # letters of the second line
 INK, SOFT, ACCENT = "currentColor", "#7d8793", "#e0893b"
 

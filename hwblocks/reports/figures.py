@@ -18,6 +18,7 @@ Figure = dict[str, Any]
 
 ACROSS = 24  # more names than this stand along the lower side, in the order of the layers
 LETTERS = 26  # of a name beside an axis; the pointer shows it whole
+ROWS = 48  # a heat map of more rows lies on its side
 NAMED = 70  # at most so many names along the lower side; of more, every other one or fewer
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom"}  # a legend's place
 DARK = "#1b2129"  # text on colours that are the same by day and by night
@@ -75,18 +76,20 @@ def bars(chart: Bars) -> Figure:
                 "hovertemplate": f"%{{{names}}}<br>{series.name}: %{{customdata}} {chart.axis.unit}<extra></extra>",
             }
         )
-    by_name: Figure = {**_by_name(chart.names), **({"tickangle": -90} if along else {"autorange": "reversed"})}
+    by_name = _by_name(chart.names, along)
     layout = laid_out(340 if along else 70 + 22 * len(chart.names), barmode="stack", bargap=0.25)
     layout |= {f"{names}axis": by_name, f"{values}axis": axis(chart.axis)}
     layout |= {"showlegend": len(chart.series) > 1, "legend": {**ABOVE, "traceorder": "normal"}}
     return {"data": data, "layout": layout}
 
 
-def _by_name(names: Sequence[str]) -> Figure:
-    """An axis of names; long ones show their ends, of very many some are left out."""
-    shown = names[:: -(-len(names) // NAMED)] if names else names
-    ticks = {"tickmode": "array", "tickvals": list(shown), "ticktext": [tail(name, LETTERS) for name in shown]}
-    return {"automargin": True, "type": "category", "tickfont": {"size": 11}, **ticks}
+def _by_name(names: Sequence[str], along: bool) -> Figure:
+    """An axis of names, along the lower side or downwards; long ones show their ends, of many some are left out."""
+    shown = names[:: -(-len(names) // NAMED)] if names and along else names
+    letters = LETTERS if len(names) < NAMED or not along else LETTERS // 2
+    ticks = {"tickmode": "array", "tickvals": list(shown), "ticktext": [tail(name, letters) for name in shown]}
+    turned = {"tickangle": -90} if along else {"autorange": "reversed"}
+    return {"automargin": True, "type": "category", "tickfont": {"size": 11}, **ticks, **turned}
 
 
 @figure.register
@@ -117,11 +120,23 @@ def heat_map(chart: HeatMap) -> Figure:
     if log:
         trace["colorbar"] |= {"tickvals": [math.log10(t) for t in ticks], "ticktext": [compact(t) for t in ticks]}
         trace |= {"zmin": math.log10(scale.low), "zmax": math.log10(scale.high)}
-    down = {**_by_name(chart.rows), "tickvals": list(chart.rows), "autorange": "reversed"}
-    down["ticktext"] = [tail(name, LETTERS) for name in chart.rows]
+    if len(chart.rows) > ROWS:
+        return _on_its_side(chart, trace)
     across = {"side": "top", "automargin": True, "type": "category"}
-    layout = laid_out(max(160, 60 + 19 * len(chart.rows)), yaxis=down, xaxis=across)
+    layout = laid_out(max(160, 60 + 19 * len(chart.rows)), yaxis=_by_name(chart.rows, False), xaxis=across)
     return {"data": [trace], "layout": layout}
+
+
+def _on_its_side(chart: HeatMap, trace: Figure) -> Figure:
+    """Rows along the lower side, for so many that numbers in the boxes would not be read."""
+    turned = {key: [list(line) for line in zip(*trace[key], strict=True)] for key in ("z", "text")}
+    hover = f"%{{x}}<br>%{{y}}: %{{text}} {chart.axis.unit}<extra></extra>"
+    trace = {**trace, **turned, "x": trace["y"], "y": trace["x"], "texttemplate": "", "hovertemplate": hover, "xgap": 0}
+    up: Figure = {"automargin": True, "type": "category", "autorange": "reversed"}
+    return {
+        "data": [trace],
+        "layout": laid_out(230 + 26 * len(chart.columns), xaxis=_by_name(chart.rows, True), yaxis=up),
+    }
 
 
 @figure.register

@@ -39,18 +39,19 @@ function filter(box) {
 
 // ---- layers: what stands for one of them carries its name in data-link ----
 
-function known(name) { // of a layer inside another one the outermost that is drawn
-  for (let part = name; part; part = part.slice(0, Math.max(part.lastIndexOf("/"), 0)))
-    if (all(".node").some((node) => node.dataset.link === part)) return part;
+const drawn = new Set(all(".node").map((node) => node.dataset.link));
+
+function outermost(name) { // of a layer inside a loop the node that is drawn
+  for (let part = name; part; part = part.slice(0, Math.max(part.lastIndexOf("/"), 0))) if (drawn.has(part)) return part;
   return name;
 }
 
 function choose(name, from) {
-  const outer = known(name);
+  const outer = outermost(name), whole = name === outer;
   all(".chosen").forEach((element) => element.classList.remove("chosen"));
-  for (const element of all("[data-link]")) {
-    if (element.dataset.link !== name && !(element.matches(".node") && element.dataset.link === outer)) continue;
-    if (element.matches("option")) continue;
+  for (const element of all(".node, tr[data-link]")) {
+    const link = element.dataset.link;
+    if (link !== name && !(whole ? outermost(link) === outer : element.matches(".node") && link === outer)) continue;
     element.classList.add("chosen");
     const box = element.closest(".scroll, .canvas");
     if (box && from !== element) reveal(box, element);
@@ -151,7 +152,7 @@ async function draw(chart) {
   plot.dataset.listening = "yes";
   plot.on("plotly_click", (event) => {
     const point = event.points[0], layers = point.data.meta || [];
-    const at = point.data.type === "heatmap" ? point.pointIndex[0] : point.pointIndex;
+    const at = point.data.type === "heatmap" ? point.pointIndex[point.data.z.length === layers.length ? 0 : 1] : point.pointIndex;
     if (layers[at]) choose(layers[at], chart);
   });
 }

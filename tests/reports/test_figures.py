@@ -46,7 +46,7 @@ def test_very_many_names_are_thinned_and_long_ones_cut():
     names = tuple(f"a long prefix of every layer {i}" for i in range(300))
     axis = figure(Bars("b", names, (Series("s", (1,) * 300),), Axis("x")))["layout"]["xaxis"]
     assert axis["tickvals"] == list(names[::5])
-    assert all(len(text) <= 26 for text in axis["ticktext"])
+    assert all(len(text) <= 13 for text in axis["ticktext"])
 
 
 def test_heat_maps_by_the_logarithm():
@@ -56,6 +56,16 @@ def test_heat_maps_by_the_logarithm():
     assert trace["text"] == [["0", "0.01"], ["100", ""]]
     assert (trace["zmin"], trace["zmax"]) == (-2.0, 2.0)
     assert trace["colorbar"]["ticktext"] == ["0.01", "0.1", "1", "10", "100"]
+
+
+def test_heat_maps_of_many_rows_lie_on_their_side():
+    rows = tuple(f"r{i}" for i in range(60))
+    values = tuple((float(i), 0.0) for i in range(60))
+    made = figure(HeatMap("h", rows, ("low", "high"), values, Axis("share", "%"), links=rows))
+    (trace,) = made["data"]
+    assert (trace["x"], trace["y"], trace["meta"]) == (list(rows), ["low", "high"], list(rows))
+    assert trace["z"] == [[float(i) for i in range(60)], [0.0] * 60]
+    assert trace["texttemplate"] == ""
 
 
 def test_histograms_close_at_both_ends_and_show_the_range():
