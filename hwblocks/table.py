@@ -79,6 +79,12 @@ class Table:
         values = [row.get(column.key) for row in self.rows]
         return any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
 
+    def is_zero(self, column: Column) -> bool:
+        """True for a column of numbers that are all zero, in a table of several rows; drawn forms may leave it out."""
+        values = self[column.key]
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) and v == 0 for v in values)
+        return len(values) > 1 and numbers
+
     def texts(self) -> list[list[str]]:
         """All cells as people read them."""
         return [[column.text(row.get(column.key)) for column in self.columns] for row in self.rows]
@@ -124,11 +130,15 @@ class Table:
     def __rich__(self) -> Any:
         from rich.table import Table as RichTable
 
-        shown = RichTable(title=self.title, title_justify="left", header_style="bold")
+        zeros = [column for column in self.columns if self.is_zero(column)]
+        caption = f"columns of zeros: {', '.join(column.heading for column in zeros)}" if zeros else None
+        shown = RichTable(title=self.title, title_justify="left", header_style="bold", caption=caption)
+        shown.caption_justify = "left"
         for column in self.columns:
-            shown.add_column(column.heading, justify="right" if self.is_number(column) else "left", overflow="fold")
-        for line in self.texts():
-            shown.add_row(*line)
+            if column not in zeros:
+                shown.add_column(column.heading, justify="right" if self.is_number(column) else "left", overflow="fold")
+        for row in self.rows:
+            shown.add_row(*(column.text(row.get(column.key)) for column in self.columns if column not in zeros))
         return shown
 
     def __str__(self) -> str:

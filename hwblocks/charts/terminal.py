@@ -130,14 +130,16 @@ def gallery(chart: Gallery) -> Any:
 @drawn.register
 def gantt(chart: Gantt) -> Any:
     """Addresses up, steps across, every buffer in a colour of its own; below it the bytes alive."""
-    across = min(max(len(chart.steps), 1), WIDE)
+    count = max(len(chart.steps), 1)
+    each = min(max(WIDE // count, 1), 6)  # letters of a step
+    across = min(count * each, WIDE)
     lines = [Text(f"{compact(chart.size * (row + 1) / TALL):>8} ") for row in range(TALL)]
     for row, made in enumerate(lines):
         address = chart.size * (row + 0.5) / TALL
         for place in range(across):
-            found = _box_at(chart, int((place + 0.5) * len(chart.steps) / across), address)
+            found = _box_at(chart, int((place + 0.5) * count / across), address)
             made.append("·" if found is None else "█", style="dim" if found is None else colour(found))
-    live = Text("   alive " + sparkline([max(v, 0) for v in chart.live], across))
+    live = Text("   alive " + sparkline([v for v in chart.live for _ in range(each)], across))
     about = Text(
         f"arena {chart.size:,} B, bound {chart.bound:,} B, {len(chart.blocks)} buffers, {len(chart.steps)} steps"
     )

@@ -15,7 +15,7 @@ def table_parts(table: Table) -> dict[str, Any]:
             "title": c.title or c.key.replace("_", " "),
             "unit": c.unit,
             "number": table.is_number(c),
-            "empty": _empty(table, c),
+            "empty": table.is_zero(c),
         }
         for c in table.columns
     ]
@@ -54,12 +54,6 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
 
 def _value(value: Any) -> str | None:
     return None if isinstance(value, (bool, str)) or not isinstance(value, (int, float)) else f"{value:.9g}"
-
-
-def _empty(table: Table, column: Column) -> bool:
-    """True for a column of numbers that are all zero, in a table of several rows."""
-    values = table[column.key]
-    return len(values) > 1 and all(isinstance(v, (int, float)) and not isinstance(v, bool) and v == 0 for v in values)
 
 
 def _top(table: Table, column: Column) -> float:

@@ -147,7 +147,7 @@ def test_a_printed_gallery_of_histograms_is_one_line_each():
 
 def test_printed_memory_shows_which_buffer_is_where():
     lines = [line[9:].rstrip() for line in printed(GANTT).splitlines()[1:15]]
-    assert lines == ["·█"] * 7 + ["██"] * 7
+    assert lines == ["······██████"] * 7 + ["████████████"] * 7
 
 
 def test_printed_pictures_without_colours_are_shades():
