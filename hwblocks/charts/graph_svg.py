@@ -65,7 +65,7 @@ def _box(view: GraphView, node: GraphNode, centre: tuple[float, float]) -> str:
     return (
         f'<g class="{kinds}" data-link="{escape(node.name, quote=True)}" data-measures="{measures}" '
         f'data-kind="{escape(kind_of(node), quote=True)}" data-room="{ROOM}" '
-        f'transform="translate({left:.0f} {top:.0f})" tabindex="0" role="button" '
+        f'transform="translate({left:.0f} {top:.0f})" '
         f'aria-label="{escape(about, quote=True)}"><title>{escape(about)}</title>{inside}</g>'
     )
 

@@ -104,7 +104,7 @@ def heat_map(chart: HeatMap) -> str:
     """A box for each value, the stronger the larger, with its number."""
     scale = Scale.over([v for row in chart.values for v in row], chart.axis.log)
     wide = min(110.0, (WIDE - NAMES) / max(len(chart.columns), 1))
-    body = [text(NAMES + (c + 0.5) * wide, 14, head(n, int(wide / 5.5)), "middle") for c, n in enumerate(chart.columns)]
+    body = [text(NAMES + (c + 0.5) * wide, 14, head(n, int(wide / 6.4)), "middle") for c, n in enumerate(chart.columns)]
     for r, (name, values) in enumerate(zip(chart.rows, chart.values, strict=True)):
         y = 20 + r * ROW
         body.append(text(NAMES - 6, y + 13, tail(name, 28), "end"))

@@ -84,6 +84,17 @@ function describe(name) {
   box.replaceChildren(title, list);
 }
 
+function walk(event) { // arrow keys in a table or the graph go from layer to layer
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const layers = all("tr[data-link], .node", event.currentTarget).filter((one) => !one.hidden);
+  if (!step || !layers.length) return;
+  event.preventDefault();
+  const chosen = layers.map((one) => one.classList.contains("chosen"));
+  const now = step > 0 ? chosen.lastIndexOf(true) : chosen.indexOf(true);
+  const next = now < 0 ? 0 : Math.min(Math.max(now + step, 0), layers.length - 1);
+  choose(layers[next].dataset.link, null);
+}
+
 // ---- the graph: colour by a measure, zoom, drag ----
 
 function colourBy(view, index) {
@@ -194,9 +205,7 @@ async function start() {
     button.setAttribute("aria-pressed", button.closest(".table").classList.toggle("all"));
   }));
   all("tr[data-link], .node").forEach((element) => element.addEventListener("click", () => choose(element.dataset.link, element)));
-  all(".node").forEach((node) => node.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(node.dataset.link, node); }
-  }));
+  all(".scroll, .canvas").forEach((box) => box.addEventListener("keydown", walk));
   all(".choose").forEach((box) => {
     const chart = box.closest("figure"), select = box.querySelector("select");
     chart.dataset.shown = select.selectedIndex;

@@ -61,7 +61,7 @@ def render(title: str, sections: Sequence[Section], charts: str = "inline") -> s
         views=[_view(view) for view in joined_views(sections)],
         css=Markup(_own("page.css")),
         script=Markup(_own("page.js")),
-        library=Markup(_library(charts)) if figures else "",
+        library=Markup(_library(charts)) if any(figures.values()) else "",
         figures=Markup(json.dumps(figures, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")),
         shown_table=shown_table,
         version=_version(),
@@ -116,33 +116,27 @@ def _spread(charts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _chart(chart: Chart, figures: dict[str, Any], charts: str) -> dict[str, Any]:
-    """What the page says of a chart; its figure goes into `figures` by its id."""
+    """What the page says of a chart. Figures, one or one for each choice, go into `figures` by the chart's id."""
     from markupsafe import Markup
 
     parts = [one for _, one in chart.charts] if isinstance(chart, Gallery) else [chart]
-    made: dict[str, Any] = {
-        "id": f"chart{len(figures)}",
-        "title": chart.title,
-        "text": chart.text,
-        "kind": "static",
-        "wide": True,
-    }
+    made: dict[str, Any] = {"id": f"chart{len(figures)}", "title": chart.title, "text": chart.text, "wide": True}
+    figures[made["id"]] = None
     if isinstance(chart, Gallery):
         links = chart.links or ("",) * len(chart.charts)
         made["choices"] = [{"name": name, "link": link} for (name, _), link in zip(chart.charts, links, strict=True)]
     elif not chart.in_table:
         made["table"] = chart.to_table()
-    pictures = [one for one in parts if isinstance(one, Images)]
-    if pictures and len(pictures) == len(parts):
-        figures[made["id"]] = None
-        return {**made, "kind": "pictures", "parts": [Markup(picture_grid(one)) for one in pictures]}
-    if charts == "none":
-        figures[made["id"]] = None
-        return {**made, "svg": Markup(chart.to_svg()), "choices": ()}
+    if charts == "none" or all(isinstance(one, Images) for one in parts):
+        return {**made, "kind": "pictures", "parts": [Markup(_picture(one)) for one in parts]}
     found: list[Figure] = [{**(figure(one) or {}), "note": one.text} for one in parts]
     figures[made["id"]] = found if isinstance(chart, Gallery) else found[0]
     height = max(one["layout"]["height"] for one in found)
     return {**made, "kind": "plotly", "height": height, "wide": not isinstance(chart, HALF)}
+
+
+def _picture(chart: Chart) -> str:
+    return picture_grid(chart) if isinstance(chart, Images) else chart.to_svg()
 
 
 def _view(view: GraphView) -> dict[str, Any]:

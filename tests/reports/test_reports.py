@@ -79,7 +79,7 @@ def test_the_whole_report_loads_nothing_from_elsewhere(tmp_path, charts):
     names = {p.name for p in tmp_path.iterdir()}
     assert names == ({"r.html", "plotly.min.js"} if charts == "file" else {"r.html"})
     assert ('id="plotly"' in page, 'src="plotly.min.js"' in page) == (charts == "inline", charts == "file")
-    assert ("still" in re.findall(r'<div class="(\w+)">', page)) == (charts == "none")
+    assert (page.count("<svg") > 20) == (charts == "none")
 
 
 def test_equal_results_equal_pages(tmp_path):
