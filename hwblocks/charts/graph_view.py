@@ -54,7 +54,7 @@ class Measure:
     def ends(self) -> tuple[str, str]:
         """The values of the weakest and of the strongest colour."""
         known = [v for v in self.values.values() if v - v == 0]
-        low, high = (0.0 if self.high_is_bad else min(known, default=0.0)), max(known, default=0.0)
+        low, high = (0 if self.high_is_bad else min(known, default=0)), max(known, default=0)
         first, last = (f"{v:{self.format}}" for v in ((low, high) if self.high_is_bad else (high, low)))
         return first, last
 

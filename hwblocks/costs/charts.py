@@ -51,19 +51,30 @@ def energy_chart(rows: Sequence[Row], components: Mapping[str, str], table: str)
     return Bars("Energy by layer", names, series, Axis("energy", "pJ"), text=text, links=names, in_table=True)
 
 
+def traffic_chart(rows: Sequence[Row], levels: Mapping[str, str]) -> Bars:
+    """Bytes that each layer moves, stacked by level of the memory. levels: name → key of the rows."""
+    series = tuple(Series(name, tuple(row[key] for row in rows)) for name, key in levels.items())
+    names = tuple(row["layer"] for row in rows)
+    return Bars("Bytes moved by layer", names, series, Axis("bytes", "B"), links=names, in_table=True)
+
+
 def roofline_chart(
-    rows: Sequence[Row], clock_mhz: float, peaks: Mapping[str, float], memories: Mapping[str, float]
+    rows: Sequence[Row],
+    clock_mhz: float,
+    peaks: Mapping[str, float],
+    memories: Mapping[str, float],
+    moved: str = "moved_bytes",
 ) -> Scatter:
     """Layers with products under the target's roofs.
 
-    rows: with `macs`, `moved_bytes`, `cycles`, `bound`. peaks: products a cycle by name.
-    memories: bytes a cycle by name.
+    rows: with `macs`, `cycles`, `bound`, and the bytes through the memory in question under the key `moved`.
+    peaks: products a cycle by name. memories: bytes a cycle by name.
     """
-    placed = [row for row in rows if row["macs"] and row["moved_bytes"] and row["cycles"]]
+    placed = [row for row in rows if row["macs"] and row[moved] and row["cycles"]]
     points = tuple(
         Point(
             row["layer"],
-            row["macs"] / row["moved_bytes"],
+            row["macs"] / row[moved],
             row["macs"] * clock_mhz * 1e6 / row["cycles"],
             f"bound by {row['bound']}",
             note=f"{row['macs']:,} MACs in {row['cycles']:,} cycles",

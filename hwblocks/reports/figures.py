@@ -22,6 +22,7 @@ ROWS = 48  # a heat map of more rows lies on its side
 NAMED = 70  # at most so many names along the lower side; of more, every other one or fewer
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom"}  # a legend's place
 DARK = "#1b2129"  # text on colours that are the same by day and by night
+FINE = 1000  # a logarithmic axis over a smaller ratio also shows 2 and 5 between its powers of ten
 DIGITS = 5  # significant digits that a page keeps
 
 
@@ -202,6 +203,10 @@ def scatter(chart: Scatter) -> Figure:
         data.append(_points(chart, group, index))
     legend = ABOVE
     layout = laid_out(360, xaxis=axis(chart.x), yaxis=axis(chart.y), legend=legend, showlegend=len(data) > 1)
+    for name, about in (("x", chart.x), ("y", chart.y)):
+        values = [v for trace in data for v in trace[name]]
+        if about.log and values and max(values) < FINE * min(values):
+            layout[f"{name}axis"]["dtick"] = "D2"
     return {"data": data, "layout": layout}
 
 
@@ -211,6 +216,7 @@ def _points(chart: Scatter, group: str, index: int) -> Figure:
         "type": "scatter",
         "mode": "markers+text" if chart.labels else "markers",
         "name": group,
+        "showlegend": bool(group),
         "x": short([p.x for _, p in members]),
         "y": short([p.y for _, p in members]),
         "text": [p.name for _, p in members],

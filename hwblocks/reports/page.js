@@ -136,6 +136,20 @@ function draggable(canvas) {
   window.addEventListener("pointerup", () => { start = null; canvas.classList.remove("dragging"); });
 }
 
+function hover(node, canvas) { // what the pointer is on is described; away from it, what is chosen
+  node.addEventListener("pointerenter", () => describe(node.dataset.link));
+  node.addEventListener("pointerleave", () => {
+    const chosen = canvas.querySelector(".node.chosen");
+    if (chosen) describe(chosen.dataset.link);
+  });
+}
+
+function fitAside() { // the graph and what is said of a layer end with the window, below the heading as beside the text
+  const aside = document.querySelector("aside");
+  const wide = getComputedStyle(aside).position === "sticky";
+  aside.style.maxHeight = wide ? `${window.innerHeight - Math.max(aside.getBoundingClientRect().top, 13) - 13}px` : "";
+}
+
 // ---- charts ----
 
 const settings = { displaylogo: false, displayModeBar: false, responsive: true };
@@ -219,14 +233,21 @@ async function start() {
   all(".view").forEach((view) => {
     const select = view.querySelector(".measures");
     if (select) { select.addEventListener("change", () => colourBy(view, Number(select.value))); colourBy(view, 0); }
-    draggable(view.querySelector(".canvas"));
+    const canvas = view.querySelector(".canvas");
+    draggable(canvas);
+    all(".node", canvas).forEach((node) => hover(node, canvas));
   });
   document.querySelector(".models")?.addEventListener("change", (event) => {
     all(".view").forEach((view, index) => { view.hidden = index !== event.target.selectedIndex; });
     zoom("fit");
   });
   all("[data-zoom]").forEach((button) => button.addEventListener("click", () => zoom(button.dataset.zoom)));
-  if (document.querySelector(".canvas")) zoom("fit");
+  if (document.querySelector(".canvas")) {
+    zoom("fit");
+    fitAside();
+    window.addEventListener("scroll", fitAside, { passive: true });
+    window.addEventListener("resize", fitAside);
+  }
   if (!all(".chart.plotly").length) return;
   if (!(await loadLibrary())) {
     all(".plot").forEach((plot) => { plot.style.minHeight = 0; plot.textContent = "This browser cannot draw the chart; its numbers are in the tables."; });

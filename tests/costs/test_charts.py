@@ -6,7 +6,7 @@ import pytest
 
 import hwblocks as hb
 from hwblocks.cli.demo_data import demo_graph
-from hwblocks.costs.charts import cycles_chart, energy_chart, memory_chart, roofline_chart
+from hwblocks.costs.charts import cycles_chart, energy_chart, memory_chart, roofline_chart, traffic_chart
 from hwblocks.graph.memory import plan_memory
 
 ROWS = (
@@ -41,6 +41,11 @@ def test_cycles_by_bound():
         ("bound by compute", (20, 0, 5)),
         ("bound by memory", (0, 50, 0)),
     ]
+
+
+def test_bytes_by_level():
+    chart = traffic_chart(ROWS, {"on-chip memory": "moved_bytes"})
+    assert (chart.series[0].values, chart.axis.heading) == ((100, 400, 10), "bytes (B)")
 
 
 def test_energy_names_its_table():

@@ -87,10 +87,12 @@ def test_scatter_by_group_with_lines_behind():
     made = figure(Scatter("r", points, x, y, (roof,), links=("n0", "n1", "n2")))
     assert [t["name"] for t in made["data"]] == ["roof", "compute", "memory"]
     assert made["data"][2] | {"marker": 0, "hovertemplate": 0} == {
-        "type": "scatter", "mode": "markers", "name": "memory", "x": [3], "y": [4], "text": ["c"], "customdata": [""],
+        "type": "scatter", "mode": "markers", "name": "memory", "showlegend": True, "x": [3], "y": [4], "text": ["c"], "customdata": [""],
         "meta": ["n2"], "textposition": "top center", "cliponaxis": False, "marker": 0, "hovertemplate": 0,
     }  # fmt: skip
-    assert made["layout"]["xaxis"]["type"] == "log"
+    assert (made["layout"]["xaxis"]["type"], made["layout"]["xaxis"]["dtick"]) == ("log", "D2")
+    far = (Point("a", 1, 1), Point("b", 1e6, 1))
+    assert figure(Scatter("r", far, x, Axis("y")))["layout"]["xaxis"]["dtick"] == 1
 
 
 def test_memory_as_boxes_over_steps():
