@@ -38,10 +38,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Bars(Drawn):
-    """One bar for each name; several series are stacked. Names may be layers (`links`), which select each other.
+    """One bar for each name; several series are stacked. An infinite value is drawn as long as the longest finite one.
 
-    limit: infinite values are drawn as long as the longest finite bar. Errors: InputError for a series of another
-    length, and for series priced by two energy tables, whose figures must not be added or compared.
+    Errors: InputError for a series of another length, and for series priced by two energy tables, whose figures must
+    not be added or compared.
 
     >>> Bars("SQNR", ("a", "b"), (Series("SQNR", (30.0, 20.0)),), Axis("SQNR", "dB")).to_table()["a0"]
     [30.0, 20.0]

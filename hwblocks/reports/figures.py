@@ -233,7 +233,31 @@ def _points(chart: Scatter, group: str, index: int) -> Figure:
 @figure.register
 def gantt(chart: Gantt) -> Figure:
     """Buffers as boxes from their first step to their last, the bytes alive as a line, the bound dashed."""
-    boxes = {
+    ends = [0, len(chart.steps)]
+    live = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "alive",
+        "x": list(range(len(chart.steps) + 1)),
+        "y": [*chart.live, *chart.live[-1:]],
+        "line": {"shape": "hv", "width": 1.5, "color": "ink"},
+        "hovertemplate": "%{y:,} B alive<extra></extra>",
+    }
+    bound = _level(f"bound {chart.bound:,} B", chart.bound, ends, {"dash": "dash", "color": COLOURS[3]})
+    arena = _level(f"arena {chart.size:,} B", chart.size, ends, {"color": COLOURS[2]})
+    layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
+    layout |= {"bargap": 0, "barmode": "overlay", "legend": ABOVE, "uniformtext": {"mode": "hide", "minsize": 9}}
+    if len(chart.steps) <= ACROSS:
+        names = [tail(step, LETTERS) for step in chart.steps]
+        places = [i + 0.5 for i in range(len(chart.steps))]
+        layout["xaxis"] |= {"title": None, "tickvals": places, "ticktext": names, "tickangle": -35}
+    return {"data": [_boxes(chart), live, bound, arena], "layout": layout}
+
+
+def _boxes(chart: Gantt) -> Figure:
+    """The buffers of a memory plan: bars that stand on their offsets, as wide as their lives."""
+    edge = {"width": 1, "color": "rgba(255,255,255,.7)"}
+    return {
         "type": "bar",
         "name": "buffers",
         "x": [(b.lower + b.upper) / 2 for b in chart.blocks],
@@ -251,45 +275,15 @@ def gantt(chart: Gantt) -> Figure:
         ],
         "meta": list(chart.links),
         "hovertemplate": "%{customdata}<extra></extra>",
-        "marker": {
-            "color": [colour(i) for i in range(len(chart.blocks))],
-            "opacity": 0.95,
-            "line": {"width": 1, "color": "rgba(255,255,255,.7)"},
-        },
+        "marker": {"color": [colour(i) for i in range(len(chart.blocks))], "opacity": 0.95, "line": edge},
         "showlegend": False,
     }
-    live = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "alive",
-        "x": list(range(len(chart.steps) + 1)),
-        "y": [*chart.live, *chart.live[-1:]],
-        "line": {"shape": "hv", "width": 1.5, "color": "ink"},
-        "hovertemplate": "%{y:,} B alive<extra></extra>",
-    }
-    ends = [0, len(chart.steps)]
-    bound = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": f"bound {chart.bound:,} B",
-        "x": ends,
-        "y": [chart.bound, chart.bound],
-        "line": {"width": 2, "dash": "dash", "color": COLOURS[3]},
-        "hoverinfo": "skip",
-    }
-    arena = {
-        **bound,
-        "name": f"arena {chart.size:,} B",
-        "y": [chart.size] * 2,
-        "line": {"width": 2, "color": COLOURS[2]},
-    }
-    layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
-    layout |= {"bargap": 0, "barmode": "overlay", "legend": ABOVE, "uniformtext": {"mode": "hide", "minsize": 9}}
-    if len(chart.steps) <= ACROSS:
-        layout["xaxis"] |= {"tickvals": [i + 0.5 for i in range(len(chart.steps))], "tickangle": -35}
-        layout["xaxis"]["ticktext"] = [tail(step, LETTERS) for step in chart.steps]
-        layout["xaxis"].pop("title")
-    return {"data": [boxes, live, bound, arena], "layout": layout}
+
+
+def _level(name: str, value: int, ends: list[int], line: Figure) -> Figure:
+    """A line over all steps."""
+    shape: Figure = {"type": "scatter", "mode": "lines", "name": name, "x": ends, "y": [value, value]}
+    return {**shape, "line": {"width": 2, **line}, "hoverinfo": "skip"}
 
 
 def _between(steps: Sequence[str], lower: int, upper: int) -> str:
