@@ -81,7 +81,7 @@ def whole_report(
 
     inspected = inspect_graphs(float_graph, integer_graph, data, progress=advance, **wanted)
     compared = compare_graphs(float_graph, integer_graph, data, truth, threads=wanted.get("threads"), progress=advance)
-    costs = {target.target.name: price_graph(integer_graph, target) for target in targets}
+    costs = {cost.target: cost for cost in (price_graph(integer_graph, target) for target in targets)}
     results: dict[str, Any] = {"comparison": compared, "inspection": inspected}
     if len(costs) > 1:
         rows = [tradeoff_row(name, compared, cost) for name, cost in costs.items()]

@@ -22,7 +22,11 @@ HOW_TO_ROOF = (
 
 
 def memory_chart(plan: MemoryPlan, steps: Sequence[str], makers: Mapping[str, str]) -> Gantt:
-    """A plan as boxes. steps: names of the nodes; makers: the node of each buffer, by which layers are linked."""
+    """A plan as boxes.
+
+    steps: names of the nodes. makers: the node of each buffer, by which layers are linked; other buffers (inputs, the
+    bodies of a loop: "scan0/bodies") stand for themselves.
+    """
     boxes = tuple(Box(b.id, b.lower, b.upper, o, b.size) for b, o in zip(plan.buffers, plan.offsets, strict=True))
     links = tuple(makers.get(box.name, box.name) for box in boxes)
     names = tuple(steps) or ("start",)
@@ -40,20 +44,25 @@ def cycles_chart(rows: Sequence[Row]) -> Bars:
     return Bars("Cycles by layer", names, series, Axis("cycles"), text=HOW_TO_BOUND, links=names, in_table=True)
 
 
-def energy_chart(rows: Sequence[Row], components: Mapping[str, str], table: str) -> Bars:
+def energy_chart(rows: Sequence[Row], components: Mapping[str, str], table: str, unit: str = "pJ") -> Bars:
     """Energy of each layer, stacked by component.
 
-    components: name → key of the rows, in pJ. table: the name of the energy table.
+    components: name → key of the rows, in `unit`. table: the name of the energy table.
     """
-    series = tuple(Series(name, tuple(row[key] for row in rows), table) for name, key in components.items())
+    series = tuple(Series(name, _values(rows, key), table) for name, key in components.items())
     names = tuple(row["layer"] for row in rows)
     text = f"Energy of one sample by layer, in figures of {table}. Ratios mean more than absolute values."
-    return Bars("Energy by layer", names, series, Axis("energy", "pJ"), text=text, links=names, in_table=True)
+    return Bars("Energy by layer", names, series, Axis("energy", unit), text=text, links=names, in_table=True)
+
+
+def _values(rows: Sequence[Row], key: str) -> tuple[Any, ...]:
+    """A column; layers without it have none of it."""
+    return tuple(row.get(key) or 0 for row in rows)
 
 
 def traffic_chart(rows: Sequence[Row], levels: Mapping[str, str]) -> Bars:
     """Bytes that each layer moves, stacked by level of the memory. levels: name → key of the rows."""
-    series = tuple(Series(name, tuple(row[key] for row in rows)) for name, key in levels.items())
+    series = tuple(Series(name, _values(rows, key)) for name, key in levels.items())
     names = tuple(row["layer"] for row in rows)
     return Bars("Bytes moved by layer", names, series, Axis("bytes", "B"), links=names, in_table=True)
 
@@ -70,7 +79,7 @@ def roofline_chart(
     rows: with `macs`, `cycles`, `bound`, and the bytes through the memory in question under the key `moved`.
     peaks: products a cycle by name. memories: bytes a cycle by name.
     """
-    placed = [row for row in rows if row["macs"] and row[moved] and row["cycles"]]
+    placed = [row for row in rows if row["macs"] and row.get(moved) and row["cycles"]]
     points = tuple(
         Point(
             row["layer"],

@@ -8,16 +8,17 @@ from hwblocks.costs.ops import Layer
 from hwblocks.graph.algorithm import table_bytes as site_tables
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.memory import Buffer, live_ranges, plan_memory
+from hwblocks.graph.memory import Buffer, MemoryPlan, live_ranges, plan_memory
 
 
 @dataclass(frozen=True)
 class Arena:
-    """The planned arena in bytes, its lower bound, and the node at which most is alive."""
+    """The planned arena in bytes, its lower bound, the node at which most is alive, and the plan itself."""
 
     bytes: int
     bound_bytes: int
     peak_node: str
+    plan: MemoryPlan
 
 
 def weight_bytes(layer: Layer) -> tuple[int, int]:
@@ -42,7 +43,7 @@ def arena(graph: Graph) -> Arena:
     plan = plan_memory(buffers)
     alive = [sum(b.size for b in buffers if b.lower <= step < b.upper) for step in range(max(len(graph.nodes), 1))]
     peak = graph.nodes[alive.index(max(alive))].name if graph.nodes else ""
-    return Arena(plan.size, plan.bound, peak)
+    return Arena(plan.size, plan.bound, peak, plan)
 
 
 def activation_bytes(layer: Layer) -> tuple[int, int]:

@@ -10,7 +10,6 @@ from hwblocks.costs.footprint import arena, memory_bytes, table_bytes, weight_by
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.result import PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph
-from hwblocks.graph.memory import live_ranges, plan_memory
 from hwblocks.graph.outline import outline
 from hwblocks.table import Table
 
@@ -40,7 +39,7 @@ def profile_graph(graph: Graph) -> Profile:
         free=free,
         by_widths=tuple(sorted(widths.items())),
         view=outline(graph),
-        memory=memory_chart(plan_memory(live_ranges(graph)), [node.name for node in graph.nodes], _makers(graph)),
+        memory=memory_chart(memory.plan, [node.name for node in graph.nodes], _makers(graph)),
     )
 
 

@@ -9,7 +9,7 @@ from hwblocks.table import Column, Table
 
 
 def table_parts(table: Table) -> dict[str, Any]:
-    """Columns, rows of cells with the link of the row, and the number of columns of zeros."""
+    """Columns, rows of cells with the link of the row, and the titles of what waits behind a button: columns of zeros."""
     columns = [
         {
             "title": c.title or c.key.replace("_", " "),
@@ -33,7 +33,7 @@ def table_parts(table: Table) -> dict[str, Any]:
                 if given
             )
     rows = [{"link": link, "cells": line} for link, line in zip(links, lines, strict=True)]
-    return {"columns": columns, "rows": rows, "empty": sum(c["empty"] for c in columns)}
+    return {"columns": columns, "rows": rows, "more": [c["title"] for c in columns if c["empty"]]}
 
 
 def cells(table: Table) -> list[list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import hwblocks as hb
@@ -64,8 +65,13 @@ def test_a_plan_as_boxes():
     assert (chart.live, chart.size, chart.bound) == ((12, 12), 12, 12)
 
 
-def test_the_profile_draws_the_plan_it_reports():
-    profile = hb.profile(demo_graph())
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_the_profile_draws_the_plan_it_reports(recurrent):
+    shapes = {"weight_ih_l0": (16, 3), "weight_hh_l0": (16, 4), "bias_ih_l0": (16,), "bias_hh_l0": (16,)}
+    weights = {name: np.ones(shape) for name, shape in shapes.items()}
+    net = hb.Sequential(hb.LSTM(3, 4, weights=weights), input_shape=(5, 3)) if recurrent else demo_graph()
+    profile = hb.profile(net)
+    assert any(box.name.endswith("/bodies") for box in profile.memory.blocks) == recurrent
     assert (profile.memory.size, profile.memory.bound) == (profile.peak_bytes, profile.peak_bound_bytes)
     assert max(profile.memory.live) == profile.peak_bound_bytes
 
