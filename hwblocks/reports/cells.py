@@ -9,7 +9,7 @@ from hwblocks.table import Column, Table
 
 
 def table_parts(table: Table) -> dict[str, Any]:
-    """Columns, rows of cells with the link of the row, and the titles of what waits behind a button: columns of zeros."""
+    """Columns, rows of cells with the link of the row, and the titles of the columns behind the button (zeros)."""
     columns = [
         {
             "title": c.title or c.key.replace("_", " "),
