@@ -7,6 +7,7 @@ from functools import cache
 
 import hwblocks as hb
 import quantize as qz
+from hwblocks.charts import Gallery, GraphView, Images
 from hwblocks.cli.demo_data import demo_graph, demo_samples
 
 LOADED = re.compile(
@@ -30,4 +31,10 @@ def demo_results():
     inspected = hb.inspect(graph, made, images, shown=(0, 1))
     cost = hb.cost(made)
     row = {"model": "int8", "target": cost.target, "sqnr_db": 37.0, "cycles": cost.cycles, "weight_bytes": 2376}
-    return hb.tradeoff([row, row | {"model": "w4a8", "cycles": 553}]), compared, inspected, cost.profile, cost
+    return hb.tradeoff([row, row | {"model": "w4a8", "cycles": 53}]), compared, inspected, cost.profile, cost
+
+
+def drawn_charts() -> int:
+    """How many charts of the demo's results the library draws: all but graphs and pictures."""
+    charts = [chart for result in demo_results() for chart in result.charts if not isinstance(chart, GraphView)]
+    return sum(not (isinstance(c, Gallery) and isinstance(c.charts[0][1], Images)) for c in charts)

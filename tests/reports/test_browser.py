@@ -6,7 +6,7 @@ import json
 
 import browser
 import pytest
-from pages import demo_results
+from pages import demo_results, drawn_charts
 
 import hwblocks as hb
 
@@ -30,7 +30,7 @@ def values(page, place, table=0):
 
 def test_every_chart_is_drawn(page):
     page.wait("all('.chart.plotly').length === all('.js-plotly-plot .main-svg:first-child').length")
-    assert page.evaluate("all('.chart.plotly').length") == 10
+    assert page.evaluate("all('.chart.plotly').length") == drawn_charts()
     assert page.evaluate("all('.chart.plotly .plot').every(p => p.clientHeight > 100 && p.clientWidth > 200)")
     assert page.evaluate("all('.scatterlayer .point').length") > 4
     assert page.evaluate("all('.item:not([hidden]) img').every(i => i.complete && i.naturalWidth > 0)")
@@ -48,9 +48,10 @@ def test_a_heading_sorts_by_value(page):
         page.evaluate(f"all('th button').find(b => b.textContent.startsWith('{title}')).click()")
 
     heading("cycles")
-    assert values(page, 7) == ["747", "553"]
+    cycles = [f"{count:,}" for count in sorted(demo_results()[0].table["cycles"])]
+    assert values(page, 7) == cycles[::-1]
     heading("cycles")
-    assert values(page, 7) == ["553", "747"]
+    assert values(page, 7) == cycles
     layers = demo_results()[1].layers
     expected = sorted((f"{v:.2f}" for v in layers["sqnr_db"]), key=float, reverse=True)
     page.evaluate("all('.table')[1].querySelector('th:nth-child(4) button').click()")
@@ -158,7 +159,7 @@ def test_the_page_prints(page, tmp_path):
 def test_other_ways_to_bring_charts(tmp_path, charts):
     path = hb.report(tmp_path / "report.html", *demo_results(), charts=charts)
     with browser.opened(path) as opened:
-        assert opened.evaluate("all('.js-plotly-plot').length") == (10 if charts == "file" else 0)
+        assert opened.evaluate("all('.js-plotly-plot').length") == (drawn_charts() if charts == "file" else 0)
         assert opened.evaluate("all('.item svg').length > 10") == (charts == "none")
         assert opened.problems == []
 
