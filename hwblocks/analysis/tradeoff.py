@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwblocks.charts import Axis, Line, Point, Scatter
-from hwblocks.table import Column, Result, Section, Table
+from hwblocks.charts import Axis, Bars, Line, Point, Scatter, Series
+from hwblocks.table import Chart, Column, Result, Section, Table
 
 COLUMNS = (
     Column("model", "model"),
@@ -18,10 +18,10 @@ COLUMNS = (
     Column("weight_bytes", "weights", "B"),
     Column("peak_bytes", "memory", "B"),
     Column("cycles", "cycles"),
-    Column("energy_nj", "energy", "nJ", ".2f"),
+    Column("latency_us", "latency", "µs", ",.2f"),
+    Column("energy_nj", "energy", "nJ", ",.2f"),
     Column("energy_table", "energy by"),
 )
-COSTS = (("cycles", Axis("cycles")), ("energy_nj", Axis("energy", "nJ")), ("weight_bytes", Axis("weights", "B")))
 HOW_TO_CHOOSE = "Up and to the left is better; a point with another one above and left of it is never the right choice."
 
 
@@ -50,30 +50,43 @@ class Tradeoff(Result):
 
     def sections(self) -> Sequence[Section]:
         mixed = len(self.energy_tables) > 1
-        charts = [self._chart(key, axis) for key, axis in COSTS if not (mixed and key == "energy_nj")]
+        drawn = [self._chart(key, axis) for key, axis in self._costs if not (mixed and key == "energy_nj")]
         text = f"Energy is priced by {' and '.join(self.energy_tables)}; it is not drawn together." if mixed else ""
-        return (Section(self.title, text, (), (self.table,), tuple(c for c in charts if c.points)),)
+        return (Section(self.title, text, (), (self.table,), tuple(chart for chart in drawn if chart)),)
 
-    def _chart(self, key: str, axis: Axis) -> Scatter:
-        quality, y = self.quality
-        rows = [r for r in self.table.rows if r.get(key) is not None and r.get(quality) is not None]
+    @property
+    def _costs(self) -> tuple[tuple[str, Axis], ...]:
+        """Cycles of one target, time on several; energy; bytes."""
+        time = ("latency_us", Axis("latency", "µs")) if self._several("target") else ("cycles", Axis("cycles"))
+        return (time, ("energy_nj", Axis("energy", "nJ")), ("weight_bytes", Axis("weights", "B")))
+
+    def _several(self, key: str) -> bool:
+        return len({row.get(key) for row in self.table.rows}) > 1
+
+    def _chart(self, key: str, axis: Axis) -> Chart | None:
+        """Accuracy against a cost; where all have the same accuracy, the cost as bars; None where nothing differs."""
+        rows = [row for row in self.table.rows if row.get(key) is not None]
         source = self.energy_tables[0] if key == "energy_nj" and self.energy_tables else ""
-        several = len({r["target"] for r in rows}) > 1
+        quality, _ = self.quality
+        if not rows or (len(rows) > 1 and not self._several(key)):
+            return None
+        if len(rows) > 1 and not self._several(quality):
+            names = tuple(row["model"] for row in rows)
+            series = Series(axis.title, tuple(row[key] for row in rows), source)
+            return Bars(axis.title.capitalize(), names, (series,), axis, names_title="model", in_table=True)
+        return self._scatter([row for row in rows if row.get(quality) is not None], key, axis, source)
+
+    def _scatter(self, rows: Sequence[Mapping[str, Any]], key: str, axis: Axis, source: str) -> Scatter | None:
+        quality, y = self.quality
+        several = self._several("target")
         points = tuple(
             Point(r["model"], float(r[key]), float(r[quality]), r["target"] if several else "", source, r["target"])
             for r in rows
         )
-        by = f", by {source}" if source else ""
-        return Scatter(
-            f"{y.title} against {axis.title}{by}",
-            points,
-            axis,
-            y,
-            self._float_line(quality, [p.x for p in points]),
-            labels=True,
-            text=HOW_TO_CHOOSE,
-            in_table=True,
-        )
+        title = f"{y.title} against {axis.title}" + (f", by {source}" if source else "")
+        line = self._float_line(quality, [p.x for p in points])
+        made = Scatter(title, points, axis, y, line, labels=True, text=HOW_TO_CHOOSE, in_table=True)
+        return made if points else None
 
     def _float_line(self, quality: str, xs: Sequence[float]) -> tuple[Line, ...]:
         """The accuracy of the float model, where all rows have the same."""

@@ -103,6 +103,7 @@ def tradeoff_row(name: str, compared: Any, cost: Any) -> dict[str, Any]:
         "weight_bytes": cost.profile.weight_bytes,
         "peak_bytes": cost.profile.peak_bytes,
         "cycles": cost.cycles,
+        "latency_us": cost.latency_us,
         "energy_nj": None if cost.energy_pj is None else cost.energy_pj / 1e3,
         "energy_table": cost.energy_table,
     }

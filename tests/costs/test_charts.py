@@ -76,13 +76,28 @@ def test_the_profile_draws_the_plan_it_reports(recurrent):
     assert max(profile.memory.live) == profile.peak_bound_bytes
 
 
+ROW = {"model": "a", "target": "t", "sqnr_db": 40.0, "cycles": 10, "latency_us": 2.0, "energy_nj": 1.0}
+OTHER = {"model": "b", "target": "t", "sqnr_db": 30.0, "cycles": 8, "latency_us": 1.0, "energy_nj": 0.5}
+
+
 def test_points_of_two_energy_tables_are_not_drawn_together():
-    row = {"target": "t", "sqnr_db": 40.0, "cycles": 10, "energy_nj": 1.0, "weight_bytes": 5}
-    made = hb.tradeoff([row | {"model": "a", "energy_table": "x"}, row | {"model": "b", "energy_table": "y"}])
-    assert [c.title for c in made.charts] == ["SQNR against cycles", "SQNR against weights"]
+    made = hb.tradeoff([ROW | {"energy_table": "x"}, OTHER | {"energy_table": "y"}])
+    assert [c.title for c in made.charts] == ["SQNR against cycles"]
     assert "priced by x and y" in made.sections()[0].text
-    one = hb.tradeoff([row | {"model": "a", "energy_table": "x"}])
-    assert [c.source for c in one.charts] == ["", "x", ""]
+    one = hb.tradeoff([ROW | {"energy_table": "x"}, OTHER | {"energy_table": "x"}])
+    assert [(c.title, c.source) for c in one.charts] == [
+        ("SQNR against cycles", ""),
+        ("SQNR against energy, by x", "x"),
+    ]
+
+
+def test_targets_of_one_model_are_bars_of_time():
+    first, second = (
+        ROW | {"energy_table": "x"},
+        ROW | {"model": "c", "target": "u", "latency_us": 7.0, "energy_table": "x"},
+    )
+    (bars,) = hb.tradeoff([first, second]).charts
+    assert (bars.title, bars.names, bars.series[0].values) == ("Latency", ("a", "c"), (2.0, 7.0))
 
 
 @pytest.mark.parametrize("quality", ["top1_percent", "sqnr_db"])
