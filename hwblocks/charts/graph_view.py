@@ -48,14 +48,18 @@ class Measure:
         '40.2 dB'
         """
         value = self.values.get(name)
-        return "" if value is None else f"{value:{self.format}} {self.unit}".rstrip()
+        return "" if value is None else f"{self._number(value)} {self.unit}".rstrip()
+
+    def _number(self, value: float) -> str:
+        made = f"{value:{self.format}}"
+        return f"{value:,.0f}" if "e+" in made else made
 
     @property
     def ends(self) -> tuple[str, str]:
         """The values of the weakest and of the strongest colour."""
         known = [v for v in self.values.values() if v - v == 0]
         low, high = (0 if self.high_is_bad else min(known, default=0)), max(known, default=0)
-        first, last = (f"{v:{self.format}}" for v in ((low, high) if self.high_is_bad else (high, low)))
+        first, last = (self._number(v) for v in ((low, high) if self.high_is_bad else (high, low)))
         return first, last
 
     def share(self, name: str) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hwblocks.charts import Axis, Bars, Box, Gantt, Line, Point, Scatter, Series
 from hwblocks.graph.memory import MemoryPlan
+from hwblocks.table import Chart
 
 Row = Mapping[str, Any]
 
@@ -19,6 +20,33 @@ HOW_TO_ROOF = (
     "A layer below the slanted roof waits for bytes, one below the flat roof for multipliers. Far below both: the "
     "layer does other work, or uses the array badly."
 )
+
+
+def cost_charts(
+    rows: Sequence[Row],
+    clock_mhz: float,
+    peak_macs: float,
+    rates: Mapping[str, float],
+    levels: Sequence[str],
+    components: Sequence[str],
+    table: str,
+    unit: str,
+) -> tuple[Chart, ...]:
+    """Everything about a cost by layer; what a target does not state is left out.
+
+    rows: with `<level>_bytes` and `energy_<component>`. peak_macs: products a cycle. rates: bytes a cycle by level of the
+    memory; the outermost level that has one is the roof.
+    """
+    moved = {level: f"{level}_bytes" for level in levels if any(row.get(f"{level}_bytes") for row in rows)}
+    priced = {name: f"energy_{name}" for name in components}
+    roofs = [level for level in moved if rates.get(level)]
+    drawn: list[Chart] = [cycles_chart(rows)] if any(row["cycles"] for row in rows) else []
+    if roofs and peak_macs and any(row["macs"] for row in rows):
+        outer = roofs[-1]
+        drawn.append(roofline_chart(rows, clock_mhz, {"8x8 bits": peak_macs}, {outer: rates[outer]}, moved[outer]))
+    drawn += [traffic_chart(rows, moved)] if moved else []
+    drawn += [energy_chart(rows, priced, table, unit)] if priced else []
+    return tuple(drawn)
 
 
 def memory_chart(plan: MemoryPlan, steps: Sequence[str], makers: Mapping[str, str]) -> Gantt:

@@ -71,6 +71,7 @@ def test_what_stands_out():
     assert [low.share(n) for n in "abcd"] == [0.0, 1.0, 0.0, 0.5]
     assert (high.ends, low.ends) == (("0", "10"), ("40", "20"))
     assert low.text("b") == "20 dB"
+    assert Measure("energy", "pJ", {"a": 313400.0}, ".4g").text("a") == "313,400 pJ"
 
 
 def test_views_of_one_model_become_one():

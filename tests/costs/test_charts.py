@@ -7,7 +7,7 @@ import pytest
 
 import hwblocks as hb
 from hwblocks.cli.demo_data import demo_graph
-from hwblocks.costs.charts import cycles_chart, energy_chart, memory_chart, roofline_chart, traffic_chart
+from hwblocks.costs.charts import cost_charts, cycles_chart, energy_chart, memory_chart, roofline_chart, traffic_chart
 from hwblocks.graph.memory import plan_memory
 
 ROWS = (
@@ -74,6 +74,18 @@ def test_the_profile_draws_the_plan_it_reports(recurrent):
     assert any(box.name.endswith("/bodies") for box in profile.memory.blocks) == recurrent
     assert (profile.memory.size, profile.memory.bound) == (profile.peak_bytes, profile.peak_bound_bytes)
     assert max(profile.memory.live) == profile.peak_bound_bytes
+
+
+def test_a_cost_draws_what_its_target_states():
+    rows = [row | {"sram_bytes": row["moved_bytes"], "dram_bytes": 50, "energy_mac": 1.0} for row in ROWS]
+    one = {"clock_mhz": 100.0, "table": "t", "unit": "pJ", "levels": ("sram", "dram")}
+    made = cost_charts(rows, peak_macs=64.0, rates={"sram": 8.0, "dram": 2.0}, components=("mac",), **one)
+    assert [c.title for c in made] == ["Cycles by layer", "Roofline", "Bytes moved by layer", "Energy by layer"]
+    assert made[1].lines[0].name == "dram: 0.2 GB/s"
+    assert [p.x for p in made[1].points] == [20.0, 4.0]
+    assert [s.name for s in made[2].series] == ["sram", "dram"]
+    made = cost_charts(rows, peak_macs=64.0, rates={}, components=(), **one)
+    assert [c.title for c in made] == ["Cycles by layer", "Bytes moved by layer"]
 
 
 ROW = {"model": "a", "target": "t", "sqnr_db": 40.0, "cycles": 10, "latency_us": 2.0, "energy_nj": 1.0}

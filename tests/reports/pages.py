@@ -31,7 +31,13 @@ def demo_results():
     inspected = hb.inspect(graph, made, images, shown=(0, 1))
     cost = hb.cost(made)
     row = {"model": "int8", "target": cost.target, "sqnr_db": 37.0, "cycles": cost.cycles, "weight_bytes": 2376}
-    return hb.tradeoff([row, row | {"model": "w4a8", "cycles": 53, "sqnr_db": 19.5, "weight_bytes": 1336}]), compared, inspected, cost.profile, cost
+    return (
+        hb.tradeoff([row, row | {"model": "w4a8", "cycles": 53, "sqnr_db": 19.5, "weight_bytes": 1336}]),
+        compared,
+        inspected,
+        cost.profile,
+        cost,
+    )
 
 
 def drawn_charts() -> int:
