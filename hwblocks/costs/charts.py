@@ -34,8 +34,8 @@ def cost_charts(
 ) -> tuple[Chart, ...]:
     """Everything about a cost by layer; what a target does not state is left out.
 
-    rows: with `<level>_bytes` and `energy_<component>`. peak_macs: products a cycle. rates: bytes a cycle by level of the
-    memory; the outermost level that has one is the roof.
+    rows: with `<level>_bytes` and `energy_<component>`. peak_macs: products a cycle. rates: bytes a cycle by level of
+    the memory; the outermost level that has one is the roof.
     """
     moved = {level: f"{level}_bytes" for level in levels if any(row.get(f"{level}_bytes") for row in rows)}
     priced = {name: f"energy_{name}" for name in components}
