@@ -22,6 +22,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "memory",
         "cost",
         "export_onnx",
+        "inspect",
     ),
     "hwblocks.graph.io": ("save",),
     "hwblocks.importers.from_keras": ("from_keras",),
@@ -46,7 +47,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "hwblocks.numerics.accumulator": ("Accumulator",),
     "hwblocks.numerics.user_mac": ("mac",),
     "hwblocks.analysis.curves": ("curve_error", "curve_errors"),
+    "hwblocks.analysis.tradeoff": ("tradeoff",),
     "hwblocks.reports": ("report",),
+    "hwblocks.table": ("save_tables",),
     "hwblocks.errors": ("HwblocksError",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -2,12 +2,14 @@
 
 from hwblocks.analysis.curves import curve_error as curve_error
 from hwblocks.analysis.curves import curve_errors as curve_errors
+from hwblocks.analysis.tradeoff import tradeoff as tradeoff
 from hwblocks.api import Simulator as Simulator
 from hwblocks.api import accumulators as accumulators
 from hwblocks.api import compare as compare
 from hwblocks.api import cost as cost
 from hwblocks.api import diff as diff
 from hwblocks.api import export_onnx as export_onnx
+from hwblocks.api import inspect as inspect
 from hwblocks.api import load as load
 from hwblocks.api import memory as memory
 from hwblocks.api import profile as profile
@@ -276,5 +278,6 @@ from hwblocks.numerics.requantize import Requantize as Requantize
 from hwblocks.numerics.rounding import Rounding as Rounding
 from hwblocks.numerics.user_mac import mac as mac
 from hwblocks.reports import report as report
+from hwblocks.table import save_tables as save_tables
 
 __version__: str

@@ -17,6 +17,7 @@ from hwblocks.simulate import simulator
 if TYPE_CHECKING:
     from hwblocks.analysis.comparison import Comparison
     from hwblocks.analysis.difference import Difference
+    from hwblocks.analysis.inspection import Inspection
     from hwblocks.analysis.widths import Accumulators
     from hwblocks.costs.memory_options import MemoryReport
     from hwblocks.costs.profile import Profile
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
     from hwblocks.exporters.to_onnx import Export
     from hwblocks.simulate.simulator import Run
 
-__all__ = ["Simulator", "accumulators", "compare", "cost", "diff", "export_onnx", "load", "memory", "profile", "run"]
+__all__ = [
+    "Simulator",
+    "accumulators",
+    "compare",
+    "cost",
+    "diff",
+    "export_onnx",
+    "inspect",
+    "load",
+    "memory",
+    "profile",
+    "run",
+]
 
 Model = Graph | Sequential | str | Path
 
@@ -75,6 +88,26 @@ def compare(model: Model, quantized: Model, samples: Any, labels: Any = None, **
 
     shape = _sample_shape(samples)
     return compare_graphs(as_graph(model, shape), as_graph(quantized, shape), samples, labels, **more)
+
+
+def inspect(model: Model, quantized: Model, samples: Any, **more: Any) -> Inspection:
+    """How values lie in the formats of an integer model: shares outside and at the ends of each range, histograms of
+    activations and weights, and float and integer activation maps of chosen samples.
+
+    layers: pattern of node or tensor names (default all). shown: samples whose maps are kept (default the first).
+    channels: maps of each layer (default 4).
+
+    >>> import numpy as np, hwblocks as hb, quantize as qz
+    >>> net = hb.Sequential(hb.Linear(weight=np.array([[0.5, -1.0]])), input_shape=(2,))
+    >>> x = np.array([[1.0, 0.25], [-1.0, 0.5]])
+    >>> found = hb.inspect(net, qz.convert(net, qz.calibrate(net, x)), 2 * x)
+    >>> found.layers["below_percent"], found.layers["above_percent"]
+    ([25.0, 50.0], [25.0, 50.0])
+    """
+    from hwblocks.analysis.inspection import inspect_graphs
+
+    shape = _sample_shape(samples)
+    return inspect_graphs(as_graph(model, shape), as_graph(quantized, shape), samples, **more)
 
 
 def diff(model: Model, x: Any, first: str | Dialect, second: str | Dialect, **more: Any) -> Difference:

@@ -7,11 +7,15 @@ import html
 import io
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
-from hwblocks.errors import MissingExtraError
+from hwblocks.errors import MissingExtraError, OutputError
+from hwblocks.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of values under named columns.
+    """Rows of values under named columns. link: key of the layer's name in each row, by which reports connect tables,
+    charts and the drawn graph.
 
     >>> t = Table("sizes", (Column("name"), Column("bytes", unit="B")), ({"name": "a", "bytes": 1200},))
     >>> print(t.to_markdown())
@@ -61,6 +66,7 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Mapping[str, Any], ...]
+    link: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,6 +82,12 @@ class Table:
         """True when the column's values are numbers."""
         values = [row.get(column.key) for row in self.rows]
         return any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+
+    def is_zero(self, column: Column) -> bool:
+        """True for a column of numbers that are all zero, in a table of several rows; drawn forms may leave it out."""
+        values = self[column.key]
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) and v == 0 for v in values)
+        return len(values) > 1 and numbers
 
     def texts(self) -> list[list[str]]:
         """All cells as people read them."""
@@ -122,8 +134,12 @@ class Table:
     def __rich__(self) -> Any:
         from rich.table import Table as RichTable
 
-        shown = RichTable(title=self.title, title_justify="left", header_style="bold")
-        columns = [column for column in self.columns if not column.detail]
+        kept = [column for column in self.columns if not column.detail]
+        zeros = [column for column in kept if self.is_zero(column)]
+        columns = [column for column in kept if column not in zeros]
+        caption = f"columns of zeros: {', '.join(column.heading for column in zeros)}" if zeros else None
+        shown = RichTable(title=self.title, title_justify="left", header_style="bold", caption=caption)
+        shown.caption_justify = "left"
         for column in columns:
             shown.add_column(column.heading, justify="right" if self.is_number(column) else "left", overflow="fold")
         for row in self.rows:
@@ -135,7 +151,12 @@ class Table:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: NumPy numbers become Python's, infinities and NaN become text."""
+    """A value as JSON can hold it: NumPy numbers become Python's, infinities and NaN become text; records and charts
+    become dictionaries by field."""
+    if isinstance(value, Chart):
+        return {"kind": type(value).__name__, **{f.name: plain(getattr(value, f.name)) for f in fields(value)}}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -148,13 +169,41 @@ def plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A drawing as data (see `hwblocks.charts`).
+
+    text: how to read it. links: the layers that its parts stand for. in_table: a table beside it tells the same, so
+    that plain forms leave it out.
+    """
+
+    title: str
+    text: str = field(default="", kw_only=True)
+    links: tuple[str, ...] = field(default=(), kw_only=True)
+    in_table: bool = field(default=False, kw_only=True)
+
+    def to_table(self) -> Table:
+        """The chart's numbers."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields; infinities and NaN as text."""
+        made: dict[str, Any] = plain(self)
+        return made
+
+    def to_svg(self) -> str:
+        """A static picture, or "" where there is none."""
+        return ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A part of a report: a title, a text, facts (label and value pairs), and tables."""
+    """A part of a report: a title, a text, facts (label and value pairs), tables and charts."""
 
     title: str
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,9 +225,15 @@ class Result:
         """All tables of the sections."""
         return tuple(table for section in self.sections() for table in section.tables)
 
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """All charts of the sections."""
+        return tuple(chart for section in self.sections() for chart in section.charts)
+
     def to_dict(self) -> dict[str, Any]:
-        """A versioned envelope around `content`."""
-        return {"schema": f"hwblocks.{self.schema}/1", **plain(self.content())}
+        """A versioned envelope around `content` and the charts' data."""
+        drawn = {"charts": [chart.to_dict() for chart in self.charts]} if self.charts else {}
+        return {"schema": f"hwblocks.{self.schema}/1", **plain(self.content()), **drawn}
 
     def to_json(self) -> str:
         """`to_dict` as JSON text."""
@@ -196,7 +251,16 @@ class Result:
             parts += [section.text] if section.text else []
             parts += ["\n".join(f"- {label}: {value}" for label, value in section.facts)] if section.facts else []
             parts += [table.to_markdown() for table in section.tables]
+            for chart in plain_charts(section):
+                parts += [f"### {chart.title}", *([chart.text] if chart.text else []), chart.to_table().to_markdown()]
         return "\n\n".join(parts)
+
+    def save_tables(self, folder: str | Path) -> list[Path]:
+        """Every table, and every chart as a table, as CSV files named after them; the folder is made.
+
+        Errors: OutputError when the folder cannot be made.
+        """
+        return save_tables(folder, self)
 
     def to_pandas(self) -> Any:
         """The first table as a pandas DataFrame."""
@@ -207,6 +271,8 @@ class Result:
         for section in self.sections():
             parts.append(f"<h3>{html.escape(section.title)}</h3>")
             parts += [f"<p>{html.escape(label)}: <b>{html.escape(value)}</b></p>" for label, value in section.facts]
+            for chart in section.charts:
+                parts += [f"<h4>{html.escape(chart.title)}</h4><p>{html.escape(chart.text)}</p>", chart.to_svg()]
             parts += [table._repr_html_() for table in section.tables]
         return "".join(parts)
 
@@ -219,9 +285,45 @@ class Result:
             shown.append(Text(section.title, style="bold"))
             shown += [Text(section.text)] if section.text else []
             shown += [Text.assemble(f"  {label}: ", (value, "bold")) for label, value in section.facts]
-            shown += list(section.tables)
+            shown += [*section.tables, *plain_charts(section)]
             shown.append(Text(""))
         return Group(*shown)
+
+
+def plain_charts(section: Section) -> list[Chart]:
+    """The charts that no table of the section tells already."""
+    return [chart for chart in section.charts if not chart.in_table]
+
+
+def save_tables(folder: str | Path, *results: Result) -> list[Path]:
+    """Every table of results, and every chart as a table, as CSV files; names are kept apart by numbers.
+
+    Errors: OutputError when the folder cannot be made.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); name another folder") from None
+    made: list[Path] = []
+    names: Counter[str] = Counter()
+    for result in results:
+        for section in result.sections():
+            for table in (*section.tables, *(chart.to_table() for chart in plain_charts(section))):
+                name = file_name(f"{result.schema} {table.title}")
+                names[name] += 1
+                number = f"-{names[name]}" if names[name] > 1 else ""
+                made.append(write_atomically(folder / f"{name}{number}.csv", table.to_csv()))
+    return made
+
+
+def file_name(title: str) -> str:
+    """A title as a file's name.
+
+    >>> file_name("comparison Layer by layer")
+    'comparison_layer_by_layer'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
 @dataclass(frozen=True)

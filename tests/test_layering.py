@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("hwblocks.errors",),
-    ("hwblocks._core", "hwblocks.table", "hwblocks.files"),
+    ("hwblocks._core", "hwblocks.files"),
+    ("hwblocks.table",),
+    ("hwblocks.charts",),
     ("hwblocks.numerics",),
     ("hwblocks.graph",),
     ("hwblocks.blocks", "hwblocks.algorithms"),

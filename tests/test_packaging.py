@@ -65,6 +65,8 @@ def test_the_wheel_holds_what_it_needs(wheel):
         "hwblocks/demo_data/digits_cnn.onnx",
         "hwblocks/targets/library/ideal-64mac.toml",
         "hwblocks/reports/page.html.j2",
+        "hwblocks/reports/page.css",
+        "hwblocks/reports/page.js",
         "quantize/recipes/int8.toml",
     ):
         assert wanted in names

@@ -9,19 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from hwblocks.charts import Axis, Bars, GraphView, Series, measures_of
 from hwblocks.errors import InputError
 from hwblocks.graph.control import makers
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.node import Node
+from hwblocks.graph.outline import input_links, outline
 from hwblocks.graph.tensor import Tensor
 from hwblocks.simulate.inputs import read_samples
 from hwblocks.simulate.simulator import Run, Simulator
 from hwblocks.simulate.trace import NodeEvents
-from hwblocks.table import Column, Result, Section, Table
+from hwblocks.table import Chart, Column, Result, Section, Table
 
 Array = np.ndarray[Any, Any]
 
-CHUNK = 64  # samples compared at a time; fixed, so that sums do not depend on threads
+CHUNK = 64  # samples compared at a time; fixed for a model, so that sums do not depend on threads
+KEPT_BYTES = 1 << 28  # of the compared tensors of one chunk; large models take fewer samples at a time
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
@@ -108,6 +111,19 @@ class Comparison(Result):
     agreement: float = 0.0
     float_top1: Accuracy | None = None
     integer_top1: Accuracy | None = None
+    view: GraphView | None = None
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The graph with SQNR and saturation, and the SQNR of each tensor as bars."""
+        rows = self.layers.rows
+        values = Series("SQNR", tuple(row["sqnr_db"] for row in rows))
+        names, links = tuple(row["tensor"] for row in rows), tuple(row["layer"] for row in rows)
+        bars = Bars("SQNR", names, (values,), Axis("SQNR", "dB"), text=HOW_TO_READ, links=links, in_table=True)
+        if self.view is None:
+            return (bars,)
+        sqnr = measures_of(self.layers, "sqnr_db", high_is_bad=False)
+        return (self.view.with_measures(*sqnr, *measures_of(self.layers, "saturated_percent")), bars)
 
     def content(self) -> dict[str, Any]:
         return {
@@ -127,9 +143,13 @@ class Comparison(Result):
             lost = 100 * (self.float_top1.share - self.integer_top1.share)
             facts.append(("float minus integer", f"{lost:+.2f} points"))
         facts.append(("first error above one step", self.first_divergence or "none"))
-        return (Section(f"Float against integer: {self.model}", "", tuple(facts), (self.layers,)),)
+        return (Section(f"Float against integer: {self.model}", "", tuple(facts), (self.layers,), self.charts),)
 
 
+HOW_TO_READ = (
+    "Signal to quantization noise of each tensor, in the order of execution: 6 dB is one bit. A drop names the layer "
+    "at which the integers leave the float values."
+)
 COLUMNS = (
     Column("tensor", "tensor"),
     Column("block", "block"),
@@ -164,24 +184,32 @@ def compare_graphs(
     answers: list[tuple[Array, Array]] = []
     for reals, codes in side_by_side(float_graph, integer_graph, samples, pairs, threads):
         for tensor, source in pairs:
-            errors[tensor.name].add(_scaled(reals.trace.real(source.name), tensor), codes.trace.real(tensor.name))
+            errors[tensor.name].add(scaled(reals.trace.real(source.name), tensor), codes.trace.real(tensor.name))
         for name, counted in codes.events.items():
             events.setdefault(name, NodeEvents()).add(counted)
         answers.append((largest(reals), largest(codes)))
         if progress is not None:
             progress(len(answers[-1][0]))
     first, second = (np.concatenate([a[i] for a in answers]) for i in (0, 1))
-    made = makers(integer_graph)
-    rows = tuple(_row(made.get(tensor.name), tensor, errors[tensor.name], events) for tensor, _ in pairs)
+    made, view = makers(integer_graph), outline(integer_graph)
+    links = input_links(view)
+    rows = tuple(
+        {
+            "layer": made[t.name][0] if t.name in made else links.get(t.name, t.name),
+            **_row(made.get(t.name), t, errors[t.name], events),
+        }
+        for t, _ in pairs
+    )
     truth = _labels(labels, len(first))
     return Comparison(
         integer_graph.title,
         len(first),
-        Table("Layer by layer", COLUMNS, rows),
+        Table("Layer by layer", COLUMNS, rows, "layer"),
         next((row["tensor"] for row in rows if row["max_error_steps"] > 1), None),
         float(np.mean(first == second)),
         Accuracy(int(np.sum(first == truth)), len(first)) if truth is not None else None,
         Accuracy(int(np.sum(second == truth)), len(first)) if truth is not None else None,
+        view,
     )
 
 
@@ -197,7 +225,7 @@ def paired_tensors(float_graph: Graph, integer_graph: Graph) -> list[tuple[Tenso
     return pairs
 
 
-def _scaled(real: Array, tensor: Tensor) -> Array:
+def scaled(real: Array, tensor: Tensor) -> Array:
     """The float values with the factor that a pass put on the tensor."""
     factor = tensor.origin.factor if tensor.origin else (1.0,)
     return real if factor == (1.0,) else real * np.asarray(factor)
@@ -214,10 +242,17 @@ def side_by_side(
     reals, codes = Simulator(float_graph, threads=threads), Simulator(integer_graph, threads=threads)
     kept = [t.name for t, _ in pairs], [s.name for _, s in pairs]
     checked = read_samples(float_graph, samples, real=True)
-    for start in range(0, checked.count, CHUNK):
-        chunk = {name: array[start : start + CHUNK] for name, array in checked.arrays.items()}
+    size = chunk_of(pairs)
+    for start in range(0, checked.count, size):
+        chunk = {name: array[start : start + size] for name, array in checked.arrays.items()}
         renamed = dict(zip(integer_graph.inputs, chunk.values(), strict=True))
         yield reals.run(chunk, kept[1]), codes.run(renamed, kept[0], real=True)
+
+
+def chunk_of(pairs: Sequence[tuple[Tensor, Tensor]]) -> int:
+    """Samples that are compared at a time: CHUNK, fewer where the kept tensors would exceed KEPT_BYTES."""
+    each = sum(t.stored_bytes + s.stored_bytes for t, s in pairs)
+    return max(1, min(CHUNK, KEPT_BYTES // max(each, 1)))
 
 
 def largest(run: Run) -> Array:

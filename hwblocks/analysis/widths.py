@@ -101,7 +101,7 @@ class Accumulators(Result):
         """One row for each register of each layer."""
         rows = [_layer_row(b, e, self._seen(b, i)) for b in self.bounds for i, e in enumerate(b.registers)]
         seen = (*SEEN, UNUSED) if self.seen else ()
-        return Table("over all inputs", (*self._named, *PROOF, *seen, WORST), tuple(rows))
+        return Table("over all inputs", (*self._named, *PROOF, *seen, WORST), tuple(rows), "layer")
 
     @property
     def channels(self) -> Table:
@@ -112,7 +112,7 @@ class Accumulators(Result):
                 seen = self._seen(bounds, number)
                 rows += [_channel_row(bounds, extremes, seen, c) for c in range(len(extremes.lowest))]
         columns = (Column("layer"), *self._register, Column("channel", format="d"))
-        return Table("by channel", (*columns, *PROOF, *((*SEEN, UNUSED) if self.seen else ())), tuple(rows))
+        return Table("by channel", (*columns, *PROOF, *((*SEEN, UNUSED) if self.seen else ())), tuple(rows), "layer")
 
     @property
     def _named(self) -> tuple[Column, ...]:
@@ -155,9 +155,10 @@ class Accumulators(Result):
         if self.samples:
             facts.insert(0, ("samples", f"{self.samples:,}"))
         rows = self.layers.rows
-        tables = [Table("over all inputs", (*self._named, *PROOF, WORST), rows)]
+        tables = [Table("over all inputs", (*self._named, *PROOF, WORST), rows, "layer")]
         if self.seen:
-            tables.append(Table("on the samples", (Column("layer"), *self._register, *SEEN, PRESENT, UNUSED), rows))
+            columns = (Column("layer"), *self._register, *SEEN, PRESENT, UNUSED)
+            tables.append(Table("on the samples", columns, rows, "layer"))
         return (Section(f"Accumulators: {self.model}", "", tuple(facts), tuple(tables)),)
 
 

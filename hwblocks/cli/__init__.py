@@ -18,6 +18,7 @@ COMMANDS = {
     "quantize": "make an integer model from a float model and samples",
     "run": "run a model on samples, dump golden vectors",
     "compare": "float against integer on the same samples",
+    "report": "everything about a float and an integer model on one page: numbers, pictures, memory, cost",
     "diff": "where two runtimes' integers differ, and by which mechanism",
     "verify": "a model against an installed runtime, or a dump of a board or RTL",
     "accumulators": "what width each accumulator needs: proven for all inputs, or an input that overflows it",

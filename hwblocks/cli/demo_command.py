@@ -19,7 +19,10 @@ def command(report_path: str, as_json: bool, quiet: bool) -> None:
     """Quantize, run, compare and price a small network that is shipped with the package."""
     import quantize as qz
     from hwblocks.analysis.comparison import compare_graphs
+    from hwblocks.analysis.inspection import inspect_graphs
+    from hwblocks.analysis.tradeoff import tradeoff
     from hwblocks.cli.demo_data import demo_graph, demo_samples
+    from hwblocks.cli.report_command import tradeoff_row
     from hwblocks.costs.pricing import price_graph
     from hwblocks.files import check_writable
     from hwblocks.reports import report
@@ -34,8 +37,12 @@ def command(report_path: str, as_json: bool, quiet: bool) -> None:
         made = qz.convert(graph, table, recipe=recipe)
         compared[recipe] = compare_graphs(graph, made, samples["images"], samples["labels"])
         priced[recipe] = price_graph(made, target)
-    results = [r for recipe in RECIPES for r in (compared[recipe], priced[recipe].profile, priced[recipe])]
-    path = report(report_path, *results, title="hwblocks demo: digits in float and in integers")
+    first = qz.convert(graph, table, recipe=RECIPES[0])
+    rows = [tradeoff_row(recipe, compared[recipe], priced[recipe]) for recipe in RECIPES]
+    inspected = inspect_graphs(graph, first, samples["images"], shown=(0, 1, 2))
+    more = [r for recipe in RECIPES[1:] for r in (compared[recipe], priced[recipe])]
+    results = [compared[RECIPES[0]], inspected, priced[RECIPES[0]].profile, priced[RECIPES[0]], *more]
+    path = report(report_path, tradeoff(rows), *results, title="hwblocks demo: digits in float and in integers")
     if as_json:
         content = {r: {"comparison": compared[r].content(), "cost": priced[r].content()} for r in RECIPES}
         show_json("demo", recipes=content, report=str(path))

@@ -1,24 +1,11 @@
-"""Memory: bytes of constants, and the arena that the run-time tensors of one sample need."""
+"""Footprint: bytes of constants, tables and words, and of the run-time tensors that a layer reads and writes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from hwblocks.costs.memory_options import plan_graph
 from hwblocks.costs.ops import Layer
 from hwblocks.graph.algorithm import table_bytes as site_tables
-from hwblocks.graph.graph import Graph
-
-
-@dataclass(frozen=True)
-class Arena:
-    """The planned arena in bytes, its lower bound, the node at which most is alive, and whether no plan is smaller."""
-
-    bytes: int
-    bound_bytes: int
-    peak_node: str
-    optimal: bool = False
 
 
 def weight_bytes(layer: Layer) -> tuple[int, int]:
@@ -37,12 +24,6 @@ def packed_constants(layers: Sequence[Layer]) -> int:
 def table_bytes(layer: Layer) -> int:
     """Bytes of the tables and coefficients of a layer's integer function."""
     return site_tables(layer.site)
-
-
-def arena(graph: Graph) -> Arena:
-    """The arena of one sample; while a control block runs, the largest of its bodies' arenas is alive too."""
-    made = plan_graph(graph)
-    return Arena(made.plan.size, made.plan.bound, made.peak_node, made.plan.optimal)
 
 
 def activation_bytes(layer: Layer) -> tuple[int, int]:

@@ -110,7 +110,10 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
         resources=dict(runs.totals()),
         profile=profile,
         layers=Table(
-            f"Cost by layer on {target.name}", cost_columns(rows, levels, components, table.unit, runs.columns), rows
+            f"Cost by layer on {target.name}",
+            cost_columns(rows, levels, components, table.unit, runs.columns),
+            rows,
+            "layer",
         ),
     )
 

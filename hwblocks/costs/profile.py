@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hwblocks.table import Column, Result, Section, Table
+from hwblocks.charts import Gantt, GraphView, measures_of
+from hwblocks.table import Chart, Column, Result, Section, Table
 
 PROFILE_COLUMNS = (
     Column("layer", "layer"),
@@ -60,11 +61,21 @@ class Profile(Result):
     table_bytes: int = 0
     peak_bytes: int = 0
     peak_bound_bytes: int = 0
+    peak_optimal: bool = False
     peak_node: str = ""
     layers: Table = Table("", (), ())
     free: tuple[str, ...] = ()
     operations: Table = Table("", (), ())
     counts: Table = Table("", (), ())
+    view: GraphView | None = None
+    memory: Gantt | None = None
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The graph with products and weights, and memory over time."""
+        measures = measures_of(self.layers, "macs", "weight_bytes", "output_bytes") if self.layers.link else ()
+        view = self.view.with_measures(*measures) if self.view else None
+        return tuple(chart for chart in (view, self.memory) if chart is not None)
 
     @property
     def by_widths(self) -> tuple[tuple[str, int], ...]:
@@ -82,7 +93,7 @@ class Profile(Result):
             whole |= {"output": row["output"], "output_bytes": row["output_bytes"]}
             if whole["widths"] != row["widths"] and row["widths"]:
                 whole["widths"] = "mixed" if whole["widths"] else row["widths"]
-        return replace(self, layers=Table("Operations by block", PROFILE_COLUMNS, tuple(rows.values())))
+        return replace(self, layers=Table("Operations by block", PROFILE_COLUMNS, tuple(rows.values()), "layer"))
 
     def content(self) -> dict[str, Any]:
         return {
@@ -96,6 +107,7 @@ class Profile(Result):
             "table_bytes": self.table_bytes,
             "peak_activation_bytes": self.peak_bytes,
             "peak_bound_bytes": self.peak_bound_bytes,
+            "peak_optimal": self.peak_optimal,
             "peak_node": self.peak_node,
             "free_layers": list(self.free),
             "layers": [dict(row) for row in self.layers],
@@ -103,7 +115,7 @@ class Profile(Result):
         }
 
     def sections(self) -> Sequence[Section]:
-        optimal = "optimal" if self.peak_bytes == self.peak_bound_bytes else f"bound {self.peak_bound_bytes:,} B"
+        optimal = "optimal" if self.peak_optimal else f"bound {self.peak_bound_bytes:,} B"
         facts = [
             ("MACs", f"{self.macs:,} ({self.macs_valid:,} without padding)"),
             *((f"MACs at {widths} bits", f"{macs:,}") for widths, macs in self.by_widths),
@@ -113,4 +125,5 @@ class Profile(Result):
         ]
         if self.free:
             facts.append(("free layers", ", ".join(self.free)))
-        return (Section(f"Profile of one sample: {self.model}", "", tuple(facts), (self.layers, self.operations)),)
+        tables = (self.layers, self.operations)
+        return (Section(f"Profile of one sample: {self.model}", "", tuple(facts), tables, self.charts),)

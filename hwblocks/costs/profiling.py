@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hwblocks.costs.footprint import arena, memory_bytes, table_bytes, weight_bytes
+from hwblocks.costs.charts import memory_chart
+from hwblocks.costs.footprint import memory_bytes, table_bytes, weight_bytes
+from hwblocks.costs.memory_options import plan_graph
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.profile import COUNT_COLUMNS, OPERATION_COLUMNS, PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph
+from hwblocks.graph.outline import outline
 from hwblocks.graph.work import Work
 from hwblocks.table import Table
 
@@ -24,7 +27,7 @@ def profile_layers(graph: Graph, every: Sequence[Layer]) -> Profile:
     counted = [layer for layer in every if not layer.free]
     free = tuple(layer.node.name for layer in every if layer.free)
     rows = tuple(_row(layer) for layer in counted)
-    memory = arena(graph)
+    planned = plan_graph(graph)
     counts = tuple(
         {"layer": layer.node.name, "operation": operation, "widths": widths, "count": count}
         for layer in counted
@@ -37,14 +40,22 @@ def profile_layers(graph: Graph, every: Sequence[Layer]) -> Profile:
         weight_bytes=sum(weight_bytes(layer)[0] for layer in counted),
         weight_stored_bytes=sum(weight_bytes(layer)[1] for layer in counted),
         table_bytes=sum(row["table_bytes"] for row in rows),
-        peak_bytes=memory.bytes,
-        peak_bound_bytes=memory.bound_bytes,
-        peak_node=memory.peak_node,
-        layers=Table("Operations by layer", PROFILE_COLUMNS, rows),
+        peak_bytes=planned.plan.size,
+        peak_bound_bytes=planned.plan.bound,
+        peak_optimal=planned.plan.optimal,
+        peak_node=planned.peak_node,
+        layers=Table("Operations by layer", PROFILE_COLUMNS, rows, "layer"),
         free=free,
         operations=Table("Operations by widths", OPERATION_COLUMNS, _totals(counts)),
-        counts=Table("Operations by layer and widths", COUNT_COLUMNS, counts),
+        counts=Table("Operations by layer and widths", COUNT_COLUMNS, counts, "layer"),
+        view=outline(graph),
+        memory=memory_chart(planned.plan, [node.name for node in graph.nodes], _makers(graph)),
     )
+
+
+def _makers(graph: Graph) -> dict[str, str]:
+    """The node of each run-time tensor; an input stands for itself."""
+    return {name: node.name for name, node in graph.producer.items()}
 
 
 def _totals(counts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:

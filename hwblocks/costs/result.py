@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hwblocks.charts import measures_of
+from hwblocks.costs.charts import cost_charts
 from hwblocks.costs.energy import Range, total
 from hwblocks.costs.profile import Profile
-from hwblocks.table import Column, Result, Section, Table
+from hwblocks.table import Chart, Column, Result, Section, Table
 
 
 def cost_columns(
@@ -129,7 +131,29 @@ class Cost(Result):
             *self._energy_facts(),
         )
         text = " ".join(filter(None, (self.note, self.energy_note)))
-        return (Section(f"Cost of one sample: {self.model} on {self.target}", text, facts, (self.layers,)),)
+        title = f"Cost of one sample: {self.model} on {self.target}"
+        return (Section(title, text, facts, (self.layers,), self.charts),)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The graph with cycles and energy; cycles, roofline, bytes and energy by layer."""
+        rows = self.layers.rows
+        drawn = cost_charts(
+            rows,
+            self.clock_mhz,
+            self.peak_macs_per_cycle,
+            self.bytes_per_cycle,
+            tuple(self.moved),
+            tuple(self.energy or ()),
+            self.energy_table,
+            self.energy_unit,
+        )
+        if self.profile.view is None or not self.layers.link:
+            return drawn
+        keys = [key for key in ("cycles", "energy") if any(row.get(key) is not None for row in rows)]
+        found = measures_of(self.layers, *keys)
+        named = tuple(replace(measure, title=f"{measure.title} on {self.target}") for measure in found)
+        return (self.profile.view.with_measures(*named), *drawn)
 
     def by_bound(self) -> str:
         """Share of the cycles that each unit decides on."""

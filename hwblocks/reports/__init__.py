@@ -1,7 +1,7 @@
-"""Reports: results as one self-contained HTML page. Formats only; imports no result class."""
+"""Reports: results as one HTML page. Formats only; imports no result class."""
 
 from __future__ import annotations
 
-from hwblocks.reports.page import report
+from hwblocks.reports.page import check_charts, report
 
-__all__ = ["report"]
+__all__ = ["check_charts", "report"]
