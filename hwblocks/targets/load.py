@@ -21,6 +21,7 @@ from hwblocks.targets.schema import EnergyTable, pair_of
 KINDS: dict[str, type[Target]] = {"roofline": Roofline, "systolic": Systolic, "atom": AtomTarget}
 KINDS |= {"npu-tile": NpuTile, "microcontroller": Microcontroller, "fpga": Fpga, "dataflow": Dataflow}
 SCHEMA = 1
+RATES = {"gb_per_s", "bytes_per_cycle"}  # of a memory, in one of two units
 Raw = dict[str, Any]
 Kind = TypeVar("Kind")
 
@@ -64,7 +65,20 @@ def _with_parents(name: str, folder: str, children: tuple[str, ...]) -> Raw:
     parents_place = _place(parent, "library", str(Path(place).parent))
     if parents_place in chain:
         raise TargetError(f"{name}: inherits in a circle: {' → '.join((*map(_short, chain), _short(parents_place)))}")
-    return _merged(_with_parents(parent, str(Path(place).parent), chain), raw)
+    return _merged(_sourced(_with_parents(parent, str(Path(place).parent), chain)), raw)
+
+
+def _sourced(raw: Raw, source: str = "") -> Raw:
+    """Every number together with its source, so that it keeps it in tables that a child adds to."""
+    inside = str(raw.get("source", source))
+    made: Raw = {}
+    for key, value in raw.items():
+        if isinstance(value, dict):
+            made[key] = value if "source" in value and _is_number(value) else _sourced(value, inside)
+        else:
+            plain = not inside or isinstance(value, (bool, str, list))
+            made[key] = value if plain else {"v": value, "source": inside}
+    return made
 
 
 def _short(place: str) -> str:
@@ -72,8 +86,11 @@ def _short(place: str) -> str:
 
 
 def _merged(parent: Raw, child: Raw) -> Raw:
-    """The child's keys over the parent's, table by table; a number with a source is one value."""
-    made = dict(parent)
+    """The child's keys over the parent's, table by table; a number with a source is one value, and a rate in one unit
+    takes the place of one in another.
+    """
+    stated = RATES & set(child)
+    made = {key: value for key, value in parent.items() if not (stated and key in RATES)}
     for key, value in child.items():
         both = isinstance(value, dict) and isinstance(made.get(key), dict) and "v" not in value
         made[key] = _merged(made[key], value) if both else value

@@ -243,5 +243,5 @@ def test_more_bandwidth_is_never_slower(factor, level):
     raw = read_target("ethos-u55-256")
     graph = NETWORKS["vww"]()
     before = hb.cost(graph, target=checked_target(raw, "before")).cycles
-    raw["memory"][level]["gb_per_s"] *= factor
+    raw["memory"][level]["gb_per_s"]["v"] *= factor
     assert hb.cost(graph, target=checked_target(raw, "after")).cycles <= before

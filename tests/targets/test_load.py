@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 import hwblocks as hb
@@ -81,11 +84,36 @@ def test_children_change_what_they_state(tmp_path):
     assert found["$.compute.macs_per_cycle"] == "e"
 
 
+def test_inherited_numbers_keep_their_sources(tmp_path):
+    written(tmp_path, GOOD, "parent.toml")
+    text = 'inherit = "parent.toml"\n[target]\nname = "child"\n[memory.main]\nsource = "z"\ngb_per_s = 2'
+    found = {path: source for path, _, source in numbers(read_target(str(written(tmp_path, text, "child.toml"))))}
+    assert found["$.memory.main.gb_per_s"] == "z"
+    assert found["$.memory.main.bytes"] == "d"
+    assert found["$.target.clock_mhz"] == "a"
+
+
 def test_children_of_the_library(tmp_path):
     child = written(
         tmp_path, 'inherit = "ideal-64mac"\n[target]\nname = "fast"\nclock_mhz = { v = 1000, source = "wish" }'
     )
     assert (load_target(child).target.clock_mhz, load_target(child).compute.macs_per_cycle) == (1000, 64)
+
+
+def test_a_rate_in_another_unit_replaces_the_parents(tmp_path):
+    written(tmp_path, GOOD, "parent.toml")
+    text = 'inherit = "parent.toml"\n[target]\nname = "child"\n[memory.main]\nbytes_per_cycle = 3'
+    memory = load_target(written(tmp_path, text, "child.toml")).memory["main"]
+    assert (memory.bytes_per_cycle, memory.gb_per_s, memory.bytes) == (3, None, 4096)
+
+
+def test_files_of_the_documentation_load(tmp_path):
+    pages = sorted((Path(hb.__path__[0]).parent / "docs").glob("*.md"))
+    blocks = [text for page in pages for text in re.findall(r"```toml\n(.*?)```", page.read_text(), re.S)]
+    targets = [text for text in blocks if "[target]" in text]
+    assert targets
+    for text in targets:
+        assert load_target(written(tmp_path, text)).name
 
 
 def test_circles_are_named(tmp_path):
