@@ -2,10 +2,10 @@
 
 from hwblocks.analysis.curves import curve_error as curve_error
 from hwblocks.analysis.curves import curve_errors as curve_errors
-from hwblocks.analysis.tradeoff import tradeoff as tradeoff
 from hwblocks.api import Simulator as Simulator
 from hwblocks.api import accumulators as accumulators
 from hwblocks.api import compare as compare
+from hwblocks.api import compare_costs as compare_costs
 from hwblocks.api import cost as cost
 from hwblocks.api import diff as diff
 from hwblocks.api import export_onnx as export_onnx

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hwblocks.analysis.difference import Difference
     from hwblocks.analysis.inspection import Inspection
     from hwblocks.analysis.widths import Accumulators
+    from hwblocks.costs.comparison import CostComparison
     from hwblocks.costs.memory_options import MemoryReport
     from hwblocks.costs.profile import Profile
     from hwblocks.costs.result import Cost
@@ -29,6 +30,7 @@ __all__ = [
     "Simulator",
     "accumulators",
     "compare",
+    "compare_costs",
     "cost",
     "diff",
     "export_onnx",
@@ -164,6 +166,23 @@ def cost(model: Model, target: Any = "ideal-64mac", energy: str | None = None) -
     from hwblocks.targets.load import load_target
 
     return price_graph(as_graph(model), load_target(target), energy)
+
+
+def compare_costs(
+    models: Mapping[str, Model],
+    targets: Sequence[Any],
+    energy: str | None = None,
+    accuracy: Mapping[str, Mapping[str, float | None]] | None = None,
+) -> CostComparison:
+    """The cost of every model, by its label, on every target; ratios to the first.
+
+    energy: one energy table for all targets. accuracy: by label, what stands beside the cost (`Comparison.figures`).
+    """
+    from hwblocks.costs import comparison
+    from hwblocks.targets.load import load_target
+
+    graphs = {label: as_graph(model) for label, model in models.items()}
+    return comparison.compare_costs(graphs, [load_target(target) for target in targets], energy, accuracy)
 
 
 def export_onnx(model: Model, path: str | Path, style: str = "qdq") -> Export:

@@ -101,6 +101,7 @@ class Comparison(Result):
     layers: one row per integer tensor that stands for a float tensor, in execution order.
     first_divergence: the first tensor whose largest error exceeds one step of its own format (None: none does).
     agreement: share of samples with the same largest output. float_top1, integer_top1: None without labels.
+    output_sqnr_db: the least of the outputs; None where no output is an integer.
     """
 
     schema = "comparison"
@@ -111,7 +112,16 @@ class Comparison(Result):
     agreement: float = 0.0
     float_top1: Accuracy | None = None
     integer_top1: Accuracy | None = None
+    output_sqnr_db: float | None = None
     view: GraphView | None = None
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """Accuracy in few numbers, to stand beside a cost: per cent, and dB of the worst output."""
+        made = {"agreement": 100 * self.agreement, "sqnr_db": self.output_sqnr_db}
+        if self.float_top1 is None or self.integer_top1 is None:
+            return made
+        return {"top1": 100 * self.integer_top1.share, "float_top1": 100 * self.float_top1.share, **made}
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -131,6 +141,7 @@ class Comparison(Result):
             "samples": self.samples,
             "first_divergence": self.first_divergence,
             "agreement": self.agreement,
+            "output_sqnr_db": self.output_sqnr_db,
             "float": self.float_top1.to_dict() if self.float_top1 else None,
             "integer": self.integer_top1.to_dict() if self.integer_top1 else None,
             "layers": [dict(row) for row in self.layers],
@@ -209,6 +220,7 @@ def compare_graphs(
         float(np.mean(first == second)),
         Accuracy(int(np.sum(first == truth)), len(first)) if truth is not None else None,
         Accuracy(int(np.sum(second == truth)), len(first)) if truth is not None else None,
+        min((row["sqnr_db"] for row in rows if row["tensor"] in integer_graph.outputs), default=None),
         view,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +87,4 @@ def by_recipe(
     }
     if samples is None:
         return models, {}
-    compared = {label: compare_graphs(graph, made, data, truth) for label, made in models.items()}
-    return models, {label: figures(compared[label], models[label].outputs) for label in models}
-
-
-def figures(compared: Any, outputs: Sequence[str]) -> dict[str, Any]:
-    """What of a comparison stands beside the cost."""
-    top1 = compared.integer_top1
-    ratios = [row["sqnr_db"] for row in compared.layers if row["tensor"] in outputs]
-    return {
-        **({} if top1 is None else {"top1": 100 * top1.share}),
-        "agreement": 100 * compared.agreement,
-        "sqnr_db": min(ratios, default=None),
-    }
+    return models, {label: compare_graphs(graph, made, data, truth).figures for label, made in models.items()}

@@ -20,10 +20,8 @@ def command(report_path: str, as_json: bool, quiet: bool) -> None:
     import quantize as qz
     from hwblocks.analysis.comparison import compare_graphs
     from hwblocks.analysis.inspection import inspect_graphs
-    from hwblocks.analysis.tradeoff import tradeoff
     from hwblocks.cli.demo_data import demo_graph, demo_samples
-    from hwblocks.cli.report_command import tradeoff_row
-    from hwblocks.costs.pricing import price_graph
+    from hwblocks.costs.comparison import compare_costs
     from hwblocks.files import check_writable
     from hwblocks.reports import report
     from hwblocks.targets.load import load_target
@@ -31,18 +29,15 @@ def command(report_path: str, as_json: bool, quiet: bool) -> None:
     check_writable(report_path)
     graph, samples = demo_graph(), demo_samples()
     table = qz.calibrate(graph, samples["calibration"])
-    target = load_target("ideal-64mac")
-    compared, priced = {}, {}
-    for recipe in RECIPES:
-        made = qz.convert(graph, table, recipe=recipe)
-        compared[recipe] = compare_graphs(graph, made, samples["images"], samples["labels"])
-        priced[recipe] = price_graph(made, target)
-    first = qz.convert(graph, table, recipe=RECIPES[0])
-    rows = [tradeoff_row(recipe, compared[recipe], priced[recipe]) for recipe in RECIPES]
-    inspected = inspect_graphs(graph, first, samples["images"], shown=(0, 1, 2))
+    models = {recipe: qz.convert(graph, table, recipe=recipe) for recipe in RECIPES}
+    compared = {r: compare_graphs(graph, m, samples["images"], samples["labels"]) for r, m in models.items()}
+    figures = {recipe: compared[recipe].figures for recipe in RECIPES}
+    together = compare_costs(models, [load_target("ideal-64mac")], accuracy=figures)
+    priced = dict(zip(RECIPES, together.costs.values(), strict=True))
+    inspected = inspect_graphs(graph, models[RECIPES[0]], samples["images"], shown=(0, 1, 2))
     more = [r for recipe in RECIPES[1:] for r in (compared[recipe], priced[recipe])]
-    results = [compared[RECIPES[0]], inspected, priced[RECIPES[0]].profile, priced[RECIPES[0]], *more]
-    path = report(report_path, tradeoff(rows), *results, title="hwblocks demo: digits in float and in integers")
+    results = [together, compared[RECIPES[0]], inspected, priced[RECIPES[0]].profile, priced[RECIPES[0]], *more]
+    path = report(report_path, *results, title="hwblocks demo: digits in float and in integers")
     if as_json:
         content = {r: {"comparison": compared[r].content(), "cost": priced[r].content()} for r in RECIPES}
         show_json("demo", recipes=content, report=str(path))
@@ -51,6 +46,7 @@ def command(report_path: str, as_json: bool, quiet: bool) -> None:
 
 
 def _print(compared: dict[str, Any], priced: dict[str, Any], path: Any) -> None:
+    from hwblocks.costs.result import quantity
     from hwblocks.table import Column, Table
 
     screen = console()
@@ -65,7 +61,7 @@ def _print(compared: dict[str, Any], priced: dict[str, Any], path: Any) -> None:
             "weights": priced[recipe].profile.weight_bytes,
             "peak": priced[recipe].profile.peak_bytes,
             "cycles": priced[recipe].cycles,
-            "energy": priced[recipe].energy_pj / 1e3,
+            "energy": quantity(priced[recipe].energy_total, priced[recipe].energy_unit),
         }
         for recipe in RECIPES
     ]
@@ -76,7 +72,7 @@ def _print(compared: dict[str, Any], priced: dict[str, Any], path: Any) -> None:
         Column("weights", "weights", "B"),
         Column("peak", "memory", "B"),
         Column("cycles"),
-        Column("energy", "energy", "nJ", ".2f"),
+        Column("energy", "energy (least to most)"),
     )
     title = f"Accuracy, and cost of one image on {priced['int8'].target} (energy by {priced['int8'].energy_table})"
     screen.print(Table(title, columns, tuple(rows)))

@@ -76,37 +76,16 @@ def whole_report(
     """The results of a page by name, in its order."""
     from hwblocks.analysis.comparison import compare_graphs
     from hwblocks.analysis.inspection import inspect_graphs
-    from hwblocks.analysis.tradeoff import tradeoff
-    from hwblocks.costs.pricing import price_graph
+    from hwblocks.costs.comparison import compare_costs
 
     inspected = inspect_graphs(float_graph, integer_graph, data, progress=advance, **wanted)
     compared = compare_graphs(float_graph, integer_graph, data, truth, threads=wanted.get("threads"), progress=advance)
-    costs = {cost.target: cost for cost in (price_graph(integer_graph, target) for target in targets)}
-    results: dict[str, Any] = {"comparison": compared, "inspection": inspected}
-    if len(costs) > 1:
-        rows = [tradeoff_row(name, compared, cost) for name, cost in costs.items()]
-        results = {"tradeoff": tradeoff(rows, "Targets against each other"), **results}
-    results["profile"] = next(iter(costs.values())).profile
-    return results | {f"cost on {name}": cost for name, cost in costs.items()}
-
-
-def tradeoff_row(name: str, compared: Any, cost: Any) -> dict[str, Any]:
-    """One point of accuracy against cost."""
-    top1 = compared.integer_top1
-    return {
-        "model": name,
-        "target": cost.target,
-        "top1_percent": 100 * top1.share if top1 else None,
-        "float_top1_percent": 100 * compared.float_top1.share if compared.float_top1 else None,
-        "sqnr_db": compared.layers.rows[-1]["sqnr_db"],
-        "agreement_percent": 100 * compared.agreement,
-        "weight_bytes": cost.profile.weight_bytes,
-        "peak_bytes": cost.profile.peak_bytes,
-        "cycles": cost.cycles,
-        "latency_us": cost.latency_us,
-        "energy_nj": None if cost.energy_pj is None else cost.energy_pj / 1e3,
-        "energy_table": cost.energy_table,
-    }
+    title = integer_graph.title
+    together = compare_costs({title: integer_graph}, targets, accuracy={title: compared.figures})
+    results: dict[str, Any] = {"targets": together} if len(targets) > 1 else {}
+    results |= {"comparison": compared, "inspection": inspected}
+    results["profile"] = next(iter(together.costs.values())).profile
+    return results | {f"cost on {cost.target}": cost for cost in together.costs.values()}
 
 
 def _show(results: dict[str, Any], path: str, with_maps: bool, as_json: bool, quiet: bool) -> None:

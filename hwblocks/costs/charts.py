@@ -31,11 +31,12 @@ def cost_charts(
     components: Sequence[str],
     table: str,
     unit: str,
+    total: str = "",
 ) -> tuple[Chart, ...]:
     """Everything about a cost by layer; what a target does not state is left out.
 
     rows: with `<level>_bytes` and `energy_<component>`. peak_macs: products a cycle. rates: bytes a cycle by level of
-    the memory; the outermost level that has one is the roof.
+    the memory; the outermost level that has one is the roof. total: the energy of all layers with its range, in words.
     """
     moved = {level: f"{level}_bytes" for level in levels if any(row.get(f"{level}_bytes") for row in rows)}
     priced = {name: f"energy_{name}" for name in components}
@@ -45,7 +46,7 @@ def cost_charts(
         outer = roofs[-1]
         drawn.append(roofline_chart(rows, clock_mhz, {"8x8 bits": peak_macs}, {outer: rates[outer]}, moved[outer]))
     drawn += [traffic_chart(rows, moved)] if moved else []
-    drawn += [energy_chart(rows, priced, table, unit)] if priced else []
+    drawn += [energy_chart(rows, priced, table, unit, total)] if priced else []
     return tuple(drawn)
 
 
@@ -72,14 +73,17 @@ def cycles_chart(rows: Sequence[Row]) -> Bars:
     return Bars("Cycles by layer", names, series, Axis("cycles"), text=HOW_TO_BOUND, links=names, in_table=True)
 
 
-def energy_chart(rows: Sequence[Row], components: Mapping[str, str], table: str, unit: str = "pJ") -> Bars:
+def energy_chart(
+    rows: Sequence[Row], components: Mapping[str, str], table: str, unit: str = "pJ", total: str = ""
+) -> Bars:
     """Energy of each layer, stacked by component.
 
-    components: name → key of the rows, in `unit`. table: the name of the energy table.
+    components: name → key of the rows, in `unit`. table: the name of the energy table. total: of all, with its range.
     """
     series = tuple(Series(name, _values(rows, key), table) for name, key in components.items())
     names = tuple(row["layer"] for row in rows)
-    text = f"Energy of one sample by layer, in figures of {table}. Ratios mean more than absolute values."
+    whole = f"In all {total}. " if total else ""
+    text = f"Energy of one sample by layer, in figures of {table}. {whole}Ratios mean more than absolute values."
     return Bars("Energy by layer", names, series, Axis("energy", unit), text=text, links=names, in_table=True)
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from hwblocks.costs.pricing import price_graph
 from hwblocks.costs.result import Cost, quantity
+from hwblocks.costs.tradeoff import tradeoff_charts
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
-from hwblocks.table import Column, Result, Section, Table
+from hwblocks.table import Chart, Column, Result, Section, Table
 from hwblocks.targets.kinds import Target
 
 
 @dataclass(frozen=True)
 class CostComparison(Result):
-    """costs: by (model's label, target). accuracy: by label, figures such as {"top1": 0.97} to stand beside them.
+    """costs: by (model's label, target). accuracy: by label, what stands beside them, as `Comparison.figures` gives it.
 
     Energy stands in one column for each table, and its ratios only compare rows of the same table.
     """
@@ -57,6 +58,11 @@ class CostComparison(Result):
         }
 
     @property
+    def _energy_tables(self) -> dict[str, str]:
+        """The tables that priced something, with their units."""
+        return {c.energy_table: c.energy_unit for c in self.costs.values() if c.energy is not None}
+
+    @property
     def _of_one_model(self) -> bool:
         return len({label for label, _ in self.costs}) == 1
 
@@ -66,7 +72,7 @@ class CostComparison(Result):
 
     def _columns(self) -> tuple[Column, ...]:
         shown = {key for figures in (self.accuracy or {}).values() for key in figures}
-        tables = {cost.energy_table: cost.energy_unit for cost in self.costs.values()}
+        tables = self._energy_tables
         return (
             Column("model", "model"),
             Column("target", "target"),
@@ -78,11 +84,11 @@ class CostComparison(Result):
             Column("latency_us", "latency", "µs", ",.1f", bar=True),
             Column("inferences_per_second", "inferences a second", "", ",.0f"),
             Column("utilisation", "busy", "", ".1%"),
-            Column("bound", "time by bound"),
             Column("latency_ratio", "latency ratio", "", ".2f"),
             *(Column(f"energy {t}", f"energy by {t}", unit, ",.0f", detail=True) for t, unit in tables.items()),
             *(Column(f"energy {t} range", f"energy by {t}") for t in tables),
             Column("energy_ratio", "energy ratio", "", ".2f"),
+            Column("bound", "time by bound"),
         )
 
     def content(self) -> dict[str, Any]:
@@ -96,13 +102,19 @@ class CostComparison(Result):
     def sections(self) -> Sequence[Section]:
         basis = "to the first target" if self._of_one_model else "to the first model on the same target"
         text = f"Ratios are {basis}; of energy only where the table is the same."
-        return (Section("Cost by model and target", text, tables=(self.table,)),)
+        return (Section("Cost by model and target", text, (), (self.table,), self.charts),)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """Accuracy against time, energy by each table, and bytes; without differences in accuracy the costs as bars."""
+        return tradeoff_charts(self._rows(), self._energy_tables)
 
 
 ACCURACY_COLUMNS = (
     Column("top1", "top-1", "%", ".2f"),
+    Column("float_top1", "float top-1", "%", ".2f", detail=True),
     Column("agreement", "same as float", "%", ".2f"),
-    Column("sqnr_db", "least SQNR of outputs", "dB", ".1f"),
+    Column("sqnr_db", "SQNR of the output", "dB", ".1f"),
 )
 
 

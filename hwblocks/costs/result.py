@@ -147,6 +147,7 @@ class Cost(Result):
             tuple(self.energy or ()),
             self.energy_table,
             self.energy_unit,
+            quantity(self.energy_total, self.energy_unit) if self.energy_total else "",
         )
         if self.profile.view is None or not self.layers.link:
             return drawn
@@ -181,4 +182,5 @@ def quantity(figure: Range, unit: str) -> str:
     scale, shown = 1.0, unit
     if unit == "pJ":
         scale, shown = next(((s, u) for s, u in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")) if figure.v >= s), (1.0, "pJ"))
-    return f"{figure.v / scale:,.3g} {shown} ({figure.low / scale:,.3g} to {figure.high / scale:,.3g})"
+    middle, low, high = (f"{v / scale:,.3g}" if v < 1000 * scale else f"{v / scale:,.0f}" for v in figure)
+    return f"{middle} {shown} ({low} to {high})"

@@ -78,8 +78,8 @@ def test_two_targets_are_held_against_each_other(hwblocks, files, tmp_path):
     code, out, _ = hwblocks(*asked(files, "--target", "ideal-64mac", "--target", "mine.toml", "--json"))
     made = json.loads(out)["results"]
     assert code == 0
-    assert next(iter(made)) == "tradeoff"
-    assert [row["target"] for row in made["tradeoff"]["models"]] == ["ideal-64mac", "mine"]
+    assert next(iter(made)) == "targets"
+    assert [row["target"] for row in made["targets"]["comparison"]] == ["ideal-64mac", "mine"]
 
 
 def test_quiet_prints_nothing(hwblocks, files, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import hwblocks as hb
 from hwblocks.cli.demo_data import demo_graph
 from hwblocks.costs.charts import cost_charts, cycles_chart, energy_chart, memory_chart, roofline_chart, traffic_chart
+from hwblocks.costs.tradeoff import tradeoff_charts
 from hwblocks.graph.memory import plan_memory
 
 ROWS = (
@@ -88,33 +89,34 @@ def test_a_cost_draws_what_its_target_states():
     assert [c.title for c in made] == ["Cycles by layer", "Bytes moved by layer"]
 
 
-ROW = {"model": "a", "target": "t", "sqnr_db": 40.0, "cycles": 10, "latency_us": 2.0, "energy_nj": 1.0}
-OTHER = {"model": "b", "target": "t", "sqnr_db": 30.0, "cycles": 8, "latency_us": 1.0, "energy_nj": 0.5}
+ROW = {"model": "a", "target": "t", "sqnr_db": 40.0, "cycles": 10, "latency_us": 2.0, "weight_bytes": 5}
+OTHER = {"model": "b", "target": "t", "sqnr_db": 30.0, "cycles": 8, "latency_us": 1.0, "weight_bytes": 5}
+BY_X, BY_Y = ({f"energy {t}": 1.0, f"energy {t} range": "1 nJ (0.5 to 2)"} for t in "xy")
 
 
 def test_points_of_two_energy_tables_are_not_drawn_together():
-    made = hb.tradeoff([ROW | {"energy_table": "x"}, OTHER | {"energy_table": "y"}])
-    assert [c.title for c in made.charts] == ["SQNR against cycles"]
-    assert "priced by x and y" in made.sections()[0].text
-    one = hb.tradeoff([ROW | {"energy_table": "x"}, OTHER | {"energy_table": "x"}])
-    assert [(c.title, c.source) for c in one.charts] == [
+    found = tradeoff_charts([ROW | BY_X, OTHER | BY_Y], {"x": "pJ", "y": "pJ"})
+    assert [c.title for c in found] == ["SQNR against cycles"]  # one row for each table: nothing to compare
+    more = [ROW | BY_X, OTHER | BY_X | {"energy x": 0.5}, OTHER | BY_Y]
+    found = tradeoff_charts(more, {"x": "pJ", "y": "pJ"})
+    assert [(c.title, c.source) for c in found] == [
         ("SQNR against cycles", ""),
         ("SQNR against energy, by x", "x"),
     ]
+    assert "a: 1 nJ (0.5 to 2)" in found[1].text  # never a bare number
+    assert [p.x for p in found[1].points] == [1.0, 0.5]
 
 
 def test_targets_of_one_model_are_bars_of_time():
-    first, second = (
-        ROW | {"energy_table": "x"},
-        ROW | {"model": "c", "target": "u", "latency_us": 7.0, "energy_table": "x"},
-    )
-    (bars,) = hb.tradeoff([first, second]).charts
-    assert (bars.title, bars.names, bars.series[0].values) == ("Latency", ("a", "c"), (2.0, 7.0))
+    (bars,) = tradeoff_charts([ROW, ROW | {"target": "u", "latency_us": 7.0}], {})
+    assert (bars.title, bars.names, bars.series[0].values) == ("Latency", ("t", "u"), (2.0, 7.0))
 
 
-@pytest.mark.parametrize("quality", ["top1_percent", "sqnr_db"])
+@pytest.mark.parametrize("quality", ["top1", "sqnr_db"])
 def test_accuracy_is_top1_where_it_is_known(quality):
-    made = hb.tradeoff([{"model": "a", "target": "t", quality: 90.0, "float_top1_percent": 91.0, "cycles": 10}])
-    (chart,) = made.charts
-    assert chart.points[0].y == 90.0
-    assert [line.y for line in chart.lines] == ([(91.0, 91.0)] if quality == "top1_percent" else [])
+    rows = [
+        {"model": m, "target": "t", quality: 90.0 + c, "float_top1": 95.0, "cycles": c} for m, c in (("a", 1), ("b", 2))
+    ]
+    (chart,) = tradeoff_charts(rows, {})
+    assert [p.y for p in chart.points] == [91.0, 92.0]
+    assert [line.y for line in chart.lines] == ([(95.0, 95.0)] if quality == "top1" else [])

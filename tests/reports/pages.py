@@ -23,16 +23,17 @@ def foreign(page: str) -> list[str]:
 
 @cache
 def demo_results():
-    """Comparison, inspection, profile, cost and trade-off of the demo's network on 48 images."""
+    """Costs of two recipes, comparison, inspection, profile and cost of the demo's network on 48 images."""
     graph, samples = demo_graph(), demo_samples()
-    made = qz.convert(graph, qz.calibrate(graph, samples["calibration"]), recipe="int8")
+    ranges = qz.calibrate(graph, samples["calibration"])
+    made, narrow = (qz.convert(graph, ranges, recipe=recipe) for recipe in ("int8", "w4a8"))
     images, labels = samples["images"][:48], samples["labels"][:48]
     compared = hb.compare(graph, made, images, labels)
     inspected = hb.inspect(graph, made, images, shown=(0, 1))
     cost = hb.cost(made)
-    row = {"model": "int8", "target": cost.target, "sqnr_db": 37.0, "cycles": cost.cycles, "weight_bytes": 2376}
+    accuracy = {"int8": compared.figures, "w4a8": hb.compare(graph, narrow, images, labels).figures}
     return (
-        hb.tradeoff([row, row | {"model": "w4a8", "cycles": 53, "sqnr_db": 19.5, "weight_bytes": 1336}]),
+        hb.compare_costs({"int8": made, "w4a8": narrow}, ["ideal-64mac"], accuracy=accuracy),
         compared,
         inspected,
         cost.profile,
