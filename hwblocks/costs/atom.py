@@ -9,7 +9,7 @@ Source: github.com/nvdla/hw @8e06b1b9d85a, perf/NVDLA_OpenSource_Performance.xls
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -81,27 +81,6 @@ class AtomBytes:
     weights: Fraction
     least_weights: Fraction
     added: Fraction = Fraction(0)
-
-
-@dataclass(frozen=True)
-class AtomCycles:
-    """Cycles of one layer by what they wait for; all run side by side, so that the longest counts."""
-
-    mac: Fraction
-    dram: Fraction
-    sram_read: Fraction = Fraction(0)
-    sram_write: Fraction = Fraction(0)
-
-    @property
-    def cycles(self) -> Fraction:
-        """The longest of them."""
-        return max(self.mac, self.dram, self.sram_read, self.sram_write)
-
-    @property
-    def bound(self) -> str:
-        """Which one that is."""
-        named = {"mac": self.mac, "sram-write": self.sram_write, "dram": self.dram, "sram-read": self.sram_read}
-        return max(named, key=lambda name: named[name])
 
 
 def mac_cycles(layer: AtomLayer, atom: Atom) -> Fraction:
@@ -177,21 +156,6 @@ def dram_bytes(layer: AtomLayer, atom: Atom, rule: str) -> Fraction:
     if rule not in RULES:
         raise TargetError(f"traffic {rule!r}: it is one of {', '.join(RULES)}")
     return RULES[rule](layer_bytes(layer, atom), atom)
-
-
-def memory_cycles(moved_bytes: Fraction, gb_per_s: float, clock_mhz: float) -> Fraction:
-    """⌈bytes · clock / bandwidth⌉, GB being 10⁹ bytes."""
-    return Fraction(math.ceil(moved_bytes * Fraction(clock_mhz) / (1000 * Fraction(gb_per_s))))
-
-
-def sheet_memory_cycles(moved_bytes: Fraction, gb_per_s: float, clock_mhz: float) -> Fraction:
-    """The sheet's figure: it takes its KB, 1024 bytes each, for 1000 bytes, and so finds 2.3 % fewer cycles."""
-    return memory_cycles(moved_bytes * Fraction(1000, 1024), gb_per_s, clock_mhz)
-
-
-def weights_shared(sizes: Iterable[AtomBytes], sram_bytes: int) -> int:
-    """Samples that run on weights read once: the least ⌊(SRAM − weights) / (features + results)⌋ of the layers."""
-    return min(math.floor((sram_bytes - s.weights) / (s.features + s.results)) for s in sizes)
 
 
 def _filled(count: int, unit: int) -> int:

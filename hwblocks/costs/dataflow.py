@@ -194,7 +194,7 @@ class DataflowMachine(Machine[Dataflow]):
             made |= {tensor.name: name for tensor in stage.layer.site.outputs}
             before = name
 
-    def span(self, cycles: Sequence[int], estimates: Sequence[Estimate]) -> Span:
+    def span(self, cycles: Sequence[int]) -> Span:
         """Latency by the streams; the interval is that of the slowest engine."""
         last = max((time[1] for time in self.times.values()), default=0)
         return Span(math.ceil(last), max(cycles, default=0))

@@ -22,8 +22,6 @@ from hwblocks.errors import TargetError
 from hwblocks.graph.window import Window
 from hwblocks.targets.fpga_kinds import DspBlock, Folding, LayerFolding
 
-FREE_MULTIPLIER_BITS = 0
-
 LIMITS = dict.fromkeys(("interval_cycles", "frames_per_second", "max_dsps", "max_luts"), "needs a `limit`")
 LIMITS["pace"] = "has no `limit`"
 

@@ -26,12 +26,6 @@ def table_bytes(layer: Layer) -> int:
     return site_tables(layer.site)
 
 
-def activation_bytes(layer: Layer) -> tuple[int, int]:
-    """(bytes read, bytes written) of run-time tensors, once each time that the node runs."""
-    read = sum(t.stored_bytes for t in layer.site.present if not t.is_constant)
-    return read * layer.times, sum(t.stored_bytes for t in layer.site.outputs) * layer.times
-
-
 def memory_bytes(layer: Layer) -> int:
     """Bytes of the words that a layer reads from and writes to memories, packed without gaps."""
     words = layer.work.reads + layer.work.writes

@@ -53,7 +53,7 @@ class Machine(Generic[Kind]):
         """What the whole machine takes of a device, such as DSP blocks."""
         return {}
 
-    def span(self, cycles: Sequence[int], estimates: Sequence[Estimate]) -> Span:
+    def span(self, cycles: Sequence[int]) -> Span:
         """Layers one after the other, the next sample after the last layer."""
         return Span(sum(cycles), sum(cycles))
 

@@ -62,11 +62,6 @@ class Layer:
         """True for a conversion between floating point and codes."""
         return self.site.output.format.is_float != self.site.present[0].format.is_float
 
-    @property
-    def product_adds(self) -> int:
-        """Additions to accumulators that are no products: biases."""
-        return self.work.adds if self.work.macs else 0
-
     def by_widths(self) -> Iterator[tuple[str, str, int]]:
         """(operation, widths, count) of all that the layer does: "macs", "8x8→32"; "requants", "32→8"; "adds", "8"."""
         work, a, acc = self.work, self.activation_bits, self.accumulator_bits

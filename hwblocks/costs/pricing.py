@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwblocks.costs.area import mul8_equivalents
+from hwblocks.costs.area import full_adder_cells, mul8_equivalents
 from hwblocks.costs.energy import Range, layer_energy, total
 from hwblocks.costs.estimate import Estimate
 from hwblocks.costs.footprint import packed_constants
@@ -86,7 +86,7 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
     target, levels = runs.target, tuple(runs.target.memory)
     components = tuple(dict.fromkeys(name for p in priced for name in p.energy or {}))
     rows = tuple(_row(p, runs, components) for p in priced)
-    span = runs.span([p.cycles for p in priced], [p.estimate for p in priced])
+    span = runs.span([p.cycles for p in priced])
     clock = target.target.clock_mhz
     busy = sum(_least(p, runs) for p in priced)
     return Cost(
@@ -149,7 +149,7 @@ def _row(priced: Priced, runs: Machine[Any], components: Sequence[str]) -> dict[
         "time_us": cycles / runs.target.target.clock_mhz,
         "utilisation": _least(priced, runs) / cycles if cycles and layer.work.macs else None,
         "mapping": estimate.mapping,
-        "area_mul8_eq": mul8_equivalents(layer.activation_bits, layer.weight_bits) if layer.work.macs else None,
+        **_area(layer),
         **{f"{name}_bytes": m.total for name, m in estimate.moved.items()},
         "macs_per_byte": layer.work.macs / moved if moved and layer.work.macs else None,
         "macs_per_cycle": layer.work.macs / cycles if cycles and layer.work.macs else None,
@@ -157,6 +157,14 @@ def _row(priced: Priced, runs: Machine[Any], components: Sequence[str]) -> dict[
         **dict(zip(("energy", "energy_low", "energy_high"), _sum(energy), strict=True)),
         **estimate.figures,
     }
+
+
+def _area(layer: Layer) -> dict[str, float]:
+    """Of one multiplier of the layer's widths, and with the adder of its accumulator in full-adder cells."""
+    if not layer.work.macs or layer.is_float:
+        return {}
+    a, w = layer.activation_bits, layer.weight_bits
+    return {"area_mul8_eq": mul8_equivalents(a, w), "area_full_adders": full_adder_cells(a, w, layer.accumulator_bits)}
 
 
 def _sum(energy: dict[str, Range] | None) -> tuple[float | None, float | None, float | None]:

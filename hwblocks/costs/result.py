@@ -38,6 +38,7 @@ def cost_columns(
         Column("utilisation", "busy", "", ".1%"),
         Column("mapping", "mapped", "", ".1%", detail=True),
         Column("area_mul8_eq", "a multiplier", "8x8 multipliers", ".3g", detail=True),
+        Column("area_full_adders", "a multiplier and its adder", "full adders", detail=True),
         *(Column(f"{level}_bytes", level, "B", detail=level != outer) for level in levels),
         Column("macs_per_byte", "MACs a byte", "", ".2f", detail=True),
         *(Column(f"energy_{c}", f"energy {c}", unit, ",.1f", detail=True) for c in components),

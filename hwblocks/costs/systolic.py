@@ -137,22 +137,10 @@ def cycles(gemm: Gemm, array: Array) -> int:
     return count * fold_cycles(gemm, array)
 
 
-def overall_utilisation(gemm: Gemm, array: Array) -> float:
-    """Products / (cycles · R · C), 0 to 1."""
-    return gemm.macs / (cycles(gemm, array) * array.units)
-
-
 def mapping_efficiency(gemm: Gemm, array: Array) -> float:
     """Units that hold an element of the product, on average over the folds, 0 to 1."""
     on = mapping(gemm, array)
     return on.rows * on.columns / (folds(gemm, array).count * array.units)
-
-
-def compute_utilisation(gemm: Gemm, array: Array) -> float:
-    """Mapping efficiency · T / cycles of a fold, 0 to 1: products over the unit cycles of folds that run alone."""
-    on = mapping(gemm, array)
-    busy = on.rows * on.columns * on.streamed
-    return busy / (folds(gemm, array).count * array.units * fold_cycles(gemm, array))
 
 
 def buffer_accesses(gemm: Gemm, array: Array) -> BufferAccesses:

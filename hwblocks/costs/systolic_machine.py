@@ -19,6 +19,9 @@ from hwblocks.costs.systolic import (
     cycles,
     mapping,
     mapping_efficiency,
+    scalesim_compute_utilisation,
+    scalesim_overall_utilisation,
+    scalesim_sram_ofmap_writes,
 )
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
@@ -35,8 +38,11 @@ SCALESIM_COLUMNS = (
     Column("sram_ifmap_reads", "SRAM ifmap reads", "words", detail=True),
     Column("sram_filter_reads", "SRAM filter reads", "words", detail=True),
     Column("sram_ofmap_writes", "SRAM ofmap writes", "words", detail=True),
+    Column("scalesim_sram_ofmap_writes", "SRAM ofmap writes as SCALE-Sim", "words", detail=True),
     Column("dram_ifmap_reads", "DRAM ifmap reads", "words", detail=True),
     Column("dram_filter_reads", "DRAM filter reads", "words", detail=True),
+    Column("scalesim_overall_util", "overall util as SCALE-Sim", "%", ".2f", detail=True),
+    Column("scalesim_compute_util", "compute util as SCALE-Sim", "%", ".2f", detail=True),
 )
 
 
@@ -89,7 +95,7 @@ class SystolicMachine(Machine[Systolic]):
             vector,
             moved=self._moved(layer, nests),
             mapping=sum(p.mapped * p.gemm.macs * p.groups for p in nests) / macs,
-            figures=_figures(nests, layer.times),
+            figures=_figures(nests, self.plain, layer.times),
         )
 
     def _on_array(self, nest: Nest, layer: Layer) -> OnArray:
@@ -182,7 +188,7 @@ def _bytes_of(bits: int, times: int) -> Callable[[int], int]:
     return lambda words: -(-words * times * bits // 8)
 
 
-def _figures(nests: Sequence[OnArray], times: int) -> dict[str, float | int | str | None]:
+def _figures(nests: Sequence[OnArray], plain: Array, times: int) -> dict[str, float | int | str | None]:
     """Counts in SCALE-Sim's style: words of 1 element, folds that do not overlap, groups one by one."""
 
     def total(of: Callable[[OnArray], int]) -> int:
@@ -199,6 +205,17 @@ def _figures(nests: Sequence[OnArray], times: int) -> dict[str, float | int | st
         "sram_ifmap_reads": total(lambda p: p.buffers.ifmap_reads),
         "sram_filter_reads": total(lambda p: p.buffers.filter_reads),
         "sram_ofmap_writes": total(lambda p: p.buffers.ofmap_writes),
+        "scalesim_sram_ofmap_writes": total(lambda p: scalesim_sram_ofmap_writes(p.gemm, plain)),
         "dram_ifmap_reads": total(lambda p: p.dram.ifmap_reads),
         "dram_filter_reads": total(lambda p: p.dram.filter_reads),
+        **_utilisations({p.gemm for p in nests}, plain),
     }
+
+
+def _utilisations(gemms: set[Gemm], plain: Array) -> dict[str, float | int | str | None]:
+    """SCALE-Sim's, in per cent, of a layer whose products are all alike; that tool has none for a single cycle."""
+    gemm = next(iter(gemms))
+    if len(gemms) > 1 or cycles(gemm, plain) == 1:
+        return {}
+    overall, compute = scalesim_overall_utilisation(gemm, plain), scalesim_compute_utilisation(gemm, plain)
+    return {"scalesim_overall_util": 100 * overall, "scalesim_compute_util": 100 * compute}

@@ -80,11 +80,6 @@ class PlaneConvolution:
         return Gemm(down * across, self.filter_height * self.filter_width * self.channels, self.filters)
 
     @property
-    def image_words(self) -> int:
-        """height · width · channels."""
-        return self.height * self.width * self.channels
-
-    @property
     def touched_words(self) -> int:
         """Words of the image that lie in at least one window."""
         rows, columns = (np.unique(self._taps(axis)).size for axis in (0, 1))

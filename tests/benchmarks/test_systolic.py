@@ -6,7 +6,7 @@ import pytest
 from costs.scalesim_rows import topology
 
 from hwblocks.costs.dram_words import Buffers, dram_words
-from hwblocks.costs.systolic import Array, buffer_accesses, cycles, mapping_efficiency, overall_utilisation
+from hwblocks.costs.systolic import Array, buffer_accesses, cycles, mapping_efficiency, scalesim_overall_utilisation
 
 pytest.importorskip("pytest_benchmark")
 
@@ -24,7 +24,7 @@ def test_closed_form_of_resnet18(benchmark, resnet18, dataflow):
 
     def priced():
         gemms = [layer.gemm for layer in resnet18]
-        parts = (cycles, mapping_efficiency, overall_utilisation, buffer_accesses)
+        parts = (cycles, mapping_efficiency, scalesim_overall_utilisation, buffer_accesses)
         return [[part(gemm, array) for part in parts] for gemm in gemms]
 
     assert len(benchmark(priced)) == 21

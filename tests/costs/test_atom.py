@@ -8,20 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from costs.nvdla_sheet import AtomCycles, memory_cycles, sheet_memory_cycles, weights_shared
 
 from hwblocks.costs.atom import (
     Atom,
-    AtomCycles,
     AtomLayer,
     buffered_features,
     buffered_weights,
     dram_bytes,
     layer_bytes,
     mac_cycles,
-    memory_cycles,
     once_bytes,
-    sheet_memory_cycles,
-    weights_shared,
 )
 from hwblocks.errors import ShapeError, TargetError
 

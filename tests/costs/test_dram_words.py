@@ -79,7 +79,7 @@ def test_fast_replay_equals_its_definition(layer, dataflow):
 @pytest.mark.parametrize("layer", SMALL, ids=str)
 def test_demand_is_every_operand_of_every_product(layer):
     """The addresses of a walk are those of an im2col matrix and its filters, each as often as its buffer is read."""
-    image = np.arange(layer.image_words).reshape(layer.height, layer.width, layer.channels)
+    image = np.arange(layer.height * layer.width * layer.channels).reshape(layer.height, layer.width, layer.channels)
     down, across = layer.outputs
     windows = [
         image[i * layer.stride[0] :, j * layer.stride[1] :][: layer.filter_height, : layer.filter_width].size

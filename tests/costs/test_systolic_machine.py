@@ -68,7 +68,9 @@ def test_columns_equal_scalesim_reports(shared, tmp_path, run):
         if not any(after for _, after in node.block.padding):  # what lies outside the image is never fetched there
             assert row["dram_ifmap_reads"] == sum(r.dram[0] for r in group)
         assert row["dram_filter_reads"] == sum(r.dram[1] for r in group)
-        assert 100 * row["mapping"] == pytest.approx(float(group[0].utilisations[1]), rel=1e-12)
+        assert row["scalesim_sram_ofmap_writes"] == sum(r.sram[2] for r in group)
+        found = (row["scalesim_overall_util"], 100 * row["mapping"], row["scalesim_compute_util"])
+        assert found == pytest.approx([float(text) for text in group[0].utilisations], rel=1e-12)
 
 
 def linear(rows, depth, columns, weight_bits=8):
