@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwblocks.analysis.inspection import Inspection
     from hwblocks.analysis.widths import Accumulators
     from hwblocks.costs.comparison import CostComparison
-    from hwblocks.costs.memory_options import MemoryReport
+    from hwblocks.costs.memory.options import MemoryReport
     from hwblocks.costs.profile import Profile
     from hwblocks.costs.result import Cost
     from hwblocks.exporters.to_onnx import Export
@@ -152,7 +152,7 @@ def memory(model: Model, options: Iterable[str] = (), capacity: int | None = Non
 
     Errors: InputError where the capacity in bytes is too small, with the node that alone needs more.
     """
-    from hwblocks.costs.memory_options import memory_report
+    from hwblocks.costs.memory.options import memory_report
 
     return memory_report(as_graph(model), options, capacity, align)
 

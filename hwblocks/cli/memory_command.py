@@ -67,8 +67,8 @@ def command(
 
 def _of_graph(model: str, options: tuple[str, ...], scratch: bool, how: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(result, table of buffers, table of options) of a model."""
-    from hwblocks.costs.buffer_file import plan_table
-    from hwblocks.costs.memory_options import memory_report, most_scratch
+    from hwblocks.costs.memory.buffer_file import plan_table
+    from hwblocks.costs.memory.options import memory_report, most_scratch
     from hwblocks.importers.load import load
 
     graph = load(model)
@@ -81,7 +81,7 @@ def _of_graph(model: str, options: tuple[str, ...], scratch: bool, how: dict[str
 
 def _of_buffers(path: str, how: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(result, table of buffers, the same) of a CSV file."""
-    from hwblocks.costs.buffer_file import PlannedBuffers, read_buffers
+    from hwblocks.costs.memory.buffer_file import PlannedBuffers, read_buffers
     from hwblocks.graph.memory import plan_memory
 
     plan = plan_memory(read_buffers(path), **how)

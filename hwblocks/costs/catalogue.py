@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwblocks.costs.machines import machine
+from hwblocks.costs.machines.choice import machine
 from hwblocks.table import Column, Listing, Result, Section, Table
 from hwblocks.targets.kinds import Target
 from hwblocks.targets.load import load_target, numbers, read_target, target_names

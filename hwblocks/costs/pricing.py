@@ -12,7 +12,7 @@ from hwblocks.costs.energy import Range, layer_energy, total
 from hwblocks.costs.estimate import Estimate
 from hwblocks.costs.footprint import packed_constants
 from hwblocks.costs.machine import Machine
-from hwblocks.costs.machines import machine
+from hwblocks.costs.machines.choice import machine
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.profile import Profile
 from hwblocks.costs.profiling import profile_layers

@@ -8,7 +8,7 @@ from typing import Any
 
 from hwblocks.costs.charts import memory_chart
 from hwblocks.costs.footprint import memory_bytes, table_bytes, weight_bytes
-from hwblocks.costs.memory_options import plan_graph
+from hwblocks.costs.memory.options import plan_graph
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.profile import COUNT_COLUMNS, OPERATION_COLUMNS, PROFILE_COLUMNS, Profile
 from hwblocks.graph.graph import Graph

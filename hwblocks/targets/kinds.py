@@ -66,7 +66,7 @@ class SystolicArray(Part, frozen=True):
 
 
 class Traffic(Part, frozen=True):
-    """Words between DRAM and the buffers of a systolic array (costs/dram_words.py has the rules).
+    """Words between DRAM and the buffers of a systolic array (costs/machines/dram_words.py has the rules).
 
     model: "once" (each tensor once), "tiled" (an operand again for each fold of the other that it does not fit beside)
     or "scalesim-replay" (SCALE-Sim's buffers, access by access).

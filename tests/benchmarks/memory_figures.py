@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwblocks.costs.buffer_file import read_buffers
+from hwblocks.costs.memory.buffer_file import read_buffers
 from hwblocks.graph.arena_plan import turns
 from hwblocks.graph.memory import MemoryPlan, plan_memory
 from hwblocks.numerics.kernels.arena import Placer, lives_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from memory_figures import CAPACITY, SHARED, chain, mobilenet
 
-from hwblocks.costs.buffer_file import read_buffers
+from hwblocks.costs.memory.buffer_file import read_buffers
 from hwblocks.graph.memory import FIRST_FIT, plan_memory
 from hwblocks.graph.plan_check import check_plan
 

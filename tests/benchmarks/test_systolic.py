@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 from costs.scalesim_rows import topology
 
-from hwblocks.costs.dram_words import Buffers, dram_words
-from hwblocks.costs.systolic import Array, buffer_accesses, cycles, mapping_efficiency, scalesim_overall_utilisation
+from hwblocks.costs.machines.dram_words import Buffers, dram_words
+from hwblocks.costs.machines.systolic import (
+    Array,
+    buffer_accesses,
+    cycles,
+    mapping_efficiency,
+    scalesim_overall_utilisation,
+)
 
 pytest.importorskip("pytest_benchmark")
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from tiny_networks import NETWORKS
 
-from hwblocks.costs.dead_channels import Left, without_dead_channels
-from hwblocks.costs.microcontroller import elements, kind_of, operations, outputs
+from hwblocks.costs.machines.dead_channels import Left, without_dead_channels
+from hwblocks.costs.machines.microcontroller import elements, kind_of, operations, outputs
 from hwblocks.costs.ops import layers
 
 MEASURED = Path(__file__).parents[1] / "golden" / "mlperf_tiny_boards.csv"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hwblocks.costs.atom import AtomBytes
+from hwblocks.costs.machines.atom import AtomBytes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwblocks.costs.systolic import Array
+from hwblocks.costs.machines.systolic import Array
 from hwblocks.graph.plane import PlaneConvolution
 
 RECORDED = Path(__file__).parents[1] / "golden" / "scalesim_layers.csv"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from costs.nvdla_sheet import AtomCycles, memory_cycles, sheet_memory_cycles, weights_shared
 
-from hwblocks.costs.atom import (
+from hwblocks.costs.machines.atom import (
     Atom,
     AtomLayer,
     buffered_features,

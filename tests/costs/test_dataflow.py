@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hwblocks as hb
-from hwblocks.costs.engine_resources import (
+from hwblocks.costs.machines.engine_resources import (
     engine_luts,
     least_accumulator_bits,
     weight_memory,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from costs.scalesim_rows import RUNS, recorded, reported
 
-from hwblocks.costs.demand import filter_walk, ifmap_walk
-from hwblocks.costs.dram_words import (
+from hwblocks.costs.machines.demand import filter_walk, ifmap_walk
+from hwblocks.costs.machines.dram_words import (
     Buffers,
     active_words,
     cyclic_fetches,
@@ -16,7 +16,7 @@ from hwblocks.costs.dram_words import (
     replay_ifmap,
     scalesim_dram_ofmap_writes,
 )
-from hwblocks.costs.systolic import Array
+from hwblocks.costs.machines.systolic import Array
 from hwblocks.errors import ShapeError, TargetError
 from hwblocks.graph.plane import PlaneConvolution
 from hwblocks.numerics.kernels.replay import demanded, fetched, replay

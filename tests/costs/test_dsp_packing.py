@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from hwblocks.costs.dsp_packing import (
+from hwblocks.costs.machines.dsp_packing import (
     Operand,
     Packing,
     chunks,

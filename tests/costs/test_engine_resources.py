@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hwblocks.costs.engine_resources import (
+from hwblocks.costs.machines.engine_resources import (
     SMALL_DEPTH,
     block_rams,
     engine_luts,
@@ -21,7 +21,7 @@ from hwblocks.costs.engine_resources import (
     window_depth,
     window_memory,
 )
-from hwblocks.costs.engines import Foundry, Task
+from hwblocks.costs.machines.engines import Foundry, Task
 from hwblocks.graph.window import Window
 from hwblocks.targets.fpga_kinds import Folding
 from hwblocks.targets.load import load_target

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import hwblocks as hb
-from hwblocks.costs.memory_options import OPTIONS, ROWS, memory_report, plan_graph
-from hwblocks.costs.memory_sharing import shared_buffers
-from hwblocks.costs.node_order import reordered
+from hwblocks.costs.memory.node_order import reordered
+from hwblocks.costs.memory.options import OPTIONS, ROWS, memory_report, plan_graph
+from hwblocks.costs.memory.sharing import shared_buffers
 from hwblocks.errors import InputError
 from hwblocks.graph.builder import GraphBuilder
 from hwblocks.graph.memory import live_ranges, liveness_bound, storage_names

@@ -11,8 +11,8 @@ from tiny_networks import AFFINE, INT8, MACS, NETWORKS, Net
 from write_microcontrollers import OFFERED, texts
 
 import hwblocks as hb
-from hwblocks.costs.dead_channels import without_dead_channels
-from hwblocks.costs.microcontroller import kind_of
+from hwblocks.costs.machines.dead_channels import without_dead_channels
+from hwblocks.costs.machines.microcontroller import kind_of
 from hwblocks.costs.ops import layers
 from hwblocks.errors import TargetError
 from hwblocks.graph.builder import GraphBuilder

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tiny_networks import AFFINE, INT8, NETWORKS
 
 import hwblocks as hb
-from hwblocks.costs.npu_blocks import accumulators, blocks, positions, steps
-from hwblocks.costs.weight_coding import coded_bytes, entropy_bits
+from hwblocks.costs.machines.npu_blocks import accumulators, blocks, positions, steps
+from hwblocks.costs.machines.weight_coding import coded_bytes, entropy_bits
 from hwblocks.errors import TargetError
 from hwblocks.graph.builder import GraphBuilder
 from hwblocks.graph.nest import Nest

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from costs.scalesim_rows import RUNS, recorded, reported
 
-from hwblocks.costs.systolic import (
+from hwblocks.costs.machines.systolic import (
     Array,
     Folds,
     buffer_accesses,

@@ -7,7 +7,7 @@ import pytest
 from costs.scalesim_rows import topology
 
 import hwblocks as hb
-from hwblocks.costs.systolic import Array, cycles
+from hwblocks.costs.machines.systolic import Array, cycles
 from hwblocks.errors import OutputError, UnsupportedOperatorError
 from hwblocks.exporters.to_scalesim import HEADER, export_scalesim
 from hwblocks.graph.builder import GraphBuilder

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hwblocks.costs.dram_words import REPLAY, Buffers, Demand, DramWords, dram_words
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
-from hwblocks.costs.operands import operands, weight_fetches
-from hwblocks.costs.ops import Layer
-from hwblocks.costs.systolic import (
+from hwblocks.costs.machines.dram_words import REPLAY, Buffers, Demand, DramWords, dram_words
+from hwblocks.costs.machines.systolic import (
     Array,
     BufferAccesses,
     buffer_accesses,
@@ -23,6 +21,8 @@ from hwblocks.costs.systolic import (
     scalesim_overall_utilisation,
     scalesim_sram_ofmap_writes,
 )
+from hwblocks.costs.operands import operands, weight_fetches
+from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
 from hwblocks.graph.plane import Gemm, PlaneConvolution, gemm_of, plane_of

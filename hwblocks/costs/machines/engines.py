@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from hwblocks.costs.dsp_packing import Operand, engine_dsps
-from hwblocks.costs.engine_resources import (
+from hwblocks.costs.machines.dsp_packing import Operand, engine_dsps
+from hwblocks.costs.machines.engine_resources import (
     Resources,
     engine_luts,
     least_accumulator_bits,

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
-from hwblocks.costs.npu_blocks import blocks, positions, steps
+from hwblocks.costs.machines.npu_blocks import blocks, positions, steps
+from hwblocks.costs.machines.weight_coding import coded_bytes
 from hwblocks.costs.operands import operands
 from hwblocks.costs.ops import Layer
-from hwblocks.costs.weight_coding import coded_bytes
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
 from hwblocks.targets.processors import NpuTile

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwblocks.costs.atom_machine import AtomMachine
-from hwblocks.costs.dataflow import DataflowMachine
-from hwblocks.costs.fpga import FpgaMachine
 from hwblocks.costs.machine import Machine
-from hwblocks.costs.microcontroller import MicrocontrollerMachine
-from hwblocks.costs.npu_tile import NpuTileMachine
-from hwblocks.costs.roofline import RooflineMachine
-from hwblocks.costs.systolic_machine import SystolicMachine
+from hwblocks.costs.machines.atom_machine import AtomMachine
+from hwblocks.costs.machines.dataflow import DataflowMachine
+from hwblocks.costs.machines.fpga import FpgaMachine
+from hwblocks.costs.machines.microcontroller import MicrocontrollerMachine
+from hwblocks.costs.machines.npu_tile import NpuTileMachine
+from hwblocks.costs.machines.roofline import RooflineMachine
+from hwblocks.costs.machines.systolic_machine import SystolicMachine
 from hwblocks.targets.fpga_kinds import Dataflow, Fpga
 from hwblocks.targets.kinds import AtomTarget, Roofline, Systolic, Target
 from hwblocks.targets.processors import Microcontroller, NpuTile

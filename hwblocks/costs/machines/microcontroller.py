@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hwblocks.costs.dead_channels import Left, without_dead_channels
 from hwblocks.costs.estimate import Estimate
 from hwblocks.costs.machine import Machine
+from hwblocks.costs.machines.dead_channels import Left, without_dead_channels
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest

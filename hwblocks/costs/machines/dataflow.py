@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hwblocks.costs.dsp_packing import Operand, products_per_dsp
-from hwblocks.costs.engine_resources import Resources
-from hwblocks.costs.engines import Engine, Foundry, Task, task_of
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine, Span
+from hwblocks.costs.machines.dsp_packing import Operand, products_per_dsp
+from hwblocks.costs.machines.engine_resources import Resources
+from hwblocks.costs.machines.engines import Engine, Foundry, Task, task_of
 from hwblocks.costs.operands import operands
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
@@ -41,7 +41,7 @@ class Stage:
 
 
 class DataflowMachine(Machine[Dataflow]):
-    """cycles of an engine = vectors · (columns / PE) · (depth / SIMD), or vectors · reuse; see costs/engines.py."""
+    """cycles of an engine = vectors · (columns / PE) · (depth / SIMD), or vectors · reuse (see engines.py)."""
 
     columns: ClassVar[tuple[Column, ...]] = (
         Column("pe", "PE"),

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from hwblocks.costs.dsp_packing import Operand, products_per_dsp
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.footprint import packed_constants
 from hwblocks.costs.machine import Machine
+from hwblocks.costs.machines.dsp_packing import Operand, products_per_dsp
 from hwblocks.costs.operands import operands, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError

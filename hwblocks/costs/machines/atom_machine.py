@@ -6,9 +6,9 @@ import math
 from fractions import Fraction
 from typing import ClassVar
 
-from hwblocks.costs.atom import Atom, AtomLayer, dram_bytes, layer_bytes, mac_cycles
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
+from hwblocks.costs.machines.atom import Atom, AtomLayer, dram_bytes, layer_bytes, mac_cycles
 from hwblocks.costs.operands import operands, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hwblocks.costs.systolic import Array as SystolicArray
-from hwblocks.costs.systolic import folds
+from hwblocks.costs.machines.systolic import Array as SystolicArray
+from hwblocks.costs.machines.systolic import folds
 from hwblocks.errors import ShapeError
 from hwblocks.graph.plane import PlaneConvolution
 from hwblocks.numerics.kernels.replay import Walk

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hwblocks.costs.memory_sharing import Shared, shared_buffers
-from hwblocks.costs.node_order import Ordered, reordered
+from hwblocks.costs.memory.node_order import Ordered, reordered
+from hwblocks.costs.memory.sharing import Shared, shared_buffers
 from hwblocks.errors import InputError
 from hwblocks.graph.arena_plan import EFFORT
 from hwblocks.graph.control import Control

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hwblocks.costs.demand import ifmap_walk
-from hwblocks.costs.systolic import Array, folds
+from hwblocks.costs.machines.demand import ifmap_walk
+from hwblocks.costs.machines.systolic import Array, folds
 from hwblocks.errors import TargetError
 from hwblocks.graph.plane import Gemm, PlaneConvolution
 from hwblocks.numerics.kernels.replay import replay

@@ -1,0 +1,1 @@
+"""The memory of a graph: options of sharing and order, and files of buffers."""
