@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hwblocks.cli.output import output_options, progress, show
+from hwblocks.cli.shapes import shape_option
 from hwblocks.errors import InputError
 
 
@@ -17,6 +18,7 @@ from hwblocks.errors import InputError
 @click.option("--fail-below", help="Exit with 1 when below, for example top1=0.97 or agreement=0.99.")
 @click.option("--report", "report_path", type=click.Path(), help="Also write an HTML page.")
 @click.option("--threads", type=click.IntRange(1), help="Workers; default all processors.")
+@shape_option
 @output_options
 def command(
     float_model: str,
@@ -27,6 +29,7 @@ def command(
     fail_below: str | None,
     report_path: str | None,
     threads: int | None,
+    shapes: dict[str, list[int]] | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -39,7 +42,7 @@ def command(
     if report_path:
         check_writable(report_path)
     limit = _limit(fail_below)
-    first, second = load(float_model), load(quantized_model)
+    first, second = load(float_model, shapes), load(quantized_model)
     data = read_samples_file(samples, first, part)
     truth = read_labels(labels, part) if labels else None
     count = len(next(iter(data.values())))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hwblocks.cli.output import output_options, show
+from hwblocks.cli.shapes import shape_option
 
 STAND_INS = 8  # random samples that calibrate a model whose scales do not matter
 
@@ -22,6 +23,7 @@ STAND_INS = 8  # random samples that calibrate a model whose scales do not matte
 @click.option("--energy", help="One energy table for all targets: a name or a TOML file.")
 @click.option("--compare-vela", "vela", type=click.Path(), help="A CSV that Vela wrote for MODEL, beside ours.")
 @click.option("--csv", "csv_path", type=click.Path(), help="Also write the table of layers (or of the comparison).")
+@shape_option
 @output_options
 def command(
     model: str,
@@ -33,6 +35,7 @@ def command(
     energy: str | None,
     vela: str | None,
     csv_path: str | None,
+    shapes: dict[str, list[int]] | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -52,7 +55,7 @@ def command(
     if csv_path:
         check_writable(csv_path)
     chosen = [load_target(name) for name in targets or ("ideal-64mac",)]
-    graph = load(model)
+    graph = load(model, shapes)
     models: dict[str, Any] = {Path(model).stem: graph}
     accuracy: dict[str, dict[str, Any]] = {}
     if recipes:

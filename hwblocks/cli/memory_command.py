@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hwblocks.cli.output import output_options, show
+from hwblocks.cli.shapes import shape_option
 
 
 @click.command("memory")
@@ -27,6 +28,7 @@ from hwblocks.cli.output import output_options, show
 @click.option("--scratch", is_flag=True, help="Also what the C kernels of this machine need beside the arena.")
 @click.option("--csv", "table", type=click.Path(), help="Write the table of options (of buffers, for a CSV file).")
 @click.option("--output", "-o", type=click.Path(), help="Write id, lower, upper, size, offset of every buffer.")
+@shape_option
 @output_options
 def command(
     model: str,
@@ -37,6 +39,7 @@ def command(
     scratch: bool,
     table: str | None,
     output: str | None,
+    shapes: dict[str, list[int]] | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -48,16 +51,17 @@ def command(
     """
     from hwblocks.files import check_writable, write_atomically
     from hwblocks.graph.arena_plan import EFFORT
+    from hwblocks.importers.load import load
 
     for path in filter(None, (table, output)):
         check_writable(path)
     how = {"capacity": capacity, "align": align, "effort": EFFORT if effort is None else effort}
     if Path(model).suffix.lower() == ".csv":
-        if options or scratch:
-            raise click.UsageError("--option, --scratch: a CSV file has buffers but no nodes; give a model")
+        if options or scratch or shapes:
+            raise click.UsageError("--option, --scratch, --shape: a CSV file has buffers but no nodes; give a model")
         result, buffers, shown = _of_buffers(model, how)
     else:
-        result, buffers, shown = _of_graph(model, options, scratch, how)
+        result, buffers, shown = _of_graph(load(model, shapes), options, scratch, how)
     if table:
         write_atomically(table, shown.to_csv())
     if output:
@@ -65,13 +69,11 @@ def command(
     show(result, as_json, quiet)
 
 
-def _of_graph(model: str, options: tuple[str, ...], scratch: bool, how: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _of_graph(graph: Any, options: tuple[str, ...], scratch: bool, how: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(result, table of buffers, table of options) of a model."""
     from hwblocks.costs.memory.buffer_file import plan_table
     from hwblocks.costs.memory.options import memory_report, most_scratch
-    from hwblocks.importers.load import load
 
-    graph = load(model)
     result = memory_report(graph, options, **how)
     if scratch:
         result = replace(result, kernel_scratch=most_scratch(graph))

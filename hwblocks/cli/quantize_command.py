@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hwblocks.cli.output import output_options, progress, show_json
+from hwblocks.cli.shapes import shape_option
 
 
 @click.command("quantize")
@@ -16,6 +17,7 @@ from hwblocks.cli.output import output_options, progress, show_json
 @click.option("--recipe", help="A recipe's name or a TOML file; default int8, or what the model states.")
 @click.option("--out", "-o", required=True, type=click.Path(), help="The integer model, a .hwb file.")
 @click.option("--ranges", type=click.Path(), help="Also save the range table (JSON).")
+@shape_option
 @output_options
 def command(
     model: str,
@@ -24,6 +26,7 @@ def command(
     recipe: str | None,
     out: str,
     ranges: str | None,
+    shapes: dict[str, list[int]] | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -37,7 +40,7 @@ def command(
     if ranges:
         check_writable(ranges)
     chosen = qz.load_recipe(recipe) if recipe else None
-    graph = load(model)
+    graph = load(model, shapes)
     table, count = _ranges(graph, model, samples, part, quiet or as_json)
     made = qz.convert(graph, table, recipe=chosen)
     if ranges and table is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hwblocks.cli.output import output_options, progress
+from hwblocks.cli.shapes import shape_option
 
 
 @click.command("report")
@@ -25,6 +26,7 @@ from hwblocks.cli.output import output_options, progress
 @click.option("--markdown", type=click.Path(), help="Also write the numbers as Markdown.")
 @click.option("--tables", type=click.Path(), help="Also write every table as CSV into this folder.")
 @click.option("--threads", type=click.IntRange(1), help="Workers; default all processors.")
+@shape_option
 @output_options
 def command(
     float_model: str,
@@ -41,6 +43,7 @@ def command(
     markdown: str | None,
     tables: str | None,
     threads: int | None,
+    shapes: dict[str, list[int]] | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -56,7 +59,7 @@ def command(
         check_writable(path)
     check_charts(charts)
     priced = [load_target(target) for target in targets or ("ideal-64mac",)]
-    graphs = load(float_model), load(quantized_model)
+    graphs = load(float_model, shapes), load(quantized_model)
     data = read_samples_file(samples, graphs[0], part)
     truth = read_labels(labels, part) if labels else None
     wanted: dict[str, Any] = {"layers": layers, "shown": shown or (0,), "channels": channels, "threads": threads}

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hwblocks.cli.output import output_options, progress, show_json
+from hwblocks.cli.shapes import shape_option
 
 
 @click.command("run")
@@ -21,6 +22,7 @@ from hwblocks.cli.output import output_options, progress, show_json
 @click.option("--real", is_flag=True, help="Read integer samples as real values, not as stored codes.")
 @click.option("--dump", type=click.Path(), help="A new folder for golden vectors of every node.")
 @click.option("--dump-format", type=click.Choice(["npy", "hex"]), default="npy", show_default=True)
+@shape_option
 @output_options
 def command(
     model: str,
@@ -34,6 +36,7 @@ def command(
     real: bool,
     dump: str | None,
     dump_format: str,
+    shapes: dict[str, list[int]] | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -46,7 +49,7 @@ def command(
     for path in (outputs, dump):
         if path:
             check_writable(path.rstrip("/"), may_be_folder=path is dump)
-    graph = load(model)
+    graph = load(model, shapes)
     data = read_samples_file(inputs, graph, part)
     simulator = Simulator(graph, dialect, accumulator=accumulator, threads=threads)
     count = len(next(iter(data.values())))

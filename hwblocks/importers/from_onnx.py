@@ -130,7 +130,7 @@ def _shape(value: onnx.ValueInfoProto, given: Sequence[int] | None) -> tuple[int
         if not size:
             raise InputError(
                 f"input {value.name!r}: axis {axis} ({dim.dim_param or 'unnamed'}) has no size; "
-                f"pass shapes={{{value.name!r}: (full shape)}}"
+                f"pass shapes={{{value.name!r}: (full shape)}}, on the command line --shape {value.name}=N,H,..."
             )
         sizes.append(size)
     return tuple(sizes)

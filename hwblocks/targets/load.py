@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -117,7 +119,8 @@ def _text(name: str, kind: str, place: str) -> str:
     except OSError:
         known = _names(kind)
         close = get_close_matches(name, known, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; the library has {', '.join(known)}"
+        rest = f"the library has {', '.join(known)}" if kind == "energy" else "list it with `hwblocks targets`"
+        hint = f"; did you mean {close[0]!r}?" if close else f"; {rest}"
         raise TargetError(f"{name!r} is neither a file nor in the library{hint}") from None
 
 
@@ -217,7 +220,28 @@ def _converted(raw: Raw, kind: type[Kind], name: str) -> Kind:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise TargetError(f"{name}: {error}{_hint(str(error), kind)}") from None
+        message = _with_key(str(error), raw, kind)
+        raise TargetError(f"{name}: {message}{_hint(message, kind)}") from None
+
+
+def _with_key(message: str, raw: Raw, kind: type) -> str:
+    """A message about some entry of a table, "$.memory[...]", with the entry's key."""
+    found = re.search(r"`\$\.([\w.]+)\[\.\.\.\]", message)
+    if found is None:
+        return message
+    *outer, last = found[1].split(".")
+    trial = holder = copy.deepcopy(raw)
+    for part in outer:
+        holder = holder[part]
+    entries = holder[last]
+    for key, value in entries.items():
+        holder[last] = {key: value}
+        try:
+            msgspec.convert(trial, kind)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return message.replace("[...]", f".{key}", 1)
+    return message
 
 
 UNITS = {"clock_hz": "clock_mhz", "clock_ghz": "clock_mhz", "clock": "clock_mhz", "mhz": "clock_mhz"}

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 import hwblocks as hb
 from hwblocks.cli.demo_data import demo_samples
@@ -68,6 +70,25 @@ def test_a_target_starts_from_the_text_of_another(hwblocks, tmp_path):
     (tmp_path / "mine.toml").write_text(text.replace("clock_mhz = 500", "clock_mhz = 5"))
     slow = json.loads(hwblocks("cost", ONNX, "-t", "mine.toml", "--json")[1])
     assert slow["clock_mhz"] == 5
+
+
+def symbolic(path):
+    """relu of x [N, T, 8]."""
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", ["N", "T", 8]), ("y", None)))
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+
+
+@pytest.mark.parametrize("command", ["profile", "cost", "memory"])
+def test_unknown_sizes_are_asked_for_and_taken(hwblocks, tmp_path, command):
+    symbolic(tmp_path / "m.onnx")
+    code, _, err = hwblocks(command, "m.onnx")
+    assert (code, "axis 1 (T) has no size" in err, "--shape x=N,H,..." in err) == (2, True, True)
+    code, out, _ = hwblocks(command, "m.onnx", "--shape", "x=1,5,8", "--json")
+    assert code == 0
+    assert json.loads(out)
+    for wrong in ("x=1,five,8", "1,5,8", "x=1,0,8", "x=1,5"):
+        assert hwblocks(command, "m.onnx", "--shape", wrong)[0] == 2
 
 
 @pytest.mark.parametrize(
