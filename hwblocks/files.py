@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hwblocks.errors import OutputError
 
@@ -41,3 +44,12 @@ def write_atomically(path: str | Path, data: bytes | str) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return path
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, Any]) -> Path:
+    """Arrays by name as one compressed .npz, written whole."""
+    import numpy as np
+
+    out = io.BytesIO()
+    np.savez_compressed(out, **arrays)
+    return write_atomically(path, out.getvalue())

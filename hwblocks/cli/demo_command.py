@@ -14,19 +14,21 @@ SHOWN = ("tensor", "block", "format", "sqnr_db", "max_error_steps", "saturated")
 
 @click.command("demo")
 @click.option("--report", "report_path", default="report.html", show_default=True, type=click.Path(), help="HTML page.")
+@click.option("--files", "folder", type=click.Path(), help="Also write the network and its data into this folder.")
 @output_options
-def command(report_path: str, as_json: bool, quiet: bool) -> None:
+def command(report_path: str, folder: str | None, as_json: bool, quiet: bool) -> None:
     """Quantize, run, compare and price a small network that is shipped with the package."""
     import quantize as qz
     from hwblocks.analysis.comparison import compare_graphs
     from hwblocks.analysis.inspection import inspect_graphs
-    from hwblocks.cli.demo_data import demo_graph, demo_samples
+    from hwblocks.cli.demo_data import demo_graph, demo_samples, save_demo
     from hwblocks.costs.comparison import compare_costs
     from hwblocks.files import check_writable
     from hwblocks.reports import report
     from hwblocks.targets.load import load_target
 
     check_writable(report_path)
+    written = save_demo(folder) if folder else ()
     graph, samples = demo_graph(), demo_samples()
     table = qz.calibrate(graph, samples["calibration"])
     models = {recipe: qz.convert(graph, table, recipe=recipe) for recipe in RECIPES}
@@ -43,6 +45,8 @@ def command(report_path: str, as_json: bool, quiet: bool) -> None:
         show_json("demo", recipes=content, report=str(path))
     elif not quiet:
         _print(compared, priced, path)
+        for file in written:
+            click.echo(f"wrote {file}")
 
 
 def _print(compared: dict[str, Any], priced: dict[str, Any], path: Any) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hwblocks.errors import OutputError
+from hwblocks.files import write_atomically, write_npz
 from hwblocks.graph.graph import Graph
 from hwblocks.importers.load import load
 
@@ -24,3 +27,21 @@ def demo_samples() -> dict[str, np.ndarray[Any, Any]]:
         np.load(path, allow_pickle=False) as archive,
     ):
         return {n: archive[n] if n == "labels" else archive[n].astype(np.float32) for n in archive.files}
+
+
+def save_demo(folder: str | Path) -> tuple[Path, ...]:
+    """Write digits.onnx, calibration.npz (image) and test.npz (image, labels), to go on with by the command line.
+
+    Errors: OutputError where the folder cannot be made.
+    """
+    place, samples = Path(folder), demo_samples()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{place}: the folder cannot be made ({error.strerror})") from None
+    model = resources.files("hwblocks").joinpath("demo_data", "digits_cnn.onnx").read_bytes()
+    return (
+        write_atomically(place / "digits.onnx", model),
+        write_npz(place / "calibration.npz", {"image": samples["calibration"]}),
+        write_npz(place / "test.npz", {"image": samples["images"], "labels": samples["labels"]}),
+    )

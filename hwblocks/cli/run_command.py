@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Run MODEL on samples; integers bit for bit."""
     from hwblocks.cli.samples import read_samples_file
-    from hwblocks.files import check_writable
+    from hwblocks.files import check_writable, write_npz
     from hwblocks.importers.load import load
     from hwblocks.simulate.simulator import Simulator
 
@@ -62,19 +62,6 @@ def command(
 
         dump_vectors(simulator.graph, made, dump, dump_format)
     _show(made, count, outputs, dump, as_json, quiet)
-
-
-def write_npz(path: str, arrays: dict[str, Any]) -> None:
-    """Arrays as one compressed .npz, written whole."""
-    import io
-
-    import numpy as np
-
-    from hwblocks.files import write_atomically
-
-    out = io.BytesIO()
-    np.savez_compressed(out, **arrays)
-    write_atomically(path, out.getvalue())
 
 
 def _show(made: Any, count: int, outputs: str | None, dump: str | None, as_json: bool, quiet: bool) -> None:

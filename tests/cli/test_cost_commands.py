@@ -47,6 +47,21 @@ def test_accuracy_beside_cost(hwblocks, samples):
     assert all(90 < row["top1"] <= 100 and row["sqnr_db"] > 15 for row in rows)
 
 
+def test_the_walk_of_the_quickstart(hwblocks, tmp_path):
+    """Every command of docs/quickstart.md, section 5, in order."""
+    page = (Path(hb.__path__[0]).parent / "docs" / "quickstart.md").read_text()
+    section = page.split("## 5. On a target of your own")[1].split("\n## ")[0]
+    (tmp_path / "mine.toml").write_text(section.split("```toml\n")[1].split("```")[0])
+    commands = [line.split("#")[0].split()[1:] for line in section.splitlines() if line.startswith("    hwblocks ")]
+    assert len(commands) == 6
+    for command in commands:
+        moved = [
+            f"demo/{word}" if word.split(".")[0] in ("digits", "calibration", "test") else word for word in command
+        ]
+        assert hwblocks(*moved)[0] == 0, command
+    assert "mine" in (tmp_path / "page.html").read_text()
+
+
 def test_tables_as_csv(hwblocks, tmp_path):
     path = tmp_path / "layers.csv"
     code, _, _ = hwblocks("cost", ONNX, "-r", "int8", "--csv", path, "-q")
