@@ -117,10 +117,10 @@ static void check_large(int64_t choice) {
   let_go(&d);
 }
 
-int main(void) {
+static void check(const hwb_kernels *k) {
+  (void)k; /* the planner is the same on every instruction set; its arithmetic must hold on each processor */
   for (int64_t choice = HWB_FEWEST; choice <= HWB_TIGHTEST; choice++)
-    for (int round = 0; round < 300; round++) check_small(choice), check_large(choice);
-  if (check_failures) printf("%ld failures\n", check_failures);
-  printf("ref checked\n");
-  return check_failures != 0;
+    for (int round = 0; round < 100; round++) check_small(choice), check_large(choice);
 }
+
+int main(void) { return on_every_isa(check); }
