@@ -70,16 +70,25 @@ def check_memories(runs: Machine[Any], profile: Profile, counted: Sequence[Layer
 
 def _priced(layer: Layer, runs: Machine[Any], table: EnergyTable) -> Priced:
     estimate, target = runs.estimate(layer), runs.target
-    units = {"array": math.ceil(estimate.array), "vector": math.ceil(estimate.vector)}
+    units = {"array": whole(estimate.array, layer.times), "vector": whole(estimate.vector, layer.times)}
     for name, moved in estimate.moved.items():
         rate = target.memory[name].per_cycle(target.target.clock_mhz)
         if rate is not None:
-            units[name] = math.ceil(moved.total / rate)
+            units[name] = whole(moved.total / rate, layer.times)
     longest = max(units, key=lambda name: units[name])
     taken = sum(units.values()) if estimate.serial else units[longest]
     cycles = taken + math.ceil(estimate.fixed)
     bound = longest if taken else ("fixed" if cycles else "")
     return Priced(layer, estimate, units, cycles, bound, layer_energy(layer, estimate.moved, target.memory, table))
+
+
+def whole(cycles: float, times: int) -> int:
+    """Cycles of so many passes, each of which takes whole ones.
+
+    >>> whole(0.5, 1), whole(10.5, 20)
+    (1, 20)
+    """
+    return math.ceil(cycles / times) * times
 
 
 def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profile, priced: Sequence[Priced]) -> Cost:

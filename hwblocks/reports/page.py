@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hwblocks.charts import Gallery, GraphView, Images, Scatter
 from hwblocks.charts.graph_svg import graph_svg
@@ -18,15 +18,23 @@ from hwblocks.files import check_writable, write_atomically
 from hwblocks.reports.cells import table_parts
 from hwblocks.reports.figures import Figure, figure
 from hwblocks.reports.pictures import picture_grid
-from hwblocks.table import Chart, Result, Section, Table
+from hwblocks.table import Chart, Section, Table
+
+
+class Reportable(Protocol):
+    """What a report takes: a Result, or what offers the parts of one, as a Run does."""
+
+    def sections(self) -> Sequence[Section]:
+        """The parts of a report."""
+
 
 CHARTS = ("inline", "file", "none")
 LIBRARY_FILE = "plotly.min.js"
 HALF = (Gallery, Scatter)  # charts that stand beside each other where there is room
 
 
-def report(path: str | Path, *results: Result, title: str | None = None, charts: str = "inline") -> Path:
-    """Write results as one HTML page and return its path.
+def report(path: str | Path, *results: Reportable, title: str | None = None, charts: str = "inline") -> Path:
+    """Write results as one HTML page and return its path; a run is one too.
 
     charts: "inline" (the page needs no other file), "file" (the drawing library stands beside the page as
     plotly.min.js, for folders of many reports), "none" (tables and static pictures, no library).
@@ -35,6 +43,11 @@ def report(path: str | Path, *results: Result, title: str | None = None, charts:
     if not results:
         raise InputError("a report needs at least one result, for example the value of hb.compare(...)")
     check_charts(charts)
+    for result in results:
+        if not hasattr(result, "sections"):
+            raise InputError(
+                f"a report takes results (of hb.run, hb.compare, hb.cost, ...), not {type(result).__name__}"
+            )
     path = check_writable(path)
     sections = [section for result in results for section in result.sections()]
     page = render(title or sections[0].title, sections, charts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -32,7 +32,9 @@ from hwblocks.simulate.inputs import Reader, Samples
 from hwblocks.simulate.plan import Plan, make_plan
 from hwblocks.simulate.stages import Compiled
 from hwblocks.simulate.store import Store
+from hwblocks.simulate.summary import RunSummary, summary_of
 from hwblocks.simulate.trace import NodeEvents, Trace, traced_names
+from hwblocks.table import Section
 
 Array = np.ndarray[Any, Any]
 Register = Accumulator | UserMac
@@ -47,6 +49,7 @@ class Run:
 
     outputs: by name in model order; stored integers of quantized outputs, native dtype of all others.
     real: the same as real values in float64. trace: kept tensors and events. state: states by name.
+    summary: outputs and events in few numbers, which prints, exports and reports.
     """
 
     graph: Graph
@@ -66,6 +69,15 @@ class Run:
     def events(self) -> dict[str, NodeEvents]:
         """Counts by node name."""
         return self.trace.events
+
+    @property
+    def summary(self) -> RunSummary:
+        """Outputs and events as a result."""
+        return summary_of(self.graph, self.real, self.events)
+
+    def sections(self) -> Sequence[Section]:
+        """The summary as parts of a report."""
+        return self.summary.sections()
 
 
 class Simulator:

@@ -256,6 +256,13 @@ def test_headroom_is_seen_inside_scans(quantized):
     assert (seen["lowest_seen"], seen["highest_seen"]) == (counted.lowest, counted.highest)
 
 
+def test_every_step_takes_whole_cycles(quantized):
+    _, q, _ = quantized("LSTM", steps=6, inner=5, hidden=7)
+    rows = [row for row in hb.cost(q, target="zcu104-dsp48e2").layers if "/steps/" in row["layer"]]
+    assert rows
+    assert all(row["cycles"] % 6 == 0 and row["cycles"] >= 6 for row in rows)
+
+
 def test_moved_bytes_count_every_step(quantized):
     _, q, _ = quantized("LSTM", steps=6, inner=5, hidden=7)
     rows = {row["layer"].rpartition("/")[2]: row for row in hb.cost(q, target="ideal-64mac").layers}
