@@ -54,14 +54,17 @@ def mac_energy(table: Operations, activation_bits: int, weight_bits: int, accumu
     return product + ranged(table.add_8) * (accumulator_bits / 8)
 
 
-def bit_energy(table: EnergyTable, memory: Memory) -> Range:
+def bit_energy(table: EnergyTable, name: str, memory: Memory) -> Range:
     """One bit read from or written to a memory. Errors: TargetError where the table does not price it."""
     assert table.memory is not None
-    if memory.technology == "sram":
-        return sram_bit(table.memory.sram, memory.bytes or table.memory.sram[-1].bytes)
-    quantity: Quantity | None = getattr(table.memory, memory.technology)
+    technology = memory.technology_of(name)
+    if technology == "sram":
+        return sram_bit(table.memory.sram, memory.bytes or max(size.bytes for size in table.memory.sram))
+    quantity: Quantity | None = getattr(table.memory, technology)
     if quantity is None:
-        raise TargetError(f"energy table {table.name!r} has no {memory.technology}; add it, or choose another table")
+        raise TargetError(
+            f"energy table {table.name!r} has no {technology}, which memory {name!r} is; add it, or choose another table"
+        )
     return ranged(quantity)
 
 
@@ -110,4 +113,4 @@ def layer_energy(
     made = {"mac": one * layer.work.macs, "other": other_energy(table, layer)}
     if table.memory is None:  # of arithmetic alone, as its note says
         return made
-    return made | {name: bit_energy(table, memories[name]) * (8 * m.total) for name, m in moved.items()}
+    return made | {name: bit_energy(table, name, memories[name]) * (8 * m.total) for name, m in moved.items()}

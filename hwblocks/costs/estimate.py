@@ -35,6 +35,7 @@ class Estimate:
 
     array: cycles of the multipliers. vector: of the unit for all other operations. fixed: cycles that nothing hides.
     array, vector and memories work at the same time, so the longest counts; `serial` adds them instead.
+    products: that the multipliers make, where they are fewer than the layer's (dead channels, Winograd).
     moved: by the memory's name. mapping: share of the multipliers that the mapping gives work to.
     figures: further columns of the kind, such as another tool's count.
     """
@@ -42,6 +43,7 @@ class Estimate:
     array: float = 0.0
     vector: float = 0.0
     fixed: float = 0.0
+    products: float | None = None
     moved: Mapping[str, Moved] = field(default_factory=dict)
     mapping: float | None = None
     figures: Mapping[str, float | int | str | None] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hwblocks.dialects import dialect
 from hwblocks.graph.algorithm import site_work
-from hwblocks.graph.block import Accumulate
+from hwblocks.graph.block import Accumulate, Block
 from hwblocks.graph.control import Control
 from hwblocks.graph.graph import Graph
 from hwblocks.graph.memory import is_view
@@ -16,6 +16,7 @@ from hwblocks.graph.node import Node
 from hwblocks.graph.site import Site
 from hwblocks.graph.work import Work
 from hwblocks.numerics.arithmetic import Arithmetic
+from hwblocks.numerics.formats import Format
 
 FLOAT_BITS = 32
 DEFAULT_MULTIPLIER_BITS = 31  # of a requantization that no record describes
@@ -136,8 +137,8 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
     w = site.present[1].format if len(site.present) > 1 else x
     arithmetic = _arithmetic(graph, site)
     accumulator = arithmetic.accumulator if arithmetic else None
-    bits = accumulator.bits if accumulator else (FLOAT_BITS if x.is_float else 64)
     work = site_work(site) * times
+    bits = accumulator.bits if accumulator else _unstated_bits(node.block, x, work)
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)
@@ -153,6 +154,17 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
         nests=node.block.nests(*site.shapes),
         multiplier_bits=_multiplier_bits(arithmetic),
     )
+
+
+def _unstated_bits(block: Block, x: Format, work: Work) -> int:
+    """Bits of the sums of a node that states no accumulator: 64 in a contraction, as it is simulated. In other blocks
+    sums of products of 8-bit codes, and single codes of 16 bits with their products, fit 32; wider ones take 64.
+    """
+    if x.is_float:
+        return FLOAT_BITS
+    if isinstance(block, Accumulate):
+        return 64
+    return 32 if x.bits <= (8 if work.macs else 16) else 64
 
 
 def _arithmetic(graph: Graph, site: Site) -> Arithmetic | None:

@@ -56,11 +56,15 @@ def check_memories(runs: Machine[Any], profile: Profile, counted: Sequence[Layer
     """Errors: TargetError names the layer at which a memory is too small, and the bytes that are missing."""
     activations, weights = runs.homes()
     target = runs.target
-    constants = packed_constants(counted)
-    for home, needed, what in (
-        (activations, profile.peak_bytes, f"{profile.peak_node!r} needs {profile.peak_bytes:,} bytes of activations"),
+    peak, constants = profile.peak_bytes, packed_constants(counted)
+    needs = [
+        (activations, peak, f"{profile.peak_node!r} needs {peak:,} bytes of activations"),
         (weights, constants, f"the model has {constants:,} bytes of constants"),
-    ):
+    ]
+    if activations == weights:
+        both = f"{needs[0][2]}, and {needs[1][2]}: {peak + constants:,} together"
+        needs.append((weights, peak + constants, both))
+    for home, needed, what in needs:
         size = target.memory[home].bytes if home else None
         if size is not None and needed > size:
             raise TargetError(
@@ -128,9 +132,10 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
 
 
 def _least(priced: Priced, runs: Machine[Any]) -> float:
-    """Cycles of a layer's products with all multipliers busy."""
-    layer = priced.layer
-    return layer.work.macs / runs.peak(layer.activation_bits, layer.weight_bits) if layer.work.macs else 0.0
+    """Cycles of the products that a layer makes on the multipliers, with all of them busy."""
+    layer, made = priced.layer, priced.estimate.products
+    products = sum(nest.macs for nest in layer.products) * layer.times if made is None else made
+    return products / runs.peak(layer.activation_bits, layer.weight_bits) if products else 0.0
 
 
 def _total_energy(priced: Sequence[Priced], components: Sequence[str]) -> dict[str, Range] | None:
@@ -156,7 +161,7 @@ def _row(priced: Priced, runs: Machine[Any], components: Sequence[str]) -> dict[
         "cycles": cycles,
         "bound": priced.bound,
         "time_us": cycles / runs.target.target.clock_mhz,
-        "utilisation": _least(priced, runs) / cycles if cycles and layer.work.macs else None,
+        "utilisation": _least(priced, runs) / cycles if cycles and layer.products else None,
         "mapping": estimate.mapping,
         **_area(layer),
         **{f"{name}_bytes": m.total for name, m in estimate.moved.items()},

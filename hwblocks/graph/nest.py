@@ -46,6 +46,11 @@ class Nest:
         return self.depth // math.prod(self.kernel)
 
     @property
+    def images(self) -> int:
+        """Images whose windows follow each other in the rows; 1 without a window."""
+        return self.rows // math.prod(self.window.output) if self.window else 1
+
+    @property
     def is_depthwise(self) -> bool:
         """True for several groups of one input channel with a window over each."""
         return self.window is not None and self.groups > 1 and self.channels == 1

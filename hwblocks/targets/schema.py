@@ -64,13 +64,18 @@ class Vector(Part, frozen=True):
 
 class Memory(Part, frozen=True):
     """A memory level. bytes: its size (absent: as large as needed). bytes_per_cycle or gb_per_s (1e9 bytes) of its
-    port: absent where it keeps up with the multipliers. technology: how the energy table prices its bits.
+    port: absent where it keeps up with the multipliers. technology: how the energy table prices its bits; absent, that
+    of its name ("dram", "flash"), else SRAM.
     """
 
     bytes: Count | None = None
     bytes_per_cycle: Positive | None = None
     gb_per_s: GBPerSecond | None = None
-    technology: Technology = "sram"
+    technology: Technology | None = None
+
+    def technology_of(self, name: str) -> str:
+        """The technology of a memory of this name."""
+        return self.technology or (name if name in ("dram", "flash") else "sram")
 
     def per_cycle(self, clock_mhz: float) -> float | None:
         """Bytes a cycle of the target's clock; None where it keeps up."""

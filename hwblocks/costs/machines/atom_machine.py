@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
-from hwblocks.costs.machines.atom import Atom, AtomLayer, dram_bytes, layer_bytes, mac_cycles
+from hwblocks.costs.machines.atom import WINOGRAD_SAVING, Atom, AtomLayer, dram_bytes, layer_bytes, mac_cycles
 from hwblocks.costs.operands import operands, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
@@ -38,19 +38,21 @@ class AtomMachine(Machine[AtomTarget]):
         vector, times = self.vector_cycles(layer), layer.times
         if not layer.products:
             moved = operands(layer)
-            return Estimate(vector=vector, moved=self._placed(moved.inputs, moved.weights, moved.outputs))
+            return Estimate(vector=vector, moved=self._placed(moved.inputs, moved.weights, moved.outputs, times))
         atom = self._atom(layer)
-        runs = [(self._lowered(nest, layer), nest.groups) for nest in layer.products]
-        taken = sum((mac_cycles(made, atom) * groups for made, groups in runs), Fraction(0)) * times
+        runs = [(self._lowered(nest, layer), nest.groups, nest.images) for nest in layer.products]
+        taken = sum((mac_cycles(m, atom) * groups * images for m, groups, images in runs), Fraction(0)) * times
+        products = sum(nest.macs * _made(m) for nest, (m, _, _) in zip(layer.products, runs, strict=True)) * times
         inputs, weights, outputs = (
-            sum(part) for part in zip(*(self._bytes(m, g, atom, layer) for m, g in runs), strict=True)
+            sum(part) for part in zip(*(self._bytes(*run, atom, layer) for run in runs), strict=True)
         )
         fetches = weight_fetches(layer, self.target.memory["cbuf"].bytes)
         return Estimate(
             float(taken),
             vector,
-            moved=self._placed(inputs * times, weights * fetches, outputs * times),
-            mapping=float(layer.work.macs / (taken * atom.macs)),
+            products=float(products),
+            moved=self._placed(inputs * times, weights * fetches, outputs * times, times),
+            mapping=float(products / (taken * atom.macs)),
             figures={"sheet_cycles": float(taken)},
         )
 
@@ -74,8 +76,10 @@ class AtomMachine(Machine[AtomTarget]):
         winograd = self.target.array.winograd and taps == WINOGRAD_KERNEL and stride == (1, 1)
         return AtomLayer(nest.channels, height, width, nest.columns, *taps, outputs, stride, winograd=winograd)
 
-    def _bytes(self, made: AtomLayer, groups: int, atom: Atom, layer: Layer) -> tuple[int, int, int]:
-        """DRAM bytes of inputs, weights and outputs; what is read again is the smaller of the first two."""
+    def _bytes(self, made: AtomLayer, groups: int, images: int, atom: Atom, layer: Layer) -> tuple[int, int, int]:
+        """DRAM bytes of inputs, weights and outputs; what is read again is the smaller of the first two. Each of
+        several images takes the weights anew.
+        """
         try:
             moved = dram_bytes(made, atom, self.target.traffic.model)
         except TargetError as error:
@@ -87,13 +91,20 @@ class AtomMachine(Machine[AtomTarget]):
             weights += again
         else:
             inputs += again
-        return tuple(math.ceil(part * groups) for part in (inputs, weights, sizes.results))  # type: ignore[return-value]
+        runs = groups * images
+        return tuple(math.ceil(part * runs) for part in (inputs, weights, sizes.results))  # type: ignore[return-value]
 
-    def _placed(self, inputs: int, weights: int, outputs: int) -> dict[str, Moved]:
+    def _placed(self, inputs: int, weights: int, outputs: int, times: int) -> dict[str, Moved]:
+        """The memories of so many passes; features of a pass that fit the SRAM stay in it."""
         sram = self.target.memory.get("sram")
-        if sram is not None and inputs + outputs <= (sram.bytes or math.inf):
+        if sram is not None and (inputs + outputs) // times <= (sram.bytes or math.inf):
             return {"sram": Moved(inputs=inputs, outputs=outputs), "dram": Moved(weights=weights)}
         return {"dram": Moved(inputs, weights, outputs)}
+
+
+def _made(layer: AtomLayer) -> Fraction:
+    """Products that are made for one of the layer's."""
+    return 1 / WINOGRAD_SAVING if layer.winograd else Fraction(1)
 
 
 def _plane(sizes: tuple[int, ...]) -> tuple[int, int]:

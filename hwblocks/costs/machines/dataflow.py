@@ -160,8 +160,8 @@ class DataflowMachine(Machine[Dataflow]):
     def estimate(self, layer: Layer) -> Estimate:
         stage = self.stages[layer.node.name]
         engine, has_products = stage.engine, stage.task.has_products
-        products = layer.work.macs
-        busy = products / (engine.cycles * engine.multipliers) if engine.multipliers else None
+        made = engine.cycles * engine.multipliers
+        busy = layer.work.macs / made if made else None
         return Estimate(
             engine.cycles if has_products else 0.0,
             0.0 if has_products else engine.cycles,
@@ -229,7 +229,8 @@ def shares(stage: Stage) -> tuple[float, float, float]:
         return 0.0, 1 / task.vectors, (1 - 1 / folds + 1 / stage.engine.cycles) / task.vectors
     x, y = stage.layer.site.present[0], stage.layer.site.output
     rows = y.shape[1] if len(y.shape) > 2 else 1
-    return 0.0, (1 / task.vectors if x.elements == y.elements else 1 / rows), 1 / max(task.vectors, 1)
+    vectors = max(task.vectors, 1)
+    return 0.0, 1 / (vectors if x.elements == y.elements else max(rows, 1)), 1 / vectors
 
 
 def _of_window(stage: Stage) -> tuple[float, float, float]:

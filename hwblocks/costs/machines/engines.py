@@ -192,10 +192,11 @@ class Foundry:
         widths = divisors(task.in_channels)
         if task.depthwise:
             widths = [max(width for width in widths if width <= engine.pe)]
-        paces = [(w, window_cycles(task.window, task.in_channels // w, task.depthwise)) for w in widths]
+        images = max(task.vectors // (task.matrices * math.prod(task.window.output)), 1)
+        paces = [(w, images * window_cycles(task.window, task.in_channels // w, task.depthwise)) for w in widths]
         simd, pace = next((p for p in paces if p[1] <= engine.cycles), paces[-1])
         if pace > engine.cycles and simd == task.in_channels:  # whole windows at once, a pixel in each cycle
-            pace = min(pace, math.prod(task.window.input) + 2)
+            pace = min(pace, images * math.prod(task.window.input) + 2)
         memory = window_memory(task.window, simd, task.in_channels, task.widths[0])
         return engine._replace(cycles=max(engine.cycles, pace) * task.times, resources=engine.resources + memory)
 

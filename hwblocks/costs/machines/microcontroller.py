@@ -72,7 +72,14 @@ class MicrocontrollerMachine(Machine[Microcontroller]):
             "operator_kind": "+".join(dict.fromkeys(kinds)) or None,
         }
         fixed = overhead.per_layer * layer.times
-        return Estimate(macs * layer.times * run / rate, beside, fixed, {}, None, figures, serial=True)
+        return Estimate(
+            macs * layer.times * run / rate,
+            beside,
+            fixed,
+            products=sum(n.macs for n in layer.products) * layer.times * run,
+            figures=figures,
+            serial=True,
+        )
 
 
 def elements(layer: Layer) -> int:

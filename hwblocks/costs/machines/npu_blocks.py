@@ -53,12 +53,13 @@ def steps(nest: Nest, tile: MicroBlock, rate: float) -> int:
 
 def positions(nest: Nest, tile: MicroBlock) -> int:
     """Micro-blocks that cover the output positions; rows of pixels lie along both sides of a micro-block, one row along
-    the whole of it where the kernel has no height."""
+    the whole of it where the kernel has no height. Images follow each other.
+    """
     window = nest.window
     height, width = (math.prod(window.output[:-1]), window.output[-1]) if window else (1, nest.rows)
     if height == 1 and (window is None or math.prod(window.kernel[:-1]) == 1):
-        return math.ceil(width / (tile.block_height * tile.block_width))
-    return math.ceil(height / tile.block_height) * math.ceil(width / tile.block_width)
+        return nest.images * math.ceil(width / (tile.block_height * tile.block_width))
+    return nest.images * math.ceil(height / tile.block_height) * math.ceil(width / tile.block_width)
 
 
 def blocks(nest: Nest, tile: MicroBlock, rate: float, element_cycles: float) -> Blocks:

@@ -74,13 +74,14 @@ class NpuTileMachine(Machine[NpuTile]):
         element, times = self.target.output.element, layer.times
         if not any(t.is_constant for t in layer.site.present[1:]):
             array, vector = self._run_time_products(layer, rate)
-            return Estimate(array * times, vector * times, latency, moved, self._mapping(layer, array * times))
+            mapped = self._mapping(layer, array * times)
+            return Estimate(array * times, vector * times, latency, moved=moved, mapping=mapped)
         made = [(nest, blocks(nest, self.target.tile, rate, element)) for nest in layer.products]
         groups = [(1 if nest.is_depthwise else nest.groups, cut) for nest, cut in made]
         array = times * sum(n * cut.count * cut.multiply for n, cut in groups)
         vector = times * sum(n * cut.count * cut.empty for n, cut in groups)
         fill = times * sum(n * cut.fill for n, cut in groups)
-        return Estimate(array, vector, latency + fill, moved, self._mapping(layer, array))
+        return Estimate(array, vector, latency + fill, moved=moved, mapping=self._mapping(layer, array))
 
     def _run_time_products(self, layer: Layer, rate: float) -> tuple[float, float]:
         """Without weights to decode: for each column the element-wise products, then their sum over the channels."""
@@ -102,7 +103,7 @@ class NpuTileMachine(Machine[NpuTile]):
         work, output = layer.work, self.target.output
         elements = sum(t.elements for t in layer.site.outputs) * layer.times
         if taps := _taps(layer, elements):
-            return Estimate(self._pooled(layer, taps), elements * output.element, latency, moved)
+            return Estimate(self._pooled(layer, taps), elements * output.element, latency, moved=moved)
         counted = (
             (work.adds, output.addition),
             (work.muls + work.divisions, output.product),
@@ -112,7 +113,7 @@ class NpuTileMachine(Machine[NpuTile]):
         )
         passes = sum(count * cycles for count, cycles in counted)
         chain = output.reciprocal_cycles * layer.times if work.divisions else 0.0
-        return Estimate(0.0, max(passes, elements * output.element), latency + chain, moved)
+        return Estimate(0.0, max(passes, elements * output.element), latency + chain, moved=moved)
 
     def _pooled(self, layer: Layer, taps: float) -> float:
         """max(least taps, taps) · cycles a tap for each micro-block of the output."""

@@ -173,12 +173,14 @@ def demand(nest: Nest, layer: Layer) -> Demand:
 def image(nest: Nest, layer: Layer) -> PlaneConvolution:
     """A nest as SCALE-Sim takes it: an image enlarged by its padding, or M × 1 for a dense one.
 
-    Errors: TargetError for windows over three axes.
+    Errors: TargetError for windows over three axes, or over several images.
     """
     plane = plane_of(nest)
     if plane is None:
+        over = f"{nest.images} images" if nest.images > 1 else "three axes"
         raise TargetError(
-            f"{layer.node.where}: {REPLAY} walks windows over the one or two axes of an image; use traffic 'tiled'"
+            f"{layer.node.where}: {REPLAY} walks windows over one or two axes of one image, not over {over}; "
+            "use traffic 'tiled'"
         )
     return plane
 
