@@ -63,7 +63,7 @@ def bit_energy(table: EnergyTable, name: str, memory: Memory) -> Range:
     quantity: Quantity | None = getattr(table.memory, technology)
     if quantity is None:
         raise TargetError(
-            f"energy table {table.name!r} has no {technology}, which memory {name!r} is; add it, or choose another table"
+            f"energy table {table.name!r} has no {technology}, for memory {name!r}; add it, or choose another table"
         )
     return ranged(quantity)
 

@@ -33,10 +33,30 @@ def operands(layer: Layer) -> Operands:
     return Operands(inputs * layer.times, weights, outputs * layer.times, layer.times)
 
 
+def vectors(layer: Layer) -> int:
+    """Bytes of the constants beside the weights of a layer's products, which have one axis: biases, scales."""
+    return sum(packed(t) for t in layer.site.present if t.is_constant and len(t.shape) < 2)
+
+
+def made_at_run_time(layer: Layer) -> bool:
+    """True where the second operand of a layer's products is no constant, as in attention."""
+    return bool(layer.products) and not any(t.is_constant for t in layer.site.present[1:])
+
+
+def results(layer: Layer) -> int | None:
+    """Bytes of all passes' outputs where they are not the results of the layer's products, one by one: where these are
+    added up behind the multipliers (transposed convolutions, gates). None where they are.
+    """
+    made = sum(nest.groups * nest.rows * nest.columns for nest in layer.products)
+    return None if made == layer.site.output.elements else operands(layer).outputs
+
+
 def weight_fetches(layer: Layer, kept_bytes: int | None) -> int:
     """How often a layer's weights are fetched: once, or in every pass of a loop whose body's constants do not fit in
-    the `kept_bytes` beside the multipliers (None: all fit).
+    the `kept_bytes` beside the multipliers (None: all fit). What is made at run time is fetched in every pass.
     """
+    if made_at_run_time(layer):
+        return layer.times
     if kept_bytes is None or layer.body_bytes <= kept_bytes:
         return 1
     return layer.times

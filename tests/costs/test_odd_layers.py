@@ -141,3 +141,34 @@ def test_sums_of_elements_without_an_accumulator(bits, expected):
 def test_the_table_has_a_column_for_every_documented_figure():
     header = hb.cost(conv(), "ethos-u55-128").to_csv().splitlines()[0].split(",")
     assert {"fixed_cycles", "cycles", "macs_per_byte", "macs_per_cycle", "utilisation", "mapping"} <= set(header)
+
+
+def attention(name="scores"):
+    build = GraphBuilder("attention")
+    q, k = build.input("q", (1, 2, 16, 8), INT8), build.input("k", (1, 2, 8, 16), INT8)
+    return build.build(build.add(hb.MatMul(), q, k, name=name, formats=[INT8]))
+
+
+def test_keys_of_an_attention_stay_with_the_activations():
+    moved = hb.cost(attention(), "tpu-v1-like").moved
+    assert (moved["dram"], moved["ifmap"]) == (0, 2 * 16 * 8 + 2 * 8 * 16)
+    assert hb.cost(attention(), "gemmini-16x16").moved["dram"] == 256 + 256 + 2 * 16 * 16
+
+
+@pytest.mark.parametrize("name", ["gemmini-16x16", "nvdla-full"])
+def test_a_transposed_convolution_writes_its_outputs_only(name):
+    build = GraphBuilder("up")
+    x, w = build.input("x", (1, 4, 4, 16), INT8), build.constant("w", np.ones((16, 3, 3, 16), np.int8), INT8)
+    graph = build.build(build.add(hb.ConvTranspose2d(stride=2), x, w, name="up", formats=[INT8]))
+    assert hb.cost(graph, name).moved["dram"] == 4 * 4 * 16 + 16 * 9 * 16 + 9 * 9 * 16
+
+
+@pytest.mark.parametrize("name", ["gemmini-16x16", "nvdla-full", "ideal-64mac"])
+def test_biases_cross_the_outer_memory(name):
+    build = GraphBuilder("biased")
+    x, w = build.input("x", (1, 8, 8, 16), INT8), build.constant("w", np.ones((16, 3, 3, 16), np.int8), INT8)
+    b = build.constant("b", np.ones(16, np.int32), hb.Format("int32"))
+    biased = hb.cost(build.build(build.add(hb.Conv2d(padding=1), x, w, b, name="conv", formats=[INT8])), name)
+    plain = hb.cost(conv(), name)
+    outer = list(plain.moved)[-1]
+    assert biased.moved[outer] == plain.moved[outer] + 16 * 4

@@ -9,7 +9,7 @@ from typing import ClassVar
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.machines.atom import WINOGRAD_SAVING, Atom, AtomLayer, dram_bytes, layer_bytes, mac_cycles
-from hwblocks.costs.operands import operands, weight_fetches
+from hwblocks.costs.operands import operands, results, vectors, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
@@ -47,11 +47,13 @@ class AtomMachine(Machine[AtomTarget]):
             sum(part) for part in zip(*(self._bytes(*run, atom, layer) for run in runs), strict=True)
         )
         fetches = weight_fetches(layer, self.target.memory["cbuf"].bytes)
+        stored = results(layer)
+        outputs = outputs * times if stored is None else stored
         return Estimate(
             float(taken),
             vector,
             products=float(products),
-            moved=self._placed(inputs * times, weights * fetches, outputs * times, times),
+            moved=self._placed(inputs * times, (weights + vectors(layer)) * fetches, outputs, times),
             mapping=float(products / (taken * atom.macs)),
             figures={"sheet_cycles": float(taken)},
         )

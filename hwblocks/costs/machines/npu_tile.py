@@ -14,7 +14,7 @@ from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.machines.npu_blocks import blocks, positions, steps
 from hwblocks.costs.machines.weight_coding import coded_bytes
-from hwblocks.costs.operands import operands
+from hwblocks.costs.operands import made_at_run_time, operands
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
@@ -72,7 +72,7 @@ class NpuTileMachine(Machine[NpuTile]):
     def _products(self, layer: Layer, latency: float, moved: dict[str, Moved]) -> Estimate:
         rate = self.target.precision.rate(layer.activation_bits, layer.weight_bits)
         element, times = self.target.output.element, layer.times
-        if not any(t.is_constant for t in layer.site.present[1:]):
+        if made_at_run_time(layer):
             array, vector = self._run_time_products(layer, rate)
             mapped = self._mapping(layer, array * times)
             return Estimate(array * times, vector * times, latency, moved=moved, mapping=mapped)

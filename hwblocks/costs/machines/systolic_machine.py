@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from hwblocks.costs.estimate import Estimate, Moved
@@ -21,7 +21,7 @@ from hwblocks.costs.machines.systolic import (
     scalesim_overall_utilisation,
     scalesim_sram_ofmap_writes,
 )
-from hwblocks.costs.operands import operands, weight_fetches
+from hwblocks.costs.operands import made_at_run_time, operands, results, vectors, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
@@ -137,26 +137,30 @@ class SystolicMachine(Machine[Systolic]):
         return made | {"dram": Moved(moved.inputs, moved.weights, moved.outputs)}
 
     def _moved(self, layer: Layer, nests: Sequence[OnArray]) -> dict[str, Moved]:
-        """Bytes at the three buffers and at DRAM, of all groups and passes."""
+        """Bytes at the three buffers and at DRAM, of all groups and passes; biases come from DRAM with the weights."""
         inputs, weights = (_bytes_of(bits, layer.times) for bits in (layer.activation_bits, layer.weight_bits))
         outputs, sums = (_bytes_of(b, layer.times) for b in (layer.site.output.format.bits, layer.accumulator_bits))
-        made = dict.fromkeys(("ifmap", "filter", "ofmap", "dram"), Moved())
-        kept = self.target.memory["filter"].bytes
-        fetched = _bytes_of(layer.weight_bits, weight_fetches(layer, kept))
+        fetches = weight_fetches(layer, self.target.memory["filter"].bytes)
+        fetched = _bytes_of(layer.weight_bits, fetches)
+        made = dict.fromkeys(("ifmap", "filter", "ofmap"), Moved()) | {"dram": Moved(weights=vectors(layer) * fetches)}
+        source = "ifmap" if self.activations_stay and made_at_run_time(layer) else "dram"
         for p in nests:
-            words, dram, results = p.buffers, p.dram, p.gemm.rows * p.gemm.columns
-            partial = words.ofmap_writes - results + words.partial_reads
+            words, dram, count = p.buffers, p.dram, p.gemm.rows * p.gemm.columns
+            partial = words.ofmap_writes - count + words.partial_reads
             made["ifmap"] += Moved(inputs=inputs(words.ifmap_reads * p.groups))
             made["filter"] += Moved(weights=weights(words.filter_reads * p.groups))
-            made["ofmap"] += Moved(outputs=outputs(results * p.groups), partial_sums=sums(partial * p.groups))
-            made["dram"] += Moved(weights=fetched(dram.filter_reads * p.groups))
+            made["ofmap"] += Moved(outputs=outputs(count * p.groups), partial_sums=sums(partial * p.groups))
+            made[source] += Moved(weights=fetched(dram.filter_reads * p.groups))
             if not self.activations_stay:
-                partial = dram.ofmap_writes - results + dram.partial_reads
+                partial = dram.ofmap_writes - count + dram.partial_reads
                 made["dram"] += Moved(
                     inputs=inputs(dram.ifmap_reads * p.groups),
-                    outputs=outputs(results * p.groups),
+                    outputs=outputs(count * p.groups),
                     partial_sums=sums(partial * p.groups),
                 )
+        stored = results(layer)
+        if stored is not None and not self.activations_stay:
+            made["dram"] = replace(made["dram"], outputs=stored)
         return made
 
 
