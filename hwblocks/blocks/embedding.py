@@ -60,9 +60,6 @@ class Embedding(Move):
     def kernel(self, site: Site) -> Call | str:
         return pick_call(site, site.input(1), site.input(0), axis=0, batch=0, from_end=False)
 
-    def work(self, *shapes: Shape) -> Work:
-        return Work(lookups=size(shapes[0]))
-
 
 @dataclass(frozen=True)
 class EmbeddingBag(Algorithm):
@@ -131,8 +128,8 @@ class EmbeddingBag(Algorithm):
         return cast_ratio(total.astype(object) * scale.numerator, below, site)
 
     def work(self, *shapes: Shape) -> Work:
-        """As if no bag were empty."""
+        """As if no bag were empty: every word of the rows is read."""
         elements, made = size(shapes[0]) * shapes[1][1], size(self.shape(*shapes)[0])
         if self.mode == "max":
-            return Work(compares=max(elements - made, 0), lookups=size(shapes[0]))
-        return Work(adds=max(elements - made, 0), divisions=made if self.mode == "mean" else 0, lookups=size(shapes[0]))
+            return Work(compares=max(elements - made, 0), reads=elements)
+        return Work(adds=max(elements - made, 0), divisions=made if self.mode == "mean" else 0, reads=elements)

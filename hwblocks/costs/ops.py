@@ -134,7 +134,6 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
     if isinstance(node.block, Control):
         return Layer(node.replace(name=inside + node.name), site, Work(), 0, 0, 0, True)
     x = site.present[0].format
-    w = site.present[1].format if len(site.present) > 1 else x
     arithmetic = _arithmetic(graph, site)
     accumulator = arithmetic.accumulator if arithmetic else None
     work = site_work(site) * times
@@ -142,18 +141,26 @@ def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:
     if not site.output.format.is_quantized:
         work = Work(**{**work.to_dict(), "requants": 0})
     free = node.marked == "layout" or is_view(site)
-    weight_bits = w.bits if isinstance(node.block, Accumulate) else x.bits
     return Layer(
         node.replace(name=inside + node.name),
         site,
         work,
         x.bits,
-        weight_bits,
+        _weight_bits(site),
         bits,
         free,
         nests=node.block.nests(*site.shapes),
         multiplier_bits=_multiplier_bits(arithmetic),
     )
+
+
+def _weight_bits(site: Site) -> int:
+    """Bits of the second operand of a contraction, or of the first matrix among the constants of another block."""
+    if isinstance(site.node.block, Accumulate):
+        return site.present[1].format.bits
+    matrices = (t for t in site.present[1:] if t.is_constant and len(t.shape) > 1)
+    first = next(matrices, site.present[0]) if site.node.block.nests(*site.shapes) else site.present[0]
+    return first.format.bits
 
 
 def _unstated_bits(block: Block, x: Format, work: Work) -> int:

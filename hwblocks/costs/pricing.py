@@ -141,6 +141,8 @@ def _least(priced: Priced, runs: Machine[Any]) -> float:
 def _total_energy(priced: Sequence[Priced], components: Sequence[str]) -> dict[str, Range] | None:
     if any(p.energy is None for p in priced):
         return None
+    if list(components) == ["board"] and not any(p.layer.work.macs for p in priced):
+        return None  # a board's energy is known by the product alone
     return {c: total(p.energy.get(c, Range()) for p in priced if p.energy) for c in components}
 
 

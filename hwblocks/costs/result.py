@@ -172,7 +172,11 @@ class Cost(Result):
         whole = self.energy_total
         if whole is None:
             return [
-                ("energy", f"none by {self.energy_table!r}: it prices integers only (quantize the model), or nothing")
+                (
+                    "energy",
+                    f"none by {self.energy_table!r}: it prices integers only (quantize the model), the products of a "
+                    "board only, or nothing",
+                )
             ]
         parts = ", ".join(
             f"{name} {100 * part.v / whole.v:.0f} %" for name, part in (self.energy or {}).items() if part.v

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import hwblocks as hb
+from hwblocks.costs.estimate import Moved
+from hwblocks.costs.machines.choice import machine
 from hwblocks.costs.ops import layers
 from hwblocks.errors import TargetError
 from hwblocks.graph.builder import GraphBuilder
@@ -172,3 +174,41 @@ def test_biases_cross_the_outer_memory(name):
     plain = hb.cost(conv(), name)
     outer = list(plain.moved)[-1]
     assert biased.moved[outer] == plain.moved[outer] + 16 * 4
+
+
+@pytest.mark.parametrize("name", ["ideal-64mac", "gemmini-16x16", "nvdla-full", "finn-zcu104", "ethos-u55-128"])
+def test_of_an_embedding_only_the_rows_that_are_read_move(name):
+    build = GraphBuilder("embedding")
+    x = build.input("x", (1, 10), hb.Format("int32"))
+    graph = build.build(build.add(hb.Embedding(), x, build.constant("w", np.ones((1000, 32), np.int8), INT8)))
+    assert sum(m.total for m in moved_by_weights(graph, name)) == 10 * 32
+
+
+def moved_by_weights(graph, name):
+    runs = machine(load_target(name))
+    counted = layers(graph)
+    runs.prepare(counted)
+    (estimate,) = (runs.estimate(layer) for layer in counted)
+    return [Moved(weights=m.weights) for m in estimate.moved.values()]
+
+
+def test_a_microcontroller_refuses_widths_without_a_rate():
+    build = GraphBuilder("wide")
+    wide = hb.Format("int24")
+    x, w = build.input("x", (1, 8), wide), build.constant("w", np.ones((4, 8), np.int32), wide)
+    graph = build.build(build.add(hb.Linear(), x, w, name="wide", formats=[wide]))
+    with pytest.raises(TargetError, match=r"'wide' multiplies 24 × 24 bits.*\$\.precision\.table"):
+        hb.cost(graph, "cortex-m4-hale")
+
+
+def test_a_board_has_no_energy_of_models_without_products():
+    build = GraphBuilder("relu")
+    graph = build.build(build.add(hb.ReLU(), build.input("x", (1, 8), INT8)))
+    assert hb.cost(graph, "cortex-m4-cmsis-nn").energy is None
+    assert hb.cost(conv(), "cortex-m4-cmsis-nn").energy_total.v > 0
+
+
+def test_widths_of_a_recurrent_block_are_those_of_its_weights(shared):
+    graph = hb.load(shared / "models" / "tflite" / "tflm_keyword_scrambled_16x8_svdf.tflite")
+    widths = {layer.widths for layer in layers(graph) if layer.node.type_name == "SVDF"}
+    assert widths == {"8x8→32"}  # features; the products over time are few

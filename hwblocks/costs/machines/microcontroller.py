@@ -18,6 +18,7 @@ from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
 from hwblocks.table import Column
 from hwblocks.targets.processors import Microcontroller
+from hwblocks.targets.schema import pair_of
 
 
 def kind_of(nest: Nest) -> str:
@@ -52,12 +53,23 @@ class MicrocontrollerMachine(Machine[Microcontroller]):
 
     def prepare(self, layers: Sequence[Layer]) -> None:
         for layer in layers:
-            if layer.is_float:
-                raise TargetError(
-                    f"{layer.node.type_name} {layer.node.name!r} computes in floating point; {self.target.name} was "
-                    "measured on integers: quantize it"
-                )
+            self._check_widths(layer)
         self._left = without_dead_channels(layers) if self.target.stack.removes_dead_channels else {}
+
+    def _check_widths(self, layer: Layer) -> None:
+        """Errors: TargetError for floating point, and for products wider than those whose rates are known."""
+        if layer.is_float:
+            raise TargetError(
+                f"{layer.node.where} computes in floating point; {self.target.name} was measured on integers: "
+                "quantize it"
+            )
+        a, w = layer.activation_bits, layer.weight_bits
+        known = [pair_of(pair) for pair in ("8x8", *self.target.precision.table)]
+        if layer.products and not any(a <= x and w <= y for x, y in known):
+            raise TargetError(
+                f"{layer.node.where} multiplies {a} × {w} bits; {self.target.name} states no rate for them - at "
+                "`$.precision.table`"
+            )
 
     def estimate(self, layer: Layer) -> Estimate:
         left = self._left.get(layer.node.name, Left(layer.work.macs, elements(layer)))
