@@ -81,13 +81,21 @@ def by_recipe(
     import quantize as qz
     from hwblocks.analysis.comparison import compare_graphs
     from hwblocks.cli.samples import given_or_random, read_labels
+    from hwblocks.errors import InputError
 
+    shown = [Path(name).stem if name.endswith(".toml") else name for name in recipes]
+    twice = next((label for label in shown if shown.count(label) > 1), None)
+    if twice is not None:
+        raise InputError(f"recipe {twice!r} is given twice; give each once, and each file its own name")
+    if qz.states_formats(graph):
+        raise InputError(
+            f"{graph.title} states its own formats, which no recipe replaces; `hwblocks quantize MODEL -o Q.hwb` makes "
+            "its integer model, whose cost needs no --recipe"
+        )
     data = given_or_random(graph, samples, part, STAND_INS, seed=0)
     truth = read_labels(labels, part) if labels else None
     ranges = qz.calibrate(graph, data)
-    models = {
-        Path(name).stem if name.endswith(".toml") else name: qz.convert(graph, ranges, recipe=name) for name in recipes
-    }
+    models = {label: qz.convert(graph, ranges, recipe=name) for label, name in zip(shown, recipes, strict=True)}
     if samples is None:
         return models, {}
     return models, {label: compare_graphs(graph, made, data, truth).figures for label, made in models.items()}

@@ -8,17 +8,16 @@ from hwblocks.costs.ops import Layer
 from hwblocks.graph.algorithm import table_bytes as site_tables
 
 
-def weight_bytes(layer: Layer) -> tuple[int, int]:
-    """(bytes with codes packed without gaps, bytes in storage types) of a layer's constants, biases included."""
-    constants = [t for t in layer.site.present if t.is_constant]
+def weight_bytes(layer: Layer) -> int:
+    """Bytes of a layer's constants, biases included, codes packed without gaps."""
+    return sum((t.format.packed_bits(t.elements) + 7) // 8 for t in layer.site.present if t.is_constant)
+
+
+def constant_bytes(layers: Sequence[Layer]) -> tuple[int, int]:
+    """(packed, in storage types) bytes of all constants of some layers; one that several layers read counts once."""
+    constants = {id(t.value): t for layer in layers for t in layer.site.present if t.is_constant}.values()
     packed = sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants)
     return packed, sum(t.stored_bytes for t in constants)
-
-
-def packed_constants(layers: Sequence[Layer]) -> int:
-    """Bytes of all constants of some layers, codes packed; one that several layers read counts once."""
-    constants = {id(t.value): t for layer in layers for t in layer.site.present if t.is_constant}
-    return sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants.values())
 
 
 def table_bytes(layer: Layer) -> int:

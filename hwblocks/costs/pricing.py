@@ -10,7 +10,7 @@ from typing import Any
 from hwblocks.costs.area import full_adder_cells, mul8_equivalents
 from hwblocks.costs.energy import Range, layer_energy, total
 from hwblocks.costs.estimate import Estimate
-from hwblocks.costs.footprint import packed_constants
+from hwblocks.costs.footprint import constant_bytes
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.machines.choice import machine
 from hwblocks.costs.ops import Layer, layers
@@ -22,6 +22,7 @@ from hwblocks.graph.graph import Graph
 from hwblocks.table import Table
 from hwblocks.targets.kinds import Target
 from hwblocks.targets.load import load_energy
+from hwblocks.targets.processors import Microcontroller
 from hwblocks.targets.schema import EnergyTable
 
 
@@ -42,7 +43,7 @@ def price_graph(graph: Graph, target: Target, energy: str | None = None) -> Cost
 
     Errors: TargetError where a layer or the model does not fit, or the table does not price a memory.
     """
-    runs, table = machine(target), load_energy(energy or target.energy.table)
+    runs, table = machine(target), energy_table(target, energy)
     every = layers(graph)
     counted = [layer for layer in every if not layer.free]
     profile = profile_layers(graph, every)
@@ -52,11 +53,22 @@ def price_graph(graph: Graph, target: Target, energy: str | None = None) -> Cost
     return _summed(graph, runs, table, profile, priced)
 
 
+def energy_table(target: Target, name: str | None) -> EnergyTable:
+    """The table of a name, or the target's own. Errors: TargetError for a board's on what is none."""
+    table = load_energy(name or target.energy.table)
+    if table.board is not None and not isinstance(target, Microcontroller):
+        raise TargetError(
+            f"energy table {table.name!r} is of a whole microcontroller board: it does not price {target.name}, "
+            f"a {target.target.kind} target; choose another table"
+        )
+    return table
+
+
 def check_memories(runs: Machine[Any], profile: Profile, counted: Sequence[Layer]) -> None:
     """Errors: TargetError names the layer at which a memory is too small, and the bytes that are missing."""
     activations, weights = runs.homes()
     target = runs.target
-    peak, constants = profile.peak_bytes, packed_constants(counted)
+    peak, constants = profile.peak_bytes, constant_bytes(counted)[0]
     needs = [
         (activations, peak, f"{profile.peak_node!r} needs {peak:,} bytes of activations"),
         (weights, constants, f"the model has {constants:,} bytes of constants"),

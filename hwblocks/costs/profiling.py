@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwblocks.costs.charts import memory_chart
-from hwblocks.costs.footprint import memory_bytes, table_bytes, weight_bytes
+from hwblocks.costs.footprint import constant_bytes, memory_bytes, table_bytes, weight_bytes
 from hwblocks.costs.memory.options import plan_graph
 from hwblocks.costs.ops import Layer, layers
 from hwblocks.costs.profile import COUNT_COLUMNS, OPERATION_COLUMNS, PROFILE_COLUMNS, Profile
@@ -27,6 +27,7 @@ def profile_layers(graph: Graph, every: Sequence[Layer]) -> Profile:
     counted = [layer for layer in every if not layer.free]
     free = tuple(layer.node.name for layer in every if layer.free)
     rows = tuple(_row(layer) for layer in counted)
+    weights, stored = constant_bytes(counted)
     planned = plan_graph(graph)
     counts = tuple(
         {"layer": layer.node.name, "operation": operation, "widths": widths, "count": count}
@@ -37,8 +38,8 @@ def profile_layers(graph: Graph, every: Sequence[Layer]) -> Profile:
         model=graph.title,
         macs=sum(row["macs"] for row in rows),
         macs_valid=sum(row["macs_valid"] for row in rows),
-        weight_bytes=sum(weight_bytes(layer)[0] for layer in counted),
-        weight_stored_bytes=sum(weight_bytes(layer)[1] for layer in counted),
+        weight_bytes=weights,
+        weight_stored_bytes=stored,
         table_bytes=sum(row["table_bytes"] for row in rows),
         peak_bytes=planned.plan.size,
         peak_bound_bytes=planned.plan.bound,
@@ -79,7 +80,7 @@ def _row(layer: Layer) -> dict[str, Any]:
         "widths": layer.widths,
         **layer.work.to_dict(),
         "memory_bytes": memory_bytes(layer),
-        "weight_bytes": weight_bytes(layer)[0],
+        "weight_bytes": weight_bytes(layer),
         "table_bytes": table_bytes(layer),
         "output_bytes": output.stored_bytes,
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hwblocks.targets.kinds import Counting, Target
-from hwblocks.targets.schema import Count, Part, Positive
+from hwblocks.targets.schema import Count, Part, Positive, Vector
 
 
 class DspMode(Part, frozen=True):
@@ -60,8 +60,10 @@ class Fpga(Target, frozen=True):
 
     levels = ("activations", "weights", "dram")
     needed = ("activations", "weights")
+    unused = ("precision",)
 
     array: UnrolledArray
+    vector: Vector
     dsp: DspBlock
     device: Device
     count: Counting = Counting()
@@ -104,6 +106,7 @@ class Dataflow(Target, frozen=True):
     """
 
     levels = ("weights", "streams")
+    unused = ("precision", "vector")
 
     folding: Folding
     dsp: DspBlock

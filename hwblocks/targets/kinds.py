@@ -12,11 +12,13 @@ from hwblocks.targets.schema import Count, EnergyChoice, Identity, Memory, Part,
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a target of every kind states. `schema` is the version of this layout.
 
-    levels: the memories that files of this kind may name.
+    levels: the memories that files of this kind may name, needed: those that they must.
+    unused: tables that the formulas of this kind do not read.
     """
 
     levels: ClassVar[tuple[str, ...]] = ()
     needed: ClassVar[tuple[str, ...]] = ()
+    unused: ClassVar[tuple[str, ...]] = ()
 
     target: Identity
     schema: int = 1

@@ -140,6 +140,8 @@ def checked_target(raw: Raw, name: str) -> Target:
     target = _converted(_plain(raw), KINDS[kind], name)
     if target.schema != SCHEMA:
         raise TargetError(f"{name}: schema {target.schema} is not {SCHEMA} - at `$.schema`")
+    for table in sorted(set(raw) & set(target.unused)):
+        raise TargetError(f"{name}: a {kind} target does not use this table; leave it out - at `$.{table}`")
     _check_memory(target, name)
     _check_precision(target, name)
     for path, _, source in numbers(raw):

@@ -73,6 +73,7 @@ class NpuTile(Target, frozen=True):
 
     levels = ("sram", "flash", "dram")
     needed = ("sram",)
+    unused = ("vector",)
 
     tile: MicroBlock
     output: OutputStage
@@ -111,6 +112,7 @@ class Microcontroller(Target, frozen=True):
 
     levels = ("sram", "flash")
     needed = ("sram", "flash")
+    unused = ("vector",)
 
     stack: Stack
     cycles_per_mac: MacCycles

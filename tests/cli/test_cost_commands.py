@@ -112,6 +112,7 @@ def test_unknown_sizes_are_asked_for_and_taken(hwblocks, tmp_path, command):
         (("cost", ONNX, "-t", "ideal64"), "did you mean"),
         (("cost", ONNX, "-t", "ideal-64mac", "-t", "ideal-64mac"), "given twice"),
         (("cost", ONNX, "-r", "int9"), "int9"),
+        (("cost", ONNX, "-r", "int8", "-r", "int8"), "recipe 'int8' is given twice"),
         (("cost", ONNX, "--energy", "nothing"), "horowitz-45nm"),
         (("cost", ONNX, "--csv", "missing/x.csv"), "missing"),
         (("cost", "missing.onnx"), "missing.onnx"),
@@ -123,3 +124,13 @@ def test_wrong_calls_are_one_clear_error(hwblocks, arguments, words):
     code, _, err = hwblocks(*arguments)
     assert code == 2
     assert words in err
+
+
+def test_a_model_with_formats_of_its_own_is_quantized_first(hwblocks, shared, tmp_path):
+    model = shared / "models" / "onnx" / "mnist_conv_qdq_u8s8.onnx"
+    code, _, err = hwblocks("cost", model, "-r", "int8")
+    assert (code, "`hwblocks quantize MODEL -o Q.hwb`" in err) == (2, True)
+    code, _, err = hwblocks("cost", model, "-t", "ethos-u55-128")
+    assert (code, "`hwblocks quantize` it" in err) == (2, True)
+    assert hwblocks("quantize", model, "-o", "q.hwb")[0] == 0
+    assert hwblocks("cost", "q.hwb", "-t", "ethos-u55-128")[0] == 0

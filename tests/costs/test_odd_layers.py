@@ -212,3 +212,21 @@ def test_widths_of_a_recurrent_block_are_those_of_its_weights(shared):
     graph = hb.load(shared / "models" / "tflite" / "tflm_keyword_scrambled_16x8_svdf.tflite")
     widths = {layer.widths for layer in layers(graph) if layer.node.type_name == "SVDF"}
     assert widths == {"8x8→32"}  # features; the products over time are few
+
+
+def test_a_boards_energy_does_not_price_another_kind():
+    with pytest.raises(
+        TargetError, match="'board-l4r5zi' is of a whole microcontroller board.*ideal-64mac, a roofline"
+    ):
+        hb.cost(conv(), "ideal-64mac", energy="board-l4r5zi")
+
+
+def test_weights_that_two_layers_share_are_one():
+    build = GraphBuilder("tied")
+    w = build.constant("w", np.ones((16, 16), np.int8), INT8)
+    y = build.input("x", (1, 16), INT8)
+    for name in ("first", "second"):
+        y = build.add(hb.Linear(), y, w, name=name, formats=[INT8])
+    profile = hb.profile(build.build(y))
+    assert (profile.weight_bytes, profile.weight_stored_bytes) == (256, 256)
+    assert profile.layers["weight_bytes"] == [256, 256]

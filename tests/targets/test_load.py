@@ -9,7 +9,15 @@ import pytest
 
 import hwblocks as hb
 from hwblocks.errors import TargetError
-from hwblocks.targets.load import energy_names, load_energy, load_target, numbers, read_target, target_names
+from hwblocks.targets.load import (
+    checked_target,
+    energy_names,
+    load_energy,
+    load_target,
+    numbers,
+    read_target,
+    target_names,
+)
 
 GOOD = """
 schema = 1
@@ -185,3 +193,24 @@ PAIRS = [((8, 8), 1.0), ((8, 4), 2.0), ((4, 4), 2.0), ((2, 2), 2.0), ((16, 8), 0
 @pytest.mark.parametrize(("widths", "rate"), [*PAIRS, ((24, 8), 0.0625), ((40, 8), 1 / 5)])
 def test_widths_take_the_next_wider_pair(widths, rate):
     assert load_target("ideal-64mac").precision.rate(*widths) == rate
+
+
+@pytest.mark.parametrize(
+    ("parent", "table"),
+    [("finn-zcu104", "vector"), ("zcu104-dsp48e2", "precision"), ("ethos-u55-128", "vector")],
+)
+def test_a_table_that_the_kind_does_not_use_is_refused(tmp_path, parent, table):
+    text = {
+        "vector": "ops_per_cycle = 2\nsource = 'x'",
+        "precision": "[precision.table]\n'8x4' = {v = 2, source = 'x'}",
+    }
+    path = written(tmp_path, f"inherit = '{parent}'\n[{table}]\n{text[table]}\n")
+    with pytest.raises(TargetError, match=rf"does not use this table; leave it out - at `\$\.{table}`"):
+        load_target(path)
+
+
+def test_an_array_on_an_fpga_needs_a_unit_for_what_is_no_product(tmp_path):
+    raw = read_target("zcu104-dsp48e2")
+    del raw["vector"]
+    with pytest.raises(TargetError, match="missing required field `vector`"):
+        checked_target(raw, "mine")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from hwblocks.costs.estimate import Estimate, Moved
-from hwblocks.costs.footprint import packed_constants
+from hwblocks.costs.footprint import constant_bytes
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.machines.dsp_packing import Operand, products_per_dsp
 from hwblocks.costs.operands import operands, weight_fetches
@@ -62,7 +62,7 @@ class FpgaMachine(Machine[Fpga]):
             raise TargetError(f"{target.name}: the array needs {needed:,} DSP blocks, {needed - there:,} too many")
         if target.device.bram18 is not None:
             self._check_buffers(target.device.bram18, target.device.uram, target.device.block_ram_bits)
-        constants, room = packed_constants(layers), target.memory["weights"].bytes
+        constants, room = constant_bytes(layers)[0], target.memory["weights"].bytes
         self.weights_stay = room is None or constants <= room
         if "dram" not in target.memory:
             self._check_without_dram(layers, constants)

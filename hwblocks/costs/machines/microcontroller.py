@@ -61,7 +61,7 @@ class MicrocontrollerMachine(Machine[Microcontroller]):
         if layer.is_float:
             raise TargetError(
                 f"{layer.node.where} computes in floating point; {self.target.name} was measured on integers: "
-                "quantize it"
+                "`hwblocks quantize` it"
             )
         a, w = layer.activation_bits, layer.weight_bits
         known = [pair_of(pair) for pair in ("8x8", *self.target.precision.table)]

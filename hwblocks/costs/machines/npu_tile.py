@@ -47,11 +47,13 @@ class NpuTileMachine(Machine[NpuTile]):
             self._check_widths(layer)
 
     def _check_widths(self, layer: Layer) -> None:
-        where = f"{layer.node.type_name} {layer.node.name!r}"
+        where = layer.node.where
         if layer.is_edge:
             return
         if layer.is_float:
-            raise TargetError(f"{where} computes in floating point; {self.target.name} runs integers: quantize it")
+            raise TargetError(
+                f"{where} computes in floating point; {self.target.name} runs integers: `hwblocks quantize` it"
+            )
         weights = layer.weight_bits if layer.products else 0
         if layer.products and (layer.activation_bits > WIDEST_ACTIVATION_BITS or weights > WIDEST_WEIGHT_BITS):
             raise TargetError(
