@@ -10,14 +10,13 @@ from hwblocks.graph.algorithm import table_bytes as site_tables
 
 def weight_bytes(layer: Layer) -> int:
     """Bytes of a layer's constants, biases included, codes packed without gaps."""
-    return sum((t.format.packed_bits(t.elements) + 7) // 8 for t in layer.site.present if t.is_constant)
+    return sum(t.packed_bytes for t in layer.site.present if t.is_constant)
 
 
 def constant_bytes(layers: Sequence[Layer]) -> tuple[int, int]:
     """(packed, in storage types) bytes of all constants of some layers; one that several layers read counts once."""
     constants = {id(t.value): t for layer in layers for t in layer.site.present if t.is_constant}.values()
-    packed = sum((t.format.packed_bits(t.elements) + 7) // 8 for t in constants)
-    return packed, sum(t.stored_bytes for t in constants)
+    return sum(t.packed_bytes for t in constants), sum(t.stored_bytes for t in constants)
 
 
 def table_bytes(layer: Layer) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwblocks.costs.ops import Layer
-from hwblocks.graph.tensor import Tensor
 
 
 @dataclass(frozen=True)
@@ -18,16 +17,11 @@ class Operands:
     passes: int
 
 
-def packed(tensor: Tensor) -> int:
-    """Bytes of a tensor whose codes are packed without gaps."""
-    return (tensor.format.packed_bits(tensor.elements) + 7) // 8
-
-
 def operands(layer: Layer) -> Operands:
     """Each run-time tensor once a pass, constants once; of a table that is addressed only the words that are read."""
-    inputs = sum(packed(t) for t in layer.site.present if not t.is_constant)
-    outputs = sum(packed(t) for t in layer.site.outputs)
-    weights = sum(packed(t) for t in layer.site.present if t.is_constant)
+    inputs = sum(t.packed_bytes for t in layer.site.present if not t.is_constant)
+    outputs = sum(t.packed_bytes for t in layer.site.outputs)
+    weights = sum(t.packed_bytes for t in layer.site.present if t.is_constant)
     if layer.work.reads:
         weights = min(weights, (layer.site.output.format.packed_bits(layer.work.reads) + 7) // 8)
     return Operands(inputs * layer.times, weights, outputs * layer.times, layer.times)
@@ -35,7 +29,7 @@ def operands(layer: Layer) -> Operands:
 
 def vectors(layer: Layer) -> int:
     """Bytes of the constants beside the weights of a layer's products, which have one axis: biases, scales."""
-    return sum(packed(t) for t in layer.site.present if t.is_constant and len(t.shape) < 2)
+    return sum(t.packed_bytes for t in layer.site.present if t.is_constant and len(t.shape) < 2)
 
 
 def made_at_run_time(layer: Layer) -> bool:

@@ -126,7 +126,7 @@ def layers(
 
 def packed_bytes(graph: Graph) -> int:
     """Bytes of all constants of a graph, codes packed without gaps."""
-    return sum((t.format.packed_bits(t.elements) + 7) // 8 for t in graph.tensors.values() if t.is_constant)
+    return sum(t.packed_bytes for t in graph.tensors.values() if t.is_constant)
 
 
 def _layer(graph: Graph, node: Node, inside: str, times: int) -> Layer:

@@ -62,6 +62,11 @@ class Tensor:
         return self.format.stored_bytes(self.elements)
 
     @property
+    def packed_bytes(self) -> int:
+        """Bytes of one sample whose codes are packed without gaps."""
+        return (self.format.packed_bits(self.elements) + 7) // 8
+
+    @property
     def origin_name(self) -> str:
         """The tensor's name in the float graph it was made from (its own name if it is from there)."""
         return self.origin.name if self.origin else self.name

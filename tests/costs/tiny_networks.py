@@ -1,4 +1,4 @@
-"""The networks of MLPerf Tiny as int8 graphs: shapes of the reference models, weights that only say which channels live.
+"""The networks of MLPerf Tiny as int8 graphs, normalization folded: weights that only say which channels live.
 
 Layers, filters and strides as in mlcommons/tiny @1afd2c98, benchmark/training/*/trained_models. LIVE: output channels
 with weights of the pointwise convolutions of vww_96_int8.tflite; the others of that file are all zero.
@@ -7,6 +7,7 @@ with weights of the pointwise convolutions of vww_96_int8.tflite; the others of 
 from __future__ import annotations
 
 import numpy as np
+from mac_networks import SEPARABLE, same
 
 import hwblocks as hb
 from hwblocks.graph.builder import GraphBuilder
@@ -14,7 +15,6 @@ from hwblocks.numerics.arithmetic import Arithmetic
 
 INT8 = hb.Format("int8")
 AFFINE = Arithmetic(requantize=hb.Requantize.preset("single_round"), accumulator=hb.Accumulator(32))
-SEPARABLE = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *((128, 1),) * 5, (256, 2), (256, 1))
 LIVE = (16, 32, 32, 64, 60, 107, 57, 30, 19, 19, 27, 32, 22)
 
 
@@ -39,12 +39,14 @@ class Net:
     def conv(self, outputs, kernel, stride=1, live=None):
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
         w = self.weights(outputs, *kernel, self.value.shape[-1], live=live)
-        return self.then(hb.Conv2d(stride=stride, padding=self._same(kernel, stride)), w, arithmetic=AFFINE)
+        return self.then(
+            hb.Conv2d(stride=stride, padding=same(self.value.shape[1:3], kernel, stride)), w, arithmetic=AFFINE
+        )
 
     def depthwise(self, stride=1):
         channels = self.value.shape[-1]
         w = self.weights(1, 3, 3, channels)
-        block = hb.Conv2d(stride=stride, padding=self._same((3, 3), stride), groups=channels)
+        block = hb.Conv2d(stride=stride, padding=same(self.value.shape[1:3], 3, stride), groups=channels)
         return self.then(block, w, arithmetic=AFFINE)
 
     def dense(self, outputs):
@@ -55,11 +57,6 @@ class Net:
 
     def graph(self):
         return self.build.build(self.value)
-
-    def _same(self, kernel, stride):
-        sizes = zip(self.value.shape[1:3], kernel, strict=True)
-        total = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in sizes]
-        return tuple((pad // 2, pad - pad // 2) for pad in total)
 
 
 def anomaly_detection():

@@ -24,5 +24,5 @@ def coded_bytes(tensor: Tensor) -> int:
     alike: such weights stand in for trained ones.
     """
     assert tensor.value is not None
-    packed, coded = (tensor.format.packed_bits(tensor.elements) + 7) // 8, entropy_bits(tensor.value)
+    packed, coded = tensor.packed_bytes, entropy_bits(tensor.value)
     return min(int(coded / 8 + 0.5), packed) if coded else packed
