@@ -9,6 +9,8 @@ import msgspec
 from hwblocks.targets.kinds import Counting, Target
 from hwblocks.targets.schema import Count, Part, Positive, Vector
 
+PortBits = Annotated[int, msgspec.Meta(ge=2)]  # two's complement
+
 
 class DspMode(Part, frozen=True):
     """A way in which a DSP block multiplies: `multipliers` of wide_bits × narrow_bits (two's complement).
@@ -16,8 +18,8 @@ class DspMode(Part, frozen=True):
     summed: their products reach the accumulator as one sum of result_bits; else each has a result of its own.
     """
 
-    wide_bits: Count
-    narrow_bits: Count
+    wide_bits: PortBits
+    narrow_bits: PortBits
     result_bits: Count
     multipliers: Count = 1
     summed: bool = False

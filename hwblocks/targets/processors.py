@@ -7,9 +7,7 @@ from typing import Annotated
 import msgspec
 
 from hwblocks.targets.kinds import Target
-from hwblocks.targets.schema import Count, Part, Positive
-
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+from hwblocks.targets.schema import Count, NotNegative, Part, Positive
 
 
 class MicroBlock(Part, frozen=True):

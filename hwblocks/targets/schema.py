@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+MOST = 1e15  # of any number: what is larger, infinity too, is a mistake of units
+Positive = Annotated[float, msgspec.Meta(gt=0, le=MOST)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
 Count = Annotated[int, msgspec.Meta(gt=0)]
 ClockMHz = Annotated[float, msgspec.Meta(gt=0, le=20_000)]
 GBPerSecond = Annotated[float, msgspec.Meta(gt=0, le=100_000)]

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-from pathlib import Path
 
+import mac_networks as networks
 import pytest
 
 import hwblocks as hb
-
-spec = importlib.util.spec_from_file_location("mac_networks", Path(__file__).with_name("mac_networks.py"))
-networks = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(networks)
 
 # macs: torch 2.13.0 FlopCounterMode / 2 on torchvision 0.28.0 (recurrent layers and fused attention, which it counts as
 # 0, by hand); macs_valid: products whose tap lies on the input. Batch 1.

@@ -214,3 +214,19 @@ def test_an_array_on_an_fpga_needs_a_unit_for_what_is_no_product(tmp_path):
     del raw["vector"]
     with pytest.raises(TargetError, match="missing required field `vector`"):
         checked_target(raw, "mine")
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "1e300", "-1", "0"])
+def test_numbers_are_finite_and_of_a_likely_size(tmp_path, text):
+    for key in ("[compute]\nmacs_per_cycle", "[memory.main]\nbytes_per_cycle"):
+        path = written(tmp_path, f"inherit = 'ideal-64mac'\n{key} = {{ v = {text}, source = 'x' }}\n")
+        with pytest.raises(
+            TargetError, match=r"Expected `float.*at `\$\.(compute\.macs|memory\.main\.bytes)_per_cycle`"
+        ):
+            load_target(path)
+
+
+def test_a_port_holds_a_sign_and_a_bit(tmp_path):
+    path = written(tmp_path, "inherit = 'finn-zcu104'\n[dsp.modes.multiply]\nwide_bits = { v = 1, source = 'x' }\n")
+    with pytest.raises(TargetError, match=r"Expected `int` >= 2 - at `\$\.dsp\.modes"):
+        load_target(path)

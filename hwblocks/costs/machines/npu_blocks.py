@@ -89,6 +89,8 @@ def accumulators(tile: MicroBlock) -> int:
 
 
 def depths(deep: int, tile: MicroBlock) -> list[int]:
-    """Depths of a block to choose from, in micro-blocks: 1, 2, 4, … up to all channels or the most a block has."""
-    most = min(deep, MOST_CHANNELS // tile.block_channels)
+    """Depths of a block to choose from, in micro-blocks: 1, 2, 4, … up to all channels or the most a block has; one
+    where a micro-block has more.
+    """
+    most = max(min(deep, MOST_CHANNELS // tile.block_channels), 1)
     return [1 << n for n in range(most.bit_length())] + [most]
