@@ -7,7 +7,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,6 +57,7 @@ def read_target(name: str) -> Raw:
 
 def _with_parents(name: str, folder: str, children: tuple[str, ...]) -> Raw:
     raw, place = _read(name, "library", folder)
+    _find_energy(raw, str(Path(place).parent))
     parent = raw.pop("inherit", None)
     if parent is None:
         return raw
@@ -67,14 +67,28 @@ def _with_parents(name: str, folder: str, children: tuple[str, ...]) -> Raw:
     parents_place = _place(parent, "library", str(Path(place).parent))
     if parents_place in chain:
         raise TargetError(f"{name}: inherits in a circle: {' → '.join((*map(_short, chain), _short(parents_place)))}")
+    if parent not in target_names() and not Path(parents_place).is_file():
+        raise TargetError(f"{name}: {parent!r} is neither a file beside it nor in the library - at `$.inherit`")
     return _merged(_sourced(_with_parents(parent, str(Path(place).parent), chain)), raw)
 
 
+def _find_energy(raw: Raw, folder: str) -> None:
+    """An energy table beside the target's file by its path."""
+    energy = raw.get("energy")
+    table = energy.get("table") if isinstance(energy, dict) else None
+    if isinstance(table, str) and table not in energy_names() and Path(folder, table).is_file():
+        raw["energy"] = {**raw["energy"], "table": str(Path(folder, table))}
+
+
 def _sourced(raw: Raw, source: str = "") -> Raw:
-    """Every number together with its source, so that it keeps it in tables that a child adds to."""
+    """Every number together with its source, so that it keeps it in tables that a child adds to, and lends it to none
+    of the child's.
+    """
     inside = str(raw.get("source", source))
     made: Raw = {}
     for key, value in raw.items():
+        if key == "source":
+            continue
         if isinstance(value, dict):
             made[key] = value if "source" in value and _is_number(value) else _sourced(value, inside)
         else:
@@ -135,7 +149,7 @@ def _read(name: str, kind: str, folder: str = "") -> tuple[Raw, str]:
 def checked_target(raw: Raw, name: str) -> Target:
     """The record of a target's tables. Errors: TargetError with the path of what is wrong."""
     kind = raw.get("target", {}).get("kind") if isinstance(raw.get("target"), dict) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise TargetError(f"{name}: kind {kind!r} is not one of {', '.join(KINDS)} - at `$.target.kind`")
     target = _converted(_plain(raw), KINDS[kind], name)
     if target.schema != SCHEMA:
@@ -189,7 +203,7 @@ def plain_numbers(raw: Any) -> Any:
 
 
 def _is_number(raw: Mapping[str, Any]) -> bool:
-    return "v" in raw and set(raw) <= {"v", "source"}
+    return "v" in raw and set(raw) <= {"v", "source"} and not isinstance(raw["v"], (dict, list))
 
 
 def numbers(raw: Raw, path: str = "$", source: str = "") -> Iterator[tuple[str, float, str]]:
@@ -206,16 +220,27 @@ def numbers(raw: Raw, path: str = "$", source: str = "") -> Iterator[tuple[str, 
             yield here, value, inside
 
 
-@lru_cache(maxsize=16)
 def load_energy(name: str) -> EnergyTable:
     """An energy table by name or path. Errors: TargetError with file and key."""
     raw, _ = _read(name, "energy")
     table = _converted(raw, EnergyTable, name)
+    for path, figure in _figures(raw):
+        if not figure["low"] <= figure["v"] <= figure["high"]:
+            raise TargetError(f"{name}: `low` is the least and `high` the greatest, with `v` between - at `{path}`")
     if table.priced != ((table.operations is None) != (table.board is None)):
         raise TargetError(f"{name}: an energy table states `operations`, or `board`, or neither with `priced = false`")
     if table.memory is not None and table.operations is None:
         raise TargetError(f"{name}: `memory` needs `operations` - at `$.memory`")
     return table
+
+
+def _figures(raw: Raw, path: str = "$") -> Iterator[tuple[str, Raw]]:
+    """Every figure with a range of an energy table."""
+    for key, value in raw.items():
+        for i, entry in enumerate(value if isinstance(value, list) else [value]):
+            here = f"{path}.{key}[{i}]" if isinstance(value, list) else f"{path}.{key}"
+            if isinstance(entry, dict):
+                yield from [(here, entry)] if "low" in entry else _figures(entry, here)
 
 
 def _converted(raw: Raw, kind: type[Kind], name: str) -> Kind:

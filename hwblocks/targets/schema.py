@@ -54,7 +54,10 @@ class Precision(Part, frozen=True):
 def pair_of(text: str) -> tuple[int, int]:
     """ "8x4" as (8, 4). Errors: ValueError for another text."""
     first, _, second = text.partition("x")
-    return int(first), int(second)
+    pair = int(first), int(second)
+    if min(pair) < 1:
+        raise ValueError(text)
+    return pair
 
 
 class Vector(Part, frozen=True):
@@ -117,7 +120,7 @@ class Operations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MemoryBits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Energy of one bit read or written: SRAM by size, DRAM, flash, registers."""
 
-    sram: tuple[SizedQuantity, ...]
+    sram: Annotated[tuple[SizedQuantity, ...], msgspec.Meta(min_length=1)]
     dram: Quantity | None = None
     flash: Quantity | None = None
     registers: Quantity | None = None

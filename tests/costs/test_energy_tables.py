@@ -122,11 +122,23 @@ def test_comparisons_do_not_relate_two_tables():
     assert "energy jouppi-7nm" in first and "energy jouppi-7nm" not in second
 
 
+SRAM = '{ bytes = 8192, v = 1, low = 1, high = 1, source = "s" }'
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('name = "t"\nsource = "s"\n', "states `operations`, or `board`, or neither"),
-        ('name = "t"\nsource = "s"\n[memory]\nsram = []\n[board]\nv = 1\nlow = 1\nhigh = 1\nsource = "s"', "needs `op"),
+        (
+            f'name = "t"\nsource = "s"\n[memory]\nsram = [{SRAM}]\n[board]\nv = 1\nlow = 1\nhigh = 1\nsource = "s"',
+            "needs `op",
+        ),
+        ('name = "t"\nsource = "s"\n[memory]\nsram = []\n', "length >= 1"),
+        ('name = "t"\nsource = "s"\n[board]\nv = 1\nlow = 2\nhigh = 3\nsource = "s"', r"between - at `\$\.board`"),
+        (
+            f'name = "t"\nsource = "s"\n[memory]\nsram = [{SRAM.replace("low = 1", "low = 2")}]',
+            r"at `\$\.memory\.sram\[0\]`",
+        ),
         ('name = "t"\nsource = "s"\nunits = "pJ"\n', "unknown field `units`"),
         ('name = "t"\nsource = "s"\n[operations]\nmul_8x8 = { v = -1.0, low = 1, high = 1, source = "" }', "mul_8x8"),
     ],

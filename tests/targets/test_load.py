@@ -82,7 +82,7 @@ def test_children_change_what_they_state(tmp_path):
     written(tmp_path, GOOD, "parent.toml")
     child = written(
         tmp_path,
-        'inherit = "parent.toml"\n[target]\nname = "child"\n[memory.main]\nbytes = 64\n[compute]\nmacs_per_cycle = { v = 9, source = "e" }',
+        'inherit = "parent.toml"\n[target]\nname = "child"\n[memory.main]\nbytes = { v = 64, source = "f" }\n[compute]\nmacs_per_cycle = { v = 9, source = "e" }',
         "child.toml",
     )
     target = load_target(child)
@@ -101,6 +101,12 @@ def test_inherited_numbers_keep_their_sources(tmp_path):
     assert found["$.target.clock_mhz"] == "a"
 
 
+def test_a_parents_source_does_not_speak_for_a_childs_number(tmp_path):
+    text = "inherit = 'ideal-64mac'\n[target]\nname = 'mine'\n[compute]\nmacs_per_cycle = 3"
+    with pytest.raises(TargetError, match=r"no source - at `\$\.compute\.macs_per_cycle`"):
+        load_target(written(tmp_path, text))
+
+
 def test_children_of_the_library(tmp_path):
     child = written(
         tmp_path, 'inherit = "ideal-64mac"\n[target]\nname = "fast"\nclock_mhz = { v = 1000, source = "wish" }'
@@ -110,7 +116,7 @@ def test_children_of_the_library(tmp_path):
 
 def test_a_rate_in_another_unit_replaces_the_parents(tmp_path):
     written(tmp_path, GOOD, "parent.toml")
-    text = 'inherit = "parent.toml"\n[target]\nname = "child"\n[memory.main]\nbytes_per_cycle = 3'
+    text = 'inherit = "parent.toml"\n[target]\nname = "child"\n[memory.main]\nsource = "u"\nbytes_per_cycle = 3'
     memory = load_target(written(tmp_path, text, "child.toml")).memory["main"]
     assert (memory.bytes_per_cycle, memory.gb_per_s, memory.bytes) == (3, None, 4096)
 
@@ -230,3 +236,33 @@ def test_a_port_holds_a_sign_and_a_bit(tmp_path):
     path = written(tmp_path, "inherit = 'finn-zcu104'\n[dsp.modes.multiply]\nwide_bits = { v = 1, source = 'x' }\n")
     with pytest.raises(TargetError, match=r"Expected `int` >= 2 - at `\$\.dsp\.modes"):
         load_target(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[target]\nkind = ['roofline']", r"kind \['roofline'\] is not one of"),
+        ("inherit = 'ideal-64mac'\n[memory]\nmain = { v = {} }", r"unknown field `v` - at `\$\.memory\.main`"),
+        ("inherit = 'missing.toml'", r"'missing.toml' is neither a file beside it.*`\$\.inherit`"),
+        ("inherit = 'ideal-64mac'\n[precision.table]\n'0x8' = { v = 1, source = 'x' }", "'0x8' is no pair"),
+    ],
+)
+def test_odd_values_are_one_clear_error(tmp_path, text, words):
+    with pytest.raises(TargetError, match=words):
+        load_target(written(tmp_path, text))
+
+
+def test_an_energy_table_lies_beside_the_target(tmp_path):
+    table = Path(hb.__path__[0], "targets", "energy", "horowitz-45nm.toml").read_text()
+    path = written(tmp_path, table.replace('name = "horowitz-45nm"', 'name = "mine"'), "mine.toml")
+    text = "inherit = 'ideal-64mac'\n[target]\nname = 'own'\n[energy]\ntable = 'mine.toml'"
+    target = load_target(written(tmp_path, text))
+    assert (target.energy.table, load_energy(target.energy.table).name) == (str(path), "mine")
+
+
+def test_an_energy_table_is_read_again_when_it_has_changed(tmp_path):
+    table = Path(hb.__path__[0], "targets", "energy", "horowitz-45nm.toml").read_text()
+    path = written(tmp_path, table, "mine.toml")
+    assert load_energy(str(path)).operations.mul_8x8.v == 0.2
+    written(tmp_path, table.replace("mul_8x8 = { v = 0.2,", "mul_8x8 = { v = 0.3,"), "mine.toml")
+    assert load_energy(str(path)).operations.mul_8x8.v == 0.3
