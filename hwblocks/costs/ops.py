@@ -60,8 +60,8 @@ class Layer:
 
     @property
     def is_edge(self) -> bool:
-        """True for a conversion between floating point and codes."""
-        return self.site.output.format.is_float != self.site.present[0].format.is_float
+        """True for a conversion between floating point and codes; none where products are summed."""
+        return not self.nests and self.site.output.format.is_float != self.site.present[0].format.is_float
 
     def by_widths(self) -> Iterator[tuple[str, str, int]]:
         """(operation, widths, count) of all that the layer does: "macs", "8x8→32"; "requants", "32→8"; "adds", "8"."""

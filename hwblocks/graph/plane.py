@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +110,7 @@ def plane_of(nest: Nest) -> PlaneConvolution | None:
     window = nest.window
     if window is None:
         return PlaneConvolution(nest.rows, 1, 1, 1, nest.depth, nest.columns)
-    if len(window.input) > 2 or nest.rows != math.prod(window.output):
+    if len(window.input) > 2 or nest.images > 1:
         return None
     one = (1,) * (2 - len(window.input))
     kernel, stride, dilation = ((*sizes, *one) for sizes in (window.kernel, window.stride, window.dilation))

@@ -230,3 +230,11 @@ def test_weights_that_two_layers_share_are_one():
     profile = hb.profile(build.build(y))
     assert (profile.weight_bytes, profile.weight_stored_bytes) == (256, 256)
     assert profile.layers["weight_bytes"] == [256, 256]
+
+
+def test_products_that_end_in_floating_point_are_no_conversion():
+    build = GraphBuilder("ends")
+    x, w = build.input("x", (1, 8), INT8), build.constant("w", np.ones((4, 8), np.int8), INT8)
+    graph = build.build(build.add(hb.Linear(), x, w, name="last", formats=[hb.Format("float32")]))
+    with pytest.raises(TargetError, match="'last' computes in floating point"):
+        hb.cost(graph, "ethos-u55-128")

@@ -242,7 +242,7 @@ def _of_window(stage: Stage) -> tuple[float, float, float]:
         reach = (made.kernel[axis] - 1) * made.dilation[axis] - made.pads[axis][0]
         place += min(max(reach, 0), made.input[axis] - 1) * whole
         whole *= made.input[axis]
-    rows = made.output[0]
+    rows, windows = made.output[0] * nest.images, math.prod(made.output) * nest.images
     behind = sum(1 for last in made.positions(0)[:, -1] if last > made.input[0] - 1)
-    share = (place + 1) / whole
-    return share, share, min(behind / rows + 1 / math.prod(made.output), 1.0)
+    share = (place + 1) / (whole * nest.images)
+    return share, share, min(behind / rows + 1 / windows, 1.0)
