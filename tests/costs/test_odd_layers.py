@@ -238,3 +238,22 @@ def test_products_that_end_in_floating_point_are_no_conversion():
     graph = build.build(build.add(hb.Linear(), x, w, name="last", formats=[hb.Format("float32")]))
     with pytest.raises(TargetError, match="'last' computes in floating point"):
         hb.cost(graph, "ethos-u55-128")
+
+
+def test_keys_of_an_attention_stay_in_an_sram_beside_the_buffer(tmp_path):
+    target = child(tmp_path, "nvdla-small", "[memory.sram]\nbytes = { v = 65536, source = 'x' }\n")
+    moved = hb.cost(attention(), target).moved
+    assert (moved["dram"], moved["sram"]) == (0, 2 * (16 * 8 + 8 * 16 + 16 * 16))
+
+
+def test_an_sram_holds_the_features_of_one_pass(tmp_path):
+    """Steps of an LSTM: 20 passes move more than the SRAM has, one of them less."""
+    names = {"weight_ih_l0": (64, 8), "weight_hh_l0": (64, 16), "bias_ih_l0": (64,), "bias_hh_l0": (64,)}
+    build = GraphBuilder("net")
+    y, _, _ = hb.LSTM(8, 16, weights={name: np.ones(shape) for name, shape in names.items()})(
+        build.input("x", (1, 20, 8))
+    )
+    target = child(tmp_path, "nvdla-full", "[memory.sram]\nbytes = { v = 2048, source = 'x' }\n")
+    rows = [row for row in hb.cost(build.build(y), target).layers if "/steps/" in row["layer"]]
+    assert rows
+    assert all(row["sram_bytes"] > 0 for row in rows)

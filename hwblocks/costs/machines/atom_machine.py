@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import ClassVar
 
 from hwblocks.costs.estimate import Estimate, Moved
 from hwblocks.costs.machine import Machine
 from hwblocks.costs.machines.atom import WINOGRAD_SAVING, Atom, AtomLayer, dram_bytes, layer_bytes, mac_cycles
-from hwblocks.costs.operands import operands, results, vectors, weight_fetches
+from hwblocks.costs.operands import made_at_run_time, operands, results, vectors, weight_fetches
 from hwblocks.costs.ops import Layer
 from hwblocks.errors import TargetError
 from hwblocks.graph.nest import Nest
@@ -43,20 +44,26 @@ class AtomMachine(Machine[AtomTarget]):
         runs = [(self._lowered(nest, layer), nest.groups, nest.images) for nest in layer.products]
         taken = sum((mac_cycles(m, atom) * groups * images for m, groups, images in runs), Fraction(0)) * times
         products = sum(nest.macs * _made(m) for nest, (m, _, _) in zip(layer.products, runs, strict=True)) * times
-        inputs, weights, outputs = (
-            sum(part) for part in zip(*(self._bytes(*run, atom, layer) for run in runs), strict=True)
-        )
-        fetches = weight_fetches(layer, self.target.memory["cbuf"].bytes)
-        stored = results(layer)
-        outputs = outputs * times if stored is None else stored
         return Estimate(
             float(taken),
             vector,
             products=float(products),
-            moved=self._placed(inputs * times, (weights + vectors(layer)) * fetches, outputs, times),
+            moved=self._traffic(layer, runs, atom),
             mapping=float(products / (taken * atom.macs)),
             figures={"sheet_cycles": float(taken)},
         )
+
+    def _traffic(self, layer: Layer, runs: Sequence[tuple[AtomLayer, int, int]], atom: Atom) -> dict[str, Moved]:
+        """Bytes of all passes; a second operand that is made at run time moves as features do."""
+        inputs, weights, outputs = (
+            sum(part) for part in zip(*(self._bytes(*run, atom, layer) for run in runs), strict=True)
+        )
+        times, fetches, stored = layer.times, weight_fetches(layer, self.target.memory["cbuf"].bytes), results(layer)
+        features, weights = inputs * times, weights * fetches
+        if made_at_run_time(layer):
+            features, weights = features + weights, 0
+        constants = weights + vectors(layer) * fetches
+        return self._placed(features, constants, outputs * times if stored is None else stored, times)
 
     def _atom(self, layer: Layer) -> Atom:
         array, size = self.target.array, self.target.memory["cbuf"].bytes
