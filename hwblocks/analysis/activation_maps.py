@@ -107,7 +107,7 @@ def _row(real: Array, got: Array) -> tuple[Pixels, ...]:
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     error = got - real
     reach = float(np.max(np.abs(error[np.isfinite(error)]), initial=0.0))
-    return _pixels(real, low, high), _pixels(got, low, high), _pixels(error, -reach, reach, True)
+    return _pixels(real, low, high), _pixels(got, low, high), _pixels(error, 0.0 - reach, reach, True)
 
 
 def _pixels(plane: Array, low: float, high: float, signed: bool = False) -> Pixels:

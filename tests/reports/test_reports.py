@@ -58,10 +58,14 @@ def test_cells_say_what_they_sort_by():
     assert 'title="none">show 1 more column<' in page
 
 
-def test_names_cannot_end_the_script():
-    chart = Bars("</script><b>", ("</script>",), (Series("s", (1,)),), Axis("x"))
+@pytest.mark.parametrize("name", ["</script><b>", "<!--<script>"])  # the second hides the end of the script
+def test_names_cannot_end_the_script(name):
+    chart = Bars(name, (name,), (Series("s", (1,)),), Axis("x"), links=(name,))
     page = render("t", [Section("part", charts=(chart,))])
     assert page.count("</script>") == 3  # the library, the figures, the page's own
+    data = page.split('id="figures">')[1].split("</script>")[0]
+    assert "<" not in data
+    assert json.loads(data)["chart0"]["data"][0]["meta"] == [name]
 
 
 def test_foreign_places_are_found():
