@@ -328,6 +328,7 @@ void hwb_search_begin(const hwb_arena *a, const hwb_goal *g, int64_t *memory) {
     queue_sections(&s, b);
   }
   s.counter[RESULT] = bound_all(&s) ? HWB_SEARCHING : HWB_IMPOSSIBLE;
+  if (s.counter[RESULT] == HWB_IMPOSSIBLE) return; /* sections behind the failure have no floor */
   int64_t at = next_section(&s);
   if (at < 0) s.counter[RESULT] = HWB_PLACED;
   else open_frame(&s, at);
