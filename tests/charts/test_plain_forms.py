@@ -81,8 +81,9 @@ def test_a_picture_as_png():
     found = chunks(encode(PICTURE))
     assert list(found) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
     assert found[b"IHDR"] == struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0)
-    assert zlib.decompress(found[b"IDAT"]) == bytes([0, 0, 254, 0, 127, 255])
-    assert len(found[b"PLTE"]) == 768
+    assert zlib.decompress(found[b"IDAT"]) == bytes([0, 0, 2, 0, 1, 3])  # of the four colours that occur
+    assert [tuple(found[b"PLTE"][i : i + 3]) for i in (0, 6, 9)] == [(13, 18, 43), (252, 240, 170), (128, 128, 128)]
+    assert len(found[b"PLTE"]) == 12
 
 
 def test_palettes_end_in_their_anchors():
