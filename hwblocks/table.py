@@ -144,7 +144,8 @@ class Table:
         shown = RichTable(title=title, title_justify="left", header_style="bold", caption=caption)
         shown.caption_justify = "left"
         for column in columns:
-            shown.add_column(Text(column.heading), justify="right" if self.is_number(column) else "left", overflow="fold")
+            side = "right" if self.is_number(column) else "left"
+            shown.add_column(Text(column.heading), justify=side, overflow="fold")  # type: ignore[arg-type]
         for row in self.rows:
             shown.add_row(*(Text(column.text(row.get(column.key))) for column in columns))
         return shown

@@ -113,8 +113,8 @@ def inspect_graphs(
 ) -> Inspection:
     """Run both graphs on the samples (real values) and count how values and codes use each format.
 
-    layers: pattern of node or tensor names. shown: samples whose activation maps are kept, `channels` of each layer (fewer
-    where there would be too many pictures for a page; the maps' text says so).
+    layers: pattern of node or tensor names. shown: samples whose activation maps are kept, `channels` of each layer, or
+    fewer where there would be too many pictures for a page; the maps' text says so.
     Memory does not grow with the number of samples. Views and layout changes are left out: they repeat their input.
     Errors: InputError when no layer fits the pattern, or a shown sample is not there.
     """

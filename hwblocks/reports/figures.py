@@ -242,7 +242,8 @@ def _points(chart: Scatter, group: str, index: int) -> Figure:
         "textposition": "top center",
         "cliponaxis": False,
         "marker": {"size": 9, "color": colour(index), "line": {"width": 1, "color": "rgba(255,255,255,.6)"}},
-        "hovertemplate": f"%{{text}}<br>{_hover(chart.x, 'x')}<br>{_hover(chart.y, 'y')}<br>%{{customdata}}<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>{_hover(chart.x, 'x')}<br>{_hover(chart.y, 'y')}<br>"
+        "%{customdata}<extra></extra>",
     }
 
 

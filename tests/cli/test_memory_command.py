@@ -85,7 +85,10 @@ def test_files_as_spreadsheets_write_them(hwblocks, tmp_path):
     code, out, _ = hwblocks("memory", "set.csv", "-o", "offsets.csv")
     assert code == 0
     assert "[/b]" in out
-    assert [list(row.values()) for row in rows("offsets.csv")] == [["a", "-5", "2", "0", "0"], ["[/b]", "0", "2", "8", "0"]]
+    assert [list(row.values()) for row in rows("offsets.csv")] == [
+        ["a", "-5", "2", "0", "0"],
+        ["[/b]", "0", "2", "8", "0"],
+    ]
 
 
 @pytest.mark.parametrize(

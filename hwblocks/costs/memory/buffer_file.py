@@ -41,7 +41,7 @@ def read_buffers(path: str | Path) -> list[Buffer]:
 
 
 def _buffers(lines: Any, path: str | Path) -> list[Buffer]:
-    header = next(lines, [])
+    header: list[str] = next(lines, [])
     missing = [name for name in FIELDS if name not in header]
     if missing:
         raise FileFormatError(f"{path}, line 1: column {missing[0]!r} is missing; the header is {','.join(FIELDS)}")
