@@ -13,10 +13,11 @@ import pytest
 from pages import demo_results, foreign
 
 import hwblocks as hb
-from hwblocks.charts import Axis, Bars, Edge, Gallery, GraphNode, GraphView, Measure, Series
+from hwblocks.charts import Axis, Bars, Edge, Gallery, GraphNode, GraphView, Images, Measure, Pixels, Series
 from hwblocks.errors import InputError, OutputError
 from hwblocks.files import write_atomically
 from hwblocks.reports.page import joined_views, render
+from hwblocks.reports.pictures import picture_grid
 from hwblocks.table import Column, Section, Table, plain, save_tables
 
 TABLE = Table(
@@ -150,3 +151,10 @@ def test_a_gallery_without_links_can_be_chosen_from():
     chart = Bars("b", ("a",), (Series("s", (1,)),), Axis("x"))
     page = render("t", [Section("part", charts=(Gallery("g", (("one", chart), ("two", chart))),))])
     assert page.count("<option") == 2
+
+
+@pytest.mark.parametrize(("wide", "head"), [(8, "channel 1"), (1, "1")])
+def test_names_above_narrow_pictures_are_short(wide, head):
+    picture = Pixels(((0.0,) * wide,) * 8, 0.0, 1.0)
+    made = picture_grid(Images("x", ("channel 1",), ("float",), ((picture,),)))
+    assert f'<span class="side" title="channel 1">{head}</span>' in made
