@@ -160,7 +160,6 @@ def _on_its_side(chart: HeatMap, trace: Figure) -> Figure:
 @figure.register
 def histogram(chart: Histogram) -> Figure:
     """The first series as filled bins, the others as steps; the format's limits as dashed lines with shades outside."""
-    centres = short([chart.start - chart.width / 2, *chart.centres, chart.start + (chart.bins + 0.5) * chart.width])
     data: list[Figure] = []
     for index, (name, shares) in enumerate(chart.series):
         data.append(
@@ -168,7 +167,8 @@ def histogram(chart: Histogram) -> Figure:
                 "type": "scatter",
                 "mode": "lines",
                 "name": label(name),
-                "x": centres,
+                "x0": chart.start - chart.width / 2,  # with dx, as lists of places would be half of a large page
+                "dx": chart.width,
                 "y": [0.0, *short(shares), 0.0],  # an empty bin at both ends closes the outline
                 "line": {"shape": "hvh", "width": 1.5, "color": colour(index)},
                 **({} if index else {"fill": "tozeroy"}),

@@ -75,7 +75,7 @@ def test_histograms_close_at_both_ends_and_show_the_range():
     made = figure(
         Histogram("h", -1.0, 1.0, (("float", (25.0, 75.0)), ("integer", (30.0, 70.0))), Axis("value"), limits)
     )
-    assert made["data"][0]["x"] == [-1.5, -0.5, 0.5, 1.5]
+    assert (made["data"][0]["x0"], made["data"][0]["dx"]) == (-1.5, 1.0)
     assert made["data"][0]["y"] == [0.0, 25.0, 75.0, 0.0]
     assert [t.get("fill") for t in made["data"]] == ["tozeroy", None]
     assert [(s["x0"], s["x1"]) for s in made["layout"]["shapes"]] == [(-1.0, -1.0), (1.0, 1.0)]
