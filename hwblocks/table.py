@@ -116,7 +116,9 @@ class Table:
         """A Markdown table, numbers to the right."""
         aligns = ["---:" if self.is_number(c) else ":---" for c in self.columns]
         lines = [[c.heading for c in self.columns], aligns, *self.texts()]
-        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        return "\n".join(
+            "| " + " | ".join(" ".join(cell.replace("|", "\\|").splitlines()) for cell in line) + " |" for line in lines
+        )
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame. Errors: MissingExtraError without pandas."""

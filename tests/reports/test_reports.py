@@ -37,6 +37,7 @@ def test_forms_of_a_table():
     first = {"name": "a|b", "bytes": "1200", "share": "0.25", "none": "0"}
     assert next(iter(csv.DictReader(io.StringIO(TABLE.to_csv())))) == first
     assert "| a\\|b | 1,200 | 0.2 |" in TABLE.to_markdown()
+    assert Table("t", (Column("k"),), ({"k": "a\nb"},)).to_markdown().splitlines()[2:] == ["| a b |"]
     assert json.loads(TABLE.to_json())["rows"][1]["share"] == "inf"
     assert "&lt;c&gt;" in TABLE._repr_html_()
     assert plain({"a": np.int64(3), "b": (np.float32(0.5), math.nan)}) == {"a": 3, "b": [0.5, "nan"]}
