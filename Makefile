@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
-SOURCES = pyproject.toml setup.py hwblocks/_core.pyx hwblocks/_core.pxd $(shell find csrc -name '*.[ch]')
+SOURCES = pyproject.toml setup.py hwblocks/_core.pyx hwblocks/_core_planning.pxi hwblocks/_core.pxd $(shell find csrc -name '*.[ch]')
 
 .PHONY: demo test fuzz bench lint clean prerequisites
 

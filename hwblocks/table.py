@@ -116,7 +116,9 @@ class Table:
         """A Markdown table, numbers to the right."""
         aligns = ["---:" if self.is_number(c) else ":---" for c in self.columns]
         lines = [[c.heading for c in self.columns], aligns, *self.texts()]
-        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        return "\n".join(
+            "| " + " | ".join(" ".join(cell.replace("|", "\\|").splitlines()) for cell in line) + " |" for line in lines
+        )
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame. Errors: MissingExtraError without pandas."""
@@ -133,17 +135,21 @@ class Table:
 
     def __rich__(self) -> Any:
         from rich.table import Table as RichTable
+        from rich.text import Text  # names are shown as they are: plain strings would be read for markup and emoji
 
         kept = [column for column in self.columns if not column.detail]
         zeros = [column for column in kept if self.is_zero(column)]
         columns = [column for column in kept if column not in zeros]
-        caption = f"columns of zeros: {', '.join(column.heading for column in zeros)}" if zeros else None
-        shown = RichTable(title=self.title, title_justify="left", header_style="bold", caption=caption)
+        words = f"columns of zeros: {', '.join(column.heading for column in zeros)}"
+        caption = Text(words, "table.caption") if zeros else None
+        title = Text(self.title, "table.title")
+        shown = RichTable(title=title, title_justify="left", header_style="bold", caption=caption)
         shown.caption_justify = "left"
         for column in columns:
-            shown.add_column(column.heading, justify="right" if self.is_number(column) else "left", overflow="fold")
+            side = "right" if self.is_number(column) else "left"
+            shown.add_column(Text(column.heading), justify=side, overflow="fold")  # type: ignore[arg-type]
         for row in self.rows:
-            shown.add_row(*(column.text(row.get(column.key)) for column in columns))
+            shown.add_row(*(Text(column.text(row.get(column.key))) for column in columns))
         return shown
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ def test_the_wheel_holds_what_it_needs(wheel):
         "quantize/recipes/int8.toml",
     ):
         assert wanted in names
-    assert not [n for n in names if n.endswith((".c", ".pyx", ".pxd")) or n.startswith(("tests/", "csrc/"))]
+    assert not [n for n in names if n.endswith((".c", ".pyx", ".pxd", ".pxi")) or n.startswith(("tests/", "csrc/"))]
     assert "cp311-abi3" in wheel.name
 
 

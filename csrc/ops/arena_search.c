@@ -322,12 +322,14 @@ void hwb_search_begin(const hwb_arena *a, const hwb_goal *g, int64_t *memory) {
   lay_out(&s, a, g, memory);
   memset(s.counter, 0, COUNTERS * sizeof(int64_t));
   memset(s.stale, 0, (size_t)a->sections * sizeof(int64_t));
+  for (int64_t at = 0; at < a->sections; at++) s.floor[at] = -1; /* so it stays where nothing lives */
   memcpy(s.list, a->member, (size_t)a->member_at[a->sections] * sizeof(int64_t));
   for (int64_t b = 0; b < a->buffers; b++) {
     s.low[b] = 0, s.offset[b] = -1;
     queue_sections(&s, b);
   }
   s.counter[RESULT] = bound_all(&s) ? HWB_SEARCHING : HWB_IMPOSSIBLE;
+  if (s.counter[RESULT] == HWB_IMPOSSIBLE) return; /* sections behind the failure have no floor */
   int64_t at = next_section(&s);
   if (at < 0) s.counter[RESULT] = HWB_PLACED;
   else open_frame(&s, at);

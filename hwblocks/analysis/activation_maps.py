@@ -16,6 +16,7 @@ from hwblocks.simulate.simulator import Run
 Array = np.ndarray[Any, Any]
 
 PIXELS = 1_400_000  # of all pictures together, so that a report stays small
+PICTURES = 1_500  # of a report, as each takes most of a kilobyte beside its pixels
 LARGEST = 64  # pixels along a side of a picture
 FOLDED = 32  # elements of a vector in one line
 SIDES = ("float", "integer", "difference")
@@ -28,6 +29,15 @@ def picture_limit(layers: int) -> int:
     (64, 15)
     """
     return max(8, min(LARGEST, int(math.sqrt(PIXELS / (len(SIDES) * max(layers, 1))))))
+
+
+def channels_shown(wanted: int, layers: int) -> int:
+    """Channels of each layer, for a number of layers times samples: those wanted, or fewer, but one at least.
+
+    >>> channels_shown(4, 20), channels_shown(64, 50), channels_shown(4, 1000)
+    (4, 10, 1)
+    """
+    return max(1, min(wanted, PICTURES // (len(SIDES) * max(layers, 1))))
 
 
 def layer_maps(
@@ -107,7 +117,7 @@ def _row(real: Array, got: Array) -> tuple[Pixels, ...]:
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     error = got - real
     reach = float(np.max(np.abs(error[np.isfinite(error)]), initial=0.0))
-    return _pixels(real, low, high), _pixels(got, low, high), _pixels(error, -reach, reach, True)
+    return _pixels(real, low, high), _pixels(got, low, high), _pixels(error, 0.0 - reach, reach, True)
 
 
 def _pixels(plane: Array, low: float, high: float, signed: bool = False) -> Pixels:

@@ -202,15 +202,8 @@ def compare_graphs(
         if progress is not None:
             progress(len(answers[-1][0]))
     first, second = (np.concatenate([a[i] for a in answers]) for i in (0, 1))
-    made, view = makers(integer_graph), outline(integer_graph)
-    links = input_links(view)
-    rows = tuple(
-        {
-            "layer": made[t.name][0] if t.name in made else links.get(t.name, t.name),
-            **_row(made.get(t.name), t, errors[t.name], events),
-        }
-        for t, _ in pairs
-    )
+    view = outline(integer_graph)
+    rows = _rows(integer_graph, input_links(view), errors, events)
     truth = _labels(labels, len(first))
     return Comparison(
         integer_graph.title,
@@ -222,6 +215,20 @@ def compare_graphs(
         Accuracy(int(np.sum(second == truth)), len(first)) if truth is not None else None,
         min((row["sqnr_db"] for row in rows if row["tensor"] in integer_graph.outputs), default=None),
         view,
+    )
+
+
+def _rows(
+    graph: Graph, links: dict[str, str], errors: dict[str, Errors], events: dict[str, NodeEvents]
+) -> tuple[dict[str, Any], ...]:
+    """One row for each compared tensor; `layer` is the name of its node in reports."""
+    made, tensors = makers(graph), graph.traced
+    return tuple(
+        {
+            "layer": made[name][0] if name in made else links.get(name, name),
+            **_row(made.get(name), tensors[name], found, events),
+        }
+        for name, found in errors.items()
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwblocks.analysis.activation_maps import layer_maps, layout_of, picture_limit
+from hwblocks.analysis.activation_maps import channels_shown, layer_maps, layout_of, picture_limit
 from hwblocks.analysis.comparison import paired_tensors, scaled, side_by_side
 from hwblocks.analysis.spread_counts import GrowingHistogram, Usage, align
 from hwblocks.analysis.weight_spread import weight_histograms
@@ -113,7 +113,8 @@ def inspect_graphs(
 ) -> Inspection:
     """Run both graphs on the samples (real values) and count how values and codes use each format.
 
-    layers: pattern of node or tensor names. shown: samples whose activation maps are kept, `channels` of each layer.
+    layers: pattern of node or tensor names. shown: samples whose activation maps are kept, `channels` of each layer, or
+    fewer where there would be too many pictures for a page; the maps' text says so.
     Memory does not grow with the number of samples. Views and layout changes are left out: they repeat their input.
     Errors: InputError when no layer fits the pattern, or a shown sample is not there.
     """
@@ -135,7 +136,7 @@ def inspect_graphs(
         Table("Use of the formats", COLUMNS, tuple(one.row(*links[one.tensor.name]) for one in kept), "layer"),
         _gallery("Activations", HOW_TO_SPREAD, [(links[k.tensor.name][0], k.tensor.name, k.chart()) for k in kept]),
         _weights(float_graph, integer_graph, layers),
-        _gallery("Activation maps", HOW_TO_LOOK, maps.entries(links)),
+        _gallery("Activation maps", maps.about, maps.entries(links)),
     )
 
 
@@ -156,12 +157,23 @@ class _Maps:
     seen: int = 0
     found: dict[int, list[tuple[str, Images]]] = field(default_factory=dict)
 
+    @property
+    def kept(self) -> int:
+        """Channels of each layer that are kept, so that a page stays small."""
+        return channels_shown(self.channels, len(self.pairs) * len(self.shown))
+
+    @property
+    def about(self) -> str:
+        """How to look at the maps, and that there are fewer than was asked for."""
+        fewer = f" Only {self.kept} instead of {self.channels}, as there are many layers and samples; choose some."
+        return HOW_TO_LOOK + (fewer if self.kept < self.channels else "")
+
     def add(self, reals: Run, codes: Run, count: int) -> None:
         """Take what the next `count` samples hold."""
-        limit = picture_limit(len(self.pairs) * len(self.shown) * self.channels)
+        channels, limit = self.kept, picture_limit(len(self.pairs) * len(self.shown) * self.kept)
         for index in (i for i in self.shown if self.seen <= i < self.seen + count):
             self.found[index] = [
-                layer_maps(t, s, layout_of(self.graph, t), reals, codes, index - self.seen, index, self.channels, limit)
+                layer_maps(t, s, layout_of(self.graph, t), reals, codes, index - self.seen, index, channels, limit)
                 for t, s in self.pairs
             ]
         self.seen += count

@@ -23,11 +23,16 @@ def data_uri(pixels: Pixels) -> str:
 
 
 def encode(pixels: Pixels) -> bytes:
-    """The bytes of an indexed PNG: one byte a pixel, 255 colours over [low, high], grey for NaN."""
+    """The bytes of an indexed PNG: one byte a pixel, 255 colours over [low, high], grey for NaN; its palette holds the
+    colours that occur."""
     height, width = pixels.size
-    lines = b"".join(b"\0" + encode_line(line, pixels) for line in pixels.values)
+    coded = [encode_line(line, pixels) for line in pixels.values]
+    used = sorted(set(b"".join(coded))) or [NO_NUMBER]  # a palette has one colour at least
+    numbers, colours = bytes.maketrans(bytes(used), bytes(range(len(used)))), palette(pixels.signed)
+    lines = b"".join(b"\0" + line.translate(numbers) for line in coded)
+    kept = b"".join(colours[3 * index : 3 * index + 3] for index in used)
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"PLTE", palette(pixels.signed)), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
+    parts = ((b"IHDR", header), (b"PLTE", kept), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in parts)
 
 

@@ -137,7 +137,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Scatter(Drawn):
-    """Points in a plane with lines; logarithmic axes leave out points that are not positive, and say so.
+    """Points in a plane with lines; logarithmic axes leave out points that are not positive; the table has them.
 
     labels: print the names beside the points. Errors: InputError when points come from two energy tables.
     """

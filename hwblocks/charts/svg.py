@@ -174,12 +174,13 @@ def gantt(chart: Gantt) -> str:
     y = Scale(0, max(chart.size, chart.bound, 1)).on(TALL + 60 - BOTTOM, TOP)
     body = []
     for index, box in enumerate(chart.blocks):
-        about = f"{box.name}: {box.size:,} B at {box.offset:,}, steps {box.lower} to {box.upper}"
+        about = f"{box.name}: {box.size:,} B at {box.offset:,}, steps {box.lower} to {box.upper - 1}"
         left, right, above = x(box.lower), x(box.upper), y(box.offset + box.size)
         body.append(rect(left + 0.5, above, right - left - 1, y(box.offset) - above, colour(index), about, 0.75))
     steps = [p for i, live in enumerate(chart.live) for p in ((x(i), y(live)), (x(i + 1), y(live)))]
     body.append(line(steps, "currentColor"))
     body.append(line([(x.first, y(chart.bound)), (x.last, y(chart.bound))], colour(3), dashed=True))
+    body.append(line([(x.first, y(chart.size)), (x.last, y(chart.size))], colour(2)))
     return svg(WIDE, TALL + 60, "".join(body) + _ticks(x, y, "step", "address (B)"), chart.title)
 
 

@@ -60,9 +60,10 @@ def sparkline(values: Sequence[float], length: int = LONG) -> str:
 
 def table(title: str, *headings: str) -> RichTable:
     """An open table: names to the left."""
-    made = RichTable(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    shown = Text(title, "table.title")  # names are no markup
+    made = RichTable(title=shown, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for heading in headings:
-        made.add_column(heading)
+        made.add_column(Text(heading))
     return made
 
 
@@ -78,7 +79,7 @@ def bars(chart: Bars) -> Any:
             value = series.values[row]
             part = (math.inf if value > 0 else 0.0) if value is not None and math.isinf(value) else (value or 0.0)
             parts.append(bar(part / top), style=colour(index))
-        made.add_row(name, compact(totals[row] if len(chart.series) > 1 else chart.series[0].values[row]), parts)
+        made.add_row(Text(name), compact(totals[row] if len(chart.series) > 1 else chart.series[0].values[row]), parts)
     if len(chart.series) == 1:
         return made
     legend = Text("  ").join(Text(f"█ {s.name}", style=colour(i)) for i, s in enumerate(chart.series))
@@ -91,7 +92,7 @@ def heat_map(chart: HeatMap) -> Any:
     scale = Scale.over([v for row in chart.values for v in row], chart.axis.log)
     made = table(f"{chart.title}: {chart.axis.heading}", chart.rows_title, *chart.columns)
     for name, values in zip(chart.rows, chart.values, strict=True):
-        made.add_row(name, *(Text(compact(v), style=_warmth(scale.part(v) if v else 0.0)) for v in values))
+        made.add_row(Text(name), *(Text(compact(v), style=_warmth(scale.part(v) if v else 0.0)) for v in values))
     return made
 
 
@@ -123,7 +124,7 @@ def gallery(chart: Gallery) -> Any:
         end = one.start + one.bins * one.width
         limits = " to ".join(compact(mark.value) for mark in one.limits)
         shape = sparkline(one.series[0][1])
-        made.add_row(name, compact(one.start), shape, compact(end), limits, compact(one.below + one.above))
+        made.add_row(Text(name), compact(one.start), shape, compact(end), limits, compact(one.below + one.above))
     return made
 
 
@@ -170,7 +171,7 @@ def scatter(chart: Scatter) -> Any:
     for place, (_, point) in enumerate(chart.shown):
         letter = chr(ord("A") + place) if place < 26 else "*"
         plane[round(y(point.y))][round(x(point.x))] = letter
-        names.add_row(letter, point.name, compact(point.x), compact(point.y))
+        names.add_row(letter, Text(point.name), compact(point.x), compact(point.y))
     frame = [Text("│" + "".join(line)) for line in plane] + [Text("└" + "─" * WIDE + f" {chart.x.heading}")]
     title = Text(f"{chart.title}: {chart.y.heading}" + (f", by {chart.source}" if chart.source else ""), style="bold")
     return Group(title, *frame, names)
@@ -193,7 +194,7 @@ def images(chart: Images) -> Any:
     pictures = [HalfBlocks(p) for p in chart.pixels[0]]
     grid = RichTable(box=None, pad_edge=False)
     for name in chart.columns:
-        grid.add_column(name)
+        grid.add_column(Text(name))
     grid.add_row(*pictures)
     return Group(Text(f"{chart.title}, {chart.rows[0]}: {chart.text}", style="bold"), grid)
 
@@ -242,5 +243,6 @@ def graph(chart: GraphView) -> Any:
         f"{chart.title}: {len(chart.nodes)} nodes", "node", "block", "formats", *(m.title for m in chart.measures)
     )
     for node in chart.nodes:
-        made.add_row(tail(node.name, 40), node.kind, node.formats, *(m.text(node.name) for m in chart.measures))
+        cells = (tail(node.name, 40), node.kind, node.formats, *(m.text(node.name) for m in chart.measures))
+        made.add_row(*map(Text, cells))
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import singledispatch
+from html import escape
 from typing import Any
 
 from hwblocks.charts import Bars, Gantt, HeatMap, Histogram, Scatter
@@ -21,6 +22,7 @@ LETTERS = 26  # of a name beside an axis; the pointer shows it whole
 ROWS = 48  # a heat map of more rows lies on its side
 NAMED = 70  # at most so many names along the lower side; of more, every other one or fewer
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom"}  # a legend's place
+LEGEND = 26  # its height, in px
 DARK = "#1b2129"  # text on colours that are the same by day and by night
 FINE = 1000  # a logarithmic axis over a smaller ratio also shows 2 and 5 between its powers of ten
 DIGITS = 5  # significant digits that a page keeps
@@ -41,9 +43,23 @@ def short(values: Sequence[Any]) -> list[Any]:
     return [None if v is None or v - v != 0 else v if isinstance(v, int) else float(f"{v:.{DIGITS}g}") for v in values]
 
 
+def label(text: str) -> str:
+    """Text that Plotly shows as it is; it would read tags, entities and %{…} in names.
+
+    >>> label("<b>a</b> & %{x}")
+    '&lt;b&gt;a&lt;/b&gt; &amp; &#37;{x}'
+    """
+    return escape(text, quote=False).replace("%{", "&#37;{")
+
+
+def labels(texts: Sequence[str], letters: int | None = None) -> list[str]:
+    """Labels of names, of long ones the ends."""
+    return [label(text if letters is None else tail(text, letters)) for text in texts]
+
+
 def axis(about: Axis, **more: Any) -> Figure:
     """An axis with title and, where it is logarithmic, its type."""
-    made: Figure = {"title": {"text": about.heading}, "automargin": True, "exponentformat": "SI", **more}
+    made: Figure = {"title": {"text": label(about.heading)}, "automargin": True, "exponentformat": "SI", **more}
     return {**made, "type": "log", "dtick": 1} if about.log else made
 
 
@@ -59,26 +75,27 @@ def bars(chart: Bars) -> Figure:
     known = [v for series in chart.series for v in finite(series.values)]
     longest = max(known, default=1.0)
     names, values = ("x", "y") if along else ("y", "x")
-    data = []
+    unit, data = label(chart.axis.unit), []
     for index, series in enumerate(chart.series):
         shown = [longest if v is not None and math.isinf(v) else v for v in series.values]
         data.append(
             {
                 "type": "bar",
                 "orientation": "v" if along else "h",
-                "name": series.name,
-                names: list(chart.names),
+                "name": label(series.name),
+                names: labels(chart.names),
                 values: short(shown),
                 "customdata": [compact(v) for v in series.values],
                 "meta": list(chart.links),
                 "marker": {"color": colour(index)},
                 **({} if along or len(chart.series) > 1 else {"texttemplate": "%{customdata}", "cliponaxis": False}),
                 "textposition": "outside",
-                "hovertemplate": f"%{{{names}}}<br>{series.name}: %{{customdata}} {chart.axis.unit}<extra></extra>",
+                "hovertemplate": f"%{{{names}}}<br>{label(series.name)}: %{{customdata}} {unit}<extra></extra>",
             }
         )
     by_name = _by_name(chart.names, along)
-    layout = laid_out(340 if along else 70 + 22 * len(chart.names), barmode="stack", bargap=0.25)
+    above = LEGEND if len(chart.series) > 1 else 0
+    layout = laid_out(340 if along else 70 + above + 22 * len(chart.names), barmode="stack", bargap=0.25)
     layout |= {f"{names}axis": by_name, f"{values}axis": axis(chart.axis)}
     layout |= {"showlegend": len(chart.series) > 1, "legend": {**ABOVE, "traceorder": "normal"}}
     return {"data": data, "layout": layout}
@@ -88,7 +105,7 @@ def _by_name(names: Sequence[str], along: bool) -> Figure:
     """An axis of names, along the lower side or downwards; long ones show their ends, of many some are left out."""
     shown = names[:: -(-len(names) // NAMED)] if names and along else names
     letters = LETTERS if len(names) < NAMED or not along else LETTERS // 2
-    ticks = {"tickmode": "array", "tickvals": list(shown), "ticktext": [tail(name, letters) for name in shown]}
+    ticks = {"tickmode": "array", "tickvals": labels(shown), "ticktext": labels(shown, letters)}
     turned = {"tickangle": -90} if along else {"autorange": "reversed"}
     return {"automargin": True, "type": "category", "tickfont": {"size": 11}, **ticks, **turned}
 
@@ -102,8 +119,8 @@ def heat_map(chart: HeatMap) -> Figure:
     lowest = math.log10(scale.low) if log else scale.low
     trace: Figure = {
         "type": "heatmap",
-        "x": list(chart.columns),
-        "y": list(chart.rows),
+        "x": labels(chart.columns),
+        "y": labels(chart.rows),
         "z": [
             short([v if v is None or not log else math.log10(v) if v > 0 else lowest for v in row])
             for row in chart.values
@@ -111,12 +128,12 @@ def heat_map(chart: HeatMap) -> Figure:
         "text": [[compact(v) for v in row] for row in chart.values],
         "meta": list(chart.links),
         "texttemplate": "%{text}",
-        "hovertemplate": f"%{{y}}<br>%{{x}}: %{{text}} {chart.axis.unit}<extra></extra>",
+        "hovertemplate": f"%{{y}}<br>%{{x}}: %{{text}} {label(chart.axis.unit)}<extra></extra>",
         "textfont": {"color": DARK, "size": 11},
         "colorscale": [[0.0, "#eef3f8"], [0.5, "#f7d3a5"], [1.0, "#e2703a"]],
         "xgap": 2,
         "ygap": 1,
-        "colorbar": {"title": {"text": chart.axis.unit}, "thickness": 12, "outlinewidth": 0},
+        "colorbar": {"title": {"text": label(chart.axis.unit)}, "thickness": 12, "outlinewidth": 0},
     }
     if log:
         trace["colorbar"] |= {"tickvals": [math.log10(t) for t in ticks], "ticktext": [compact(t) for t in ticks]}
@@ -131,7 +148,7 @@ def heat_map(chart: HeatMap) -> Figure:
 def _on_its_side(chart: HeatMap, trace: Figure) -> Figure:
     """Rows along the lower side, for so many that numbers in the boxes would not be read."""
     turned = {key: [list(line) for line in zip(*trace[key], strict=True)] for key in ("z", "text")}
-    hover = f"%{{x}}<br>%{{y}}: %{{text}} {chart.axis.unit}<extra></extra>"
+    hover = f"%{{x}}<br>%{{y}}: %{{text}} {label(chart.axis.unit)}<extra></extra>"
     trace = {**trace, **turned, "x": trace["y"], "y": trace["x"], "texttemplate": "", "hovertemplate": hover, "xgap": 0}
     up: Figure = {"automargin": True, "type": "category", "autorange": "reversed"}
     return {
@@ -143,19 +160,19 @@ def _on_its_side(chart: HeatMap, trace: Figure) -> Figure:
 @figure.register
 def histogram(chart: Histogram) -> Figure:
     """The first series as filled bins, the others as steps; the format's limits as dashed lines with shades outside."""
-    centres = short([chart.start - chart.width / 2, *chart.centres, chart.start + (chart.bins + 0.5) * chart.width])
     data: list[Figure] = []
     for index, (name, shares) in enumerate(chart.series):
         data.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": name,
-                "x": centres,
+                "name": label(name),
+                "x0": chart.start - chart.width / 2,  # with dx, as lists of places would be half of a large page
+                "dx": chart.width,
                 "y": [0.0, *short(shares), 0.0],  # an empty bin at both ends closes the outline
                 "line": {"shape": "hvh", "width": 1.5, "color": colour(index)},
                 **({} if index else {"fill": "tozeroy"}),
-                "hovertemplate": f"%{{x}} {chart.axis.unit}<br>{name}: %{{y}} %<extra></extra>",
+                "hovertemplate": f"%{{x}} {label(chart.axis.unit)}<br>{label(name)}: %{{y}} %<extra></extra>",
             }
         )
     layout = laid_out(260, xaxis=axis(chart.axis), yaxis=axis(Axis("share", "%"), rangemode="tozero"))
@@ -169,7 +186,7 @@ def histogram(chart: Histogram) -> Figure:
             "y": 1,
             "yref": "paper",
             "yanchor": "bottom",
-            "text": f"{mark.name} {compact(mark.value)}",
+            "text": f"{label(mark.name)} {compact(mark.value)}",
             "showarrow": False,
             "xanchor": "left" if i == 0 else "right",
             "font": {"size": 11, "color": COLOURS[3]},
@@ -191,11 +208,11 @@ def scatter(chart: Scatter) -> Figure:
         {
             "type": "scatter",
             "mode": "lines",
-            "name": roof.name,
+            "name": label(roof.name),
             "x": short(roof.x),
             "y": short(roof.y),
             "line": {"width": 2, "dash": "dash", "color": COLOURS[(3 + index) % len(COLOURS)]},
-            "hovertemplate": f"{roof.name}<extra></extra>",
+            "hovertemplate": f"{label(roof.name)}<extra></extra>",
         }
         for index, roof in enumerate(chart.lines)
     ]
@@ -215,19 +232,23 @@ def _points(chart: Scatter, group: str, index: int) -> Figure:
     return {
         "type": "scatter",
         "mode": "markers+text" if chart.labels else "markers",
-        "name": group,
+        "name": label(group),
         "showlegend": bool(group),
         "x": short([p.x for _, p in members]),
         "y": short([p.y for _, p in members]),
-        "text": [p.name for _, p in members],
-        "customdata": [p.note for _, p in members],
+        "text": labels([p.name for _, p in members]),
+        "customdata": labels([p.note for _, p in members]),
         "meta": [chart.links[i] for i, _ in members] if chart.links else [],
         "textposition": "top center",
         "cliponaxis": False,
         "marker": {"size": 9, "color": colour(index), "line": {"width": 1, "color": "rgba(255,255,255,.6)"}},
-        "hovertemplate": f"%{{text}}<br>{chart.x.title}: %{{x}} {chart.x.unit}<br>{chart.y.title}: %{{y}} "
-        f"{chart.y.unit}<br>%{{customdata}}<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>{_hover(chart.x, 'x')}<br>{_hover(chart.y, 'y')}<br>"
+        "%{customdata}<extra></extra>",
     }
+
+
+def _hover(about: Axis, name: str) -> str:
+    return f"{label(about.title)}: %{{{name}}} {label(about.unit)}"
 
 
 @figure.register
@@ -248,7 +269,7 @@ def gantt(chart: Gantt) -> Figure:
     layout = laid_out(360, xaxis=axis(Axis("step"), range=ends), yaxis=axis(Axis("address", "B"), rangemode="tozero"))
     layout |= {"bargap": 0, "barmode": "overlay", "legend": ABOVE, "uniformtext": {"mode": "hide", "minsize": 9}}
     if len(chart.steps) <= ACROSS:
-        names = [tail(step, LETTERS) for step in chart.steps]
+        names = labels(chart.steps, LETTERS)
         places = [i + 0.5 for i in range(len(chart.steps))]
         layout["xaxis"] |= {"title": None, "tickvals": places, "ticktext": names, "tickangle": -35}
     return {"data": [_boxes(chart), live, bound, arena], "layout": layout}
@@ -264,13 +285,13 @@ def _boxes(chart: Gantt) -> Figure:
         "width": [b.upper - b.lower for b in chart.blocks],
         "base": [b.offset for b in chart.blocks],
         "y": [b.size for b in chart.blocks],
-        "text": [tail(b.name, 16) for b in chart.blocks],
+        "text": labels([b.name for b in chart.blocks], 16),
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textfont": {"color": DARK},
         "customdata": [
-            f"{b.name}<br>{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: "
-            + _between(chart.steps, b.lower, b.upper)
+            f"{label(b.name)}<br>{b.size:,} B at {b.offset:,}<br>steps {b.lower} to {b.upper - 1}: "
+            + label(_between(chart.steps, b.lower, b.upper))
             for b in chart.blocks
         ],
         "meta": list(chart.links),

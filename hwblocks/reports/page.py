@@ -75,11 +75,16 @@ def render(title: str, sections: Sequence[Section], charts: str = "inline") -> s
         css=Markup(_own("page.css")),
         script=Markup(_own("page.js")),
         library=Markup(_library(charts)) if any(figures.values()) else "",
-        figures=Markup(json.dumps(figures, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")),
+        figures=Markup(_script_data(figures)),
         shown_table=shown_table,
         version=_version(),
     )
     return page
+
+
+def _script_data(value: Any) -> str:
+    """JSON for a script element: no "<" is left, as names may hold "</script>" or "<!--<script>"."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 def joined_views(sections: Sequence[Section]) -> list[GraphView]:

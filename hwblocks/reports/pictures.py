@@ -9,11 +9,12 @@ from hwblocks.charts.png import MAGNITUDE, SIGNED, data_uri
 from hwblocks.charts.scales import compact
 
 SIDE = 130  # the height of a picture on the page, in px
+NARROW = 64  # a picture below it has room for the last word of its name only
 
 
 def picture_grid(chart: Images) -> str:
     """A column for each row of the chart (channel), its pictures below each other; then the ramps of the colours."""
-    heads = "".join(f'<span class="side">{escape(name)}</span>' for name in chart.rows)
+    heads = "".join(_head(name, _width(chart)) for name in chart.rows)
     lines = []
     for place, side in enumerate(chart.columns):
         lines.append(f'<span class="row">{escape(side)}</span>')
@@ -24,6 +25,11 @@ def picture_grid(chart: Images) -> str:
     columns = f"max-content repeat({len(chart.rows)}, minmax(24px, {_width(chart)}px))"
     grid = f'<div class="maps" style="grid-template-columns: {columns}"><span></span>{heads}{"".join(lines)}</div>'
     return f"<p>{escape(chart.text)}</p>{grid}{_ramps(chart)}"
+
+
+def _head(name: str, width: int) -> str:
+    shown = name if width >= NARROW or not name else name.split()[-1]
+    return f'<span class="side" title="{escape(name, quote=True)}">{escape(shown)}</span>'
 
 
 def _width(chart: Images) -> int:

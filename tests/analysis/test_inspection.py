@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import hwblocks as hb
 import quantize as qz
 from hwblocks.analysis import comparison
-from hwblocks.analysis.activation_maps import planes_of
+from hwblocks.analysis.activation_maps import PICTURES, planes_of
 from hwblocks.analysis.inspection import inspect_graphs, real_range
 from hwblocks.analysis.spread_counts import BINS, GrowingHistogram, Usage, align
 from hwblocks.analysis.weight_spread import float_steps
@@ -193,3 +193,13 @@ def test_weights_beyond_their_codes_are_named():
     assert [mark.value for mark in chart.limits] == [-127, 127]
     total = dict(chart.series)
     assert sum(total["float"]) == sum(total["codes"]) == 100.0
+
+
+def test_too_many_pictures_become_fewer_channels_and_say_so(models):
+    many = inspect_graphs(*models, shown=range(20), channels=64).maps
+    assert sum(len(line) for _, one in many.charts for line in one.pixels) <= PICTURES
+    assert max(len(one.rows) for _, one in many.charts) == 3  # of 8 layers times 20 samples
+    assert "Only 3 instead of 64" in many.text
+    few = inspect_graphs(*models, channels=8).maps
+    assert max(len(one.rows) for _, one in few.charts) == 8
+    assert "Only" not in few.text

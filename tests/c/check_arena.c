@@ -4,7 +4,7 @@
 
 enum { MOST = 40 };
 
-/* An arena of buffers whose lives are sections as drawn; sections without a buffer of their own do no harm. */
+/* An arena of buffers whose lives are sections as drawn; some sections are empty. */
 typedef struct {
   hwb_arena a;
   int64_t *size, *first, *past, *starts, *member_at, *member;
@@ -78,6 +78,7 @@ static void draw_order(int64_t *order, int64_t n) {
 static int64_t search(const drawn *d, int64_t capacity, int64_t choice, int64_t most) {
   int64_t n = d->a.buffers, *rank = exact((size_t)n * 8), *memory = exact(hwb_search_scratch_bytes(&d->a)), result;
   draw_order(rank, n);
+  memset(memory, 1, hwb_search_scratch_bytes(&d->a)); /* rubbish that could be read as floors */
   hwb_goal goal = {capacity, choice, rank};
   hwb_search_begin(&d->a, &goal, memory);
   do result = hwb_search_run(&d->a, &goal, memory, 100);

@@ -32,6 +32,7 @@ from hwblocks.charts import (
 )
 from hwblocks.charts.png import encode, palette
 from hwblocks.charts.terminal import bar, sparkline
+from hwblocks.table import Column, Table
 
 HISTOGRAM = Histogram(
     "act", -1.0, 0.5, (("float", (10.0, 30.0, 60.0)), ("integer", (0.0, 40.0, 60.0))), Axis("value"),
@@ -80,8 +81,9 @@ def test_a_picture_as_png():
     found = chunks(encode(PICTURE))
     assert list(found) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
     assert found[b"IHDR"] == struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0)
-    assert zlib.decompress(found[b"IDAT"]) == bytes([0, 0, 254, 0, 127, 255])
-    assert len(found[b"PLTE"]) == 768
+    assert zlib.decompress(found[b"IDAT"]) == bytes([0, 0, 2, 0, 1, 3])  # of the four colours that occur
+    assert [tuple(found[b"PLTE"][i : i + 3]) for i in (0, 6, 9)] == [(13, 18, 43), (252, 240, 170), (128, 128, 128)]
+    assert len(found[b"PLTE"]) == 12
 
 
 def test_palettes_end_in_their_anchors():
@@ -118,6 +120,15 @@ def test_bars_of_a_static_picture_have_the_lengths_of_their_values():
     assert lengths == [350.0, 175.0]  # 620 less 190 for names and 80 for numbers
 
 
+def test_a_static_picture_of_memory_shows_what_is_alive_the_bound_and_the_arena():
+    root = ElementTree.fromstring(Gantt("m", (Box("a", 0, 2, 4, 4),), ("s0", "s1"), 8, 4).to_svg())
+    lines = [e for e in root.iter() if e.tag.endswith("}polyline")]
+    heights = [sorted({point.split(",")[1] for point in e.attrib["points"].split()}) for e in lines]
+    bound, arena = "136.0", "12.0"  # half way up and at the top of 260 less 40 below
+    assert heights[:3] == [[bound], [bound], [arena]]  # then the axes
+    assert "a: 4 B at 4, steps 0 to 1" in [e.text for e in root.iter() if e.tag.endswith("}title")]
+
+
 def printed(chart, color_system=None):
     out = io.StringIO()
     Console(file=out, width=120, color_system=color_system, force_terminal=color_system is not None).print(chart)
@@ -128,6 +139,24 @@ def printed(chart, color_system=None):
 def test_every_chart_prints(chart):
     for colours in (None, "truecolor"):
         assert printed(chart, colours).strip()
+
+
+@pytest.mark.parametrize("name", ["a[/b]", "[red]a", "a:x:0"])  # markup that ends nothing, markup, a code of an emoji
+def test_names_are_printed_as_they_are(name):
+    point, box = Point(name, 1, 1), Box(name, 0, 1, 0, 4)
+    charts = (
+        Bars(name, (name,), (Series(name, (1.0,)),), Axis("x")),
+        HeatMap(name, (name,), (name,), ((1.0,),), Axis("x")),
+        Scatter(name, (point,), Axis("x"), Axis("y")),
+        Gallery(name, ((name, HISTOGRAM),)),
+        Gantt(name, (box,), (name,), 4, 4),
+        GraphView(name, (GraphNode(name, "ReLU"),), ()),
+        Table(name, (Column("k", name),), ({"k": name},)),
+        Table(name, (Column("k"), Column("z", name)), ({"k": name, "z": 0}, {"k": name, "z": 0})),
+    )
+    for chart in charts:
+        assert name in printed(chart)
+    assert printed(charts[-1]).count(name) == 4  # title, two rows, the caption that names the column of zeros
 
 
 def test_bars_and_lines_of_block_characters():

@@ -79,13 +79,28 @@ def test_a_file_of_buffers(hwblocks, tmp_path):
     assert "1 more than the capacity of 11" in err
 
 
+def test_files_as_spreadsheets_write_them(hwblocks, tmp_path):
+    text = "\ufeffnote,id,lower,upper,size\r\n,a,-5,2,0\r\n\r\n,,,,\r\n,[/b], 0, 2, 8\r\n"
+    Path("set.csv").write_bytes(text.encode())
+    code, out, _ = hwblocks("memory", "set.csv", "-o", "offsets.csv")
+    assert code == 0
+    assert "[/b]" in out
+    assert [list(row.values()) for row in rows("offsets.csv")] == [
+        ["a", "-5", "2", "0", "0"],
+        ["[/b]", "0", "2", "8", "0"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "line 1: column 'id' is missing"),
         ("id,lower,upper\na,1,2\n", "line 1: column 'size' is missing"),
         ("id,lower,upper,size\na,0,2,4\nb,0,x,4\n", "line 3: upper is 'x', an integer is needed"),
-        ("id,lower,upper,size\na,0,2\n", "line 2: size is None"),
+        ("id,lower,upper,size\na,0,2\n", "line 2: 3 values under 4 columns"),
+        ("lower,upper,size,id\n\n0,2,4\n", "line 3: 3 values under 4 columns"),
+        ("id,lower,upper,size\na,0,2,1,024\n", "line 2: 5 values under 4 columns"),
+        ("id,lower,upper,size\n" + "a" * 200_000 + ",0,2,4\n", "line 2: field larger than field limit"),
         ("id,lower,upper,size\na,2,2,4\n", "line 2: buffer 'a' lives in [2, 2) with 4 bytes"),
         ("id,lower,upper,size\na,0,2,4\na,0,2,4\n", "line 3: the id 'a' is used twice"),
         ("id,lower,upper,size\na,0,2,-4\n", "with -4 bytes"),

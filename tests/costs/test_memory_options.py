@@ -299,6 +299,7 @@ def test_the_bodies_of_a_branch_are_alive_while_it_runs():
     assert [b for b in planned.plan.buffers if b.id == "if/bodies"] == [("if/bodies", 0, 1, inner)]
     assert planned.plan.size == 32 + 1 + 32 + inner
     assert planned.gantt[-1]["tensors"] == []
+    assert plan_graph(graph, align=64).plan.buffers[-1] == ("if/bodies", 0, 1, 3 * 64)  # inside as outside
 
 
 def test_a_memory_too_small_names_the_node():

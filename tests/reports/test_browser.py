@@ -9,6 +9,9 @@ import pytest
 from pages import demo_results, drawn_charts
 
 import hwblocks as hb
+from hwblocks.charts import Axis, Bars, Edge, GraphNode, GraphView, Series
+from hwblocks.reports.page import render
+from hwblocks.table import Column, Section, Table
 
 pytestmark = pytest.mark.skipif(browser.chromium() is None, reason="no Chromium (Debian: apt install chromium)")
 
@@ -162,6 +165,20 @@ def test_other_ways_to_bring_charts(tmp_path, charts):
     with browser.opened(path) as opened:
         assert opened.evaluate("all('.js-plotly-plot').length") == (drawn_charts() if charts == "file" else 0)
         assert opened.evaluate("all('.item svg').length > 10") == (charts == "none")
+        assert opened.problems == []
+
+
+def test_names_are_shown_as_they_are(tmp_path):
+    names = ("<!--<script>", "</script><i>x</i>", "a<br>b & %{y}", "été 層 \U0001f600 \"'")
+    table = Table(names[0], (Column("name"),), tuple({"name": n, "layer": n} for n in names), "layer")
+    graph = GraphView("g", tuple(GraphNode(n, "ReLU") for n in names), (Edge(names[0], names[1], names[2]),))
+    bars = Bars("b", names, (Series("s", (4, 3, 2, 1)),), Axis("x"), links=names)
+    (tmp_path / "p.html").write_text(render("<t>", [Section("s", tables=(table,), charts=(graph, bars))]), "utf-8")
+    with browser.opened(tmp_path / "p.html") as opened:
+        assert opened.evaluate("all('.ytick text').map(t => t.textContent)") == list(names)
+        assert opened.evaluate("all('tr[data-link]').map(r => r.cells[0].textContent)") == list(names)
+        opened.evaluate("all('tr[data-link]')[2].click()")
+        assert opened.evaluate("all('.node.chosen').map(n => n.dataset.link)") == [names[2]]
         assert opened.problems == []
 
 

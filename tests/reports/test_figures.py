@@ -39,6 +39,8 @@ def test_many_bars_go_up_and_series_are_stacked():
     assert [t["orientation"] for t in made["data"]] == ["v", "v"]
     assert [t["name"] for t in made["data"]] == ["mac", "sram"]
     assert made["layout"]["barmode"] == "stack"
+    one, two = (figure(Bars("b", ("a",), (Series("s", (1,)),) * n, Axis("x")))["layout"] for n in (1, 2))
+    assert two["height"] > one["height"]  # a legend needs room of its own
     assert made["layout"]["showlegend"]
 
 
@@ -73,7 +75,7 @@ def test_histograms_close_at_both_ends_and_show_the_range():
     made = figure(
         Histogram("h", -1.0, 1.0, (("float", (25.0, 75.0)), ("integer", (30.0, 70.0))), Axis("value"), limits)
     )
-    assert made["data"][0]["x"] == [-1.5, -0.5, 0.5, 1.5]
+    assert (made["data"][0]["x0"], made["data"][0]["dx"]) == (-1.5, 1.0)
     assert made["data"][0]["y"] == [0.0, 25.0, 75.0, 0.0]
     assert [t.get("fill") for t in made["data"]] == ["tozeroy", None]
     assert [(s["x0"], s["x1"]) for s in made["layout"]["shapes"]] == [(-1.0, -1.0), (1.0, 1.0)]
@@ -105,6 +107,18 @@ def test_memory_as_boxes_over_steps():
     assert (bound["y"], arena["y"]) == ([90, 90], [96, 96])
     assert made["layout"]["xaxis"]["ticktext"] == ["s0", "s1", "s2"]
     assert "steps 0 to 2: s0 … s2" in boxes["customdata"][0]
+
+
+def test_names_are_labels_and_no_markup():
+    name, shown = "<b>a & b</b> %{x}", "&lt;b&gt;a &amp; b&lt;/b&gt; &#37;{x}"
+    made = figure(Bars("b", (name,), (Series(name, (1,)), Series("s", (2,))), Axis("x"), links=(name,)))
+    assert (made["data"][0]["y"], made["data"][0]["name"], made["data"][0]["meta"]) == ([shown], shown, [name])
+    assert shown in made["data"][0]["hovertemplate"]
+    assert (made["layout"]["yaxis"]["tickvals"], made["layout"]["yaxis"]["ticktext"]) == ([shown], [shown])
+    points = figure(Scatter("s", (Point(name, 1, 1, name, note=name),), Axis("x"), Axis("y")))["data"][0]
+    assert (points["text"], points["customdata"], points["name"]) == ([shown], [shown], shown)
+    boxes = figure(Gantt("m", (Box(name, 0, 1, 0, 4),), (name,), 4, 4))["data"][0]
+    assert boxes["customdata"] == [f"{shown}<br>4 B at 0<br>steps 0 to 0: {shown}"]
 
 
 def test_figures_are_json_and_graphs_are_drawn_otherwise():

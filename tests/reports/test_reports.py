@@ -13,10 +13,11 @@ import pytest
 from pages import demo_results, foreign
 
 import hwblocks as hb
-from hwblocks.charts import Axis, Bars, Edge, Gallery, GraphNode, GraphView, Measure, Series
+from hwblocks.charts import Axis, Bars, Edge, Gallery, GraphNode, GraphView, Images, Measure, Pixels, Series
 from hwblocks.errors import InputError, OutputError
 from hwblocks.files import write_atomically
 from hwblocks.reports.page import joined_views, render
+from hwblocks.reports.pictures import picture_grid
 from hwblocks.table import Column, Section, Table, plain, save_tables
 
 TABLE = Table(
@@ -36,6 +37,7 @@ def test_forms_of_a_table():
     first = {"name": "a|b", "bytes": "1200", "share": "0.25", "none": "0"}
     assert next(iter(csv.DictReader(io.StringIO(TABLE.to_csv())))) == first
     assert "| a\\|b | 1,200 | 0.2 |" in TABLE.to_markdown()
+    assert Table("t", (Column("k"),), ({"k": "a\nb"},)).to_markdown().splitlines()[2:] == ["| a b |"]
     assert json.loads(TABLE.to_json())["rows"][1]["share"] == "inf"
     assert "&lt;c&gt;" in TABLE._repr_html_()
     assert plain({"a": np.int64(3), "b": (np.float32(0.5), math.nan)}) == {"a": 3, "b": [0.5, "nan"]}
@@ -58,10 +60,14 @@ def test_cells_say_what_they_sort_by():
     assert 'title="none">show 1 more column<' in page
 
 
-def test_names_cannot_end_the_script():
-    chart = Bars("</script><b>", ("</script>",), (Series("s", (1,)),), Axis("x"))
+@pytest.mark.parametrize("name", ["</script><b>", "<!--<script>"])  # the second hides the end of the script
+def test_names_cannot_end_the_script(name):
+    chart = Bars(name, (name,), (Series("s", (1,)),), Axis("x"), links=(name,))
     page = render("t", [Section("part", charts=(chart,))])
     assert page.count("</script>") == 3  # the library, the figures, the page's own
+    data = page.split('id="figures">')[1].split("</script>")[0]
+    assert "<" not in data
+    assert json.loads(data)["chart0"]["data"][0]["meta"] == [name]
 
 
 def test_foreign_places_are_found():
@@ -146,3 +152,10 @@ def test_a_gallery_without_links_can_be_chosen_from():
     chart = Bars("b", ("a",), (Series("s", (1,)),), Axis("x"))
     page = render("t", [Section("part", charts=(Gallery("g", (("one", chart), ("two", chart))),))])
     assert page.count("<option") == 2
+
+
+@pytest.mark.parametrize(("wide", "head"), [(8, "channel 1"), (1, "1")])
+def test_names_above_narrow_pictures_are_short(wide, head):
+    picture = Pixels(((0.0,) * wide,) * 8, 0.0, 1.0)
+    made = picture_grid(Images("x", ("channel 1",), ("float",), ((picture,),)))
+    assert f'<span class="side" title="channel 1">{head}</span>' in made

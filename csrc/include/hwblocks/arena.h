@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Buffers in rising order of `first`. Sizes are positive and sum to less than 2^62; every section has members. */
+/* Buffers in rising order of `first`. Sizes are positive and sum to less than 2^62; sections may be empty. */
 typedef struct {
   int64_t buffers, sections;
   const int64_t *size;      /* [buffers] bytes */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,32 +26,43 @@ PLAN_COLUMNS = (
 def read_buffers(path: str | Path) -> list[Buffer]:
     """The buffers of a CSV file whose first line names id, lower, upper and size (in any order, others are ignored).
 
-    Errors: FileFormatError with the line for missing columns, what is no integer, empty lives, and ids used twice.
+    Errors: FileFormatError with the line for missing columns, rows of another length than the header, what is no
+    integer, empty lives, and ids used twice.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FileFormatError(f"{path}: cannot be read as text ({error})") from None
-    rows = csv.DictReader(lines, skipinitialspace=True)
-    missing = [name for name in FIELDS if name not in (rows.fieldnames or ())]
+    lines = csv.reader(io.StringIO(text), skipinitialspace=True)
+    try:
+        return _buffers(lines, path)
+    except csv.Error as error:
+        raise FileFormatError(f"{path}, line {lines.line_num}: {error}") from None
+
+
+def _buffers(lines: Any, path: str | Path) -> list[Buffer]:
+    header: list[str] = next(lines, [])
+    missing = [name for name in FIELDS if name not in header]
     if missing:
         raise FileFormatError(f"{path}, line 1: column {missing[0]!r} is missing; the header is {','.join(FIELDS)}")
     buffers, seen = [], set()
-    for row in rows:
-        where = f"{path}, line {rows.line_num}"
-        buffers.append(_buffer(row, where))
+    for cells in filter(any, lines):  # without empty lines
+        where = f"{path}, line {lines.line_num}"
+        if len(cells) != len(header):
+            raise FileFormatError(f"{where}: {len(cells)} values under {len(header)} columns")
+        buffers.append(_buffer(dict(zip(header, cells, strict=True)), where))
         if buffers[-1].id in seen:
             raise FileFormatError(f"{where}: the id {buffers[-1].id!r} is used twice")
         seen.add(buffers[-1].id)
     return buffers
 
 
-def _buffer(row: dict[str, Any], where: str) -> Buffer:
+def _buffer(row: dict[str, str], where: str) -> Buffer:
     numbers = []
     for name in FIELDS[1:]:
         try:
             numbers.append(int(row[name]))
-        except (TypeError, ValueError):
+        except ValueError:
             raise FileFormatError(f"{where}: {name} is {row[name]!r}, an integer is needed") from None
     lower, upper, size = numbers
     if upper <= lower or size < 0:

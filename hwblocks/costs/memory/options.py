@@ -224,7 +224,7 @@ class _Planner:
         is_moved = "reorder" in options
         graph = self.ordered.graph if is_moved else self.graph
         shared = shared_buffers(graph, "in_place" in options, "concat_in_place" in options)
-        buffers = (*shared.buffers, *bodies(graph))
+        buffers = (*shared.buffers, *bodies(graph, self.align, self.effort))
         _check_capacity(graph, buffers, capacity, self.align)
         made = plan_memory(buffers, capacity, self.align, self.effort)
         return GraphPlan(graph, options, shared, made, _said_of(self.ordered) if is_moved else "")
@@ -237,12 +237,12 @@ def _said_of(ordered: Ordered) -> str:
     return f"the better of given and greedy order; not proven within {ordered.sets:,} sets of nodes"
 
 
-def bodies(graph: Graph) -> list[Buffer]:
+def bodies(graph: Graph, align: int = 1, effort: int = EFFORT) -> list[Buffer]:
     """The largest arena of each control block's bodies, alive while the block runs."""
     made = []
     for step, node in enumerate(graph.nodes):
         if isinstance(node.block, Control):
-            inner = max(plan_graph(body).plan.size for body in node.block.bodies.values())
+            inner = max(plan_graph(body, align=align, effort=effort).plan.size for body in node.block.bodies.values())
             made.append(Buffer(f"{node.name}/bodies", step, step + 1, inner))
     return made
 
