@@ -17,6 +17,21 @@ from typing import Any
 from hwblocks.errors import MissingExtraError, OutputError
 from hwblocks.files import write_atomically
 
+SIGNIFICANT = "significant"  # a column's format: three digits that count, never an exponent
+
+
+def significant(value: float) -> str:
+    """A number with three digits that count and no exponent: 0.0123, 708, 1,011, 249,900.
+
+    >>> [significant(v) for v in (0.01234, 0, 1.5, 708.4, 1011.4, 249900.0)]
+    ['0.0123', '0', '1.5', '708', '1,011', '249,900']
+    """
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(2 - math.floor(math.log10(abs(value))), 0)
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
 
 @dataclass(frozen=True)
 class Column:
@@ -48,6 +63,8 @@ class Column:
             return str(value)
         if isinstance(value, int) and not self.format:
             return f"{value:,}"
+        if self.format == SIGNIFICANT and isinstance(value, (int, float)):
+            return significant(value)
         return format(value, self.format) if isinstance(value, (int, float)) else str(value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hwblocks.charts.drawn import Drawn
-from hwblocks.table import Column, Table
+from hwblocks.table import SIGNIFICANT, Column, Table, significant
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Measure:
         return "" if value is None else f"{self._number(value)} {self.unit}".rstrip()
 
     def _number(self, value: float) -> str:
+        if self.format == SIGNIFICANT:
+            return significant(value)
         made = f"{value:{self.format}}"
         return f"{value:,.0f}" if "e+" in made else made
 

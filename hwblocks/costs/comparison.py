@@ -11,7 +11,7 @@ from hwblocks.costs.result import Cost, quantity
 from hwblocks.costs.tradeoff import tradeoff_charts
 from hwblocks.errors import InputError
 from hwblocks.graph.graph import Graph
-from hwblocks.table import Chart, Column, Result, Section, Table
+from hwblocks.table import SIGNIFICANT, Chart, Column, Result, Section, Table
 from hwblocks.targets.kinds import Target
 
 
@@ -81,7 +81,7 @@ class CostComparison(Result):
             Column("weight_bytes", "weights", "B"),
             Column("peak_bytes", "activations", "B"),
             Column("cycles", "cycles"),
-            Column("latency_us", "latency", "µs", ",.1f", bar=True),
+            Column("latency_us", "latency", "µs", SIGNIFICANT, bar=True),
             Column("inferences_per_second", "inferences a second", "", ",.0f"),
             Column("utilisation", "busy", "", ".1%"),
             Column("latency_ratio", "latency ratio", "", ".2f"),

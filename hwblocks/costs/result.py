@@ -10,7 +10,7 @@ from hwblocks.charts import measures_of
 from hwblocks.costs.charts import cost_charts
 from hwblocks.costs.energy import Range, total
 from hwblocks.costs.profile import Profile
-from hwblocks.table import Chart, Column, Result, Section, Table
+from hwblocks.table import SIGNIFICANT, Chart, Column, Result, Section, Table, significant
 
 
 def cost_columns(
@@ -32,7 +32,7 @@ def cost_columns(
         *(Column(f"{unit}_cycles", unit, "cycles", detail=True) for unit in ("array", "vector", *levels, "fixed")),
         Column("cycles", "cycles", bar=True),
         Column("bound", "bound"),
-        Column("time_us", "time", "µs", ".2f"),
+        Column("time_us", "time", "µs", SIGNIFICANT),
         Column("utilisation", "busy", "", ".1%"),
         Column("mapping", "mapped", "", ".1%", detail=True),
         Column("area_mul8_eq", "a multiplier", "8x8 multipliers", ".3g", detail=True),
@@ -41,9 +41,9 @@ def cost_columns(
         Column("macs_per_byte", "MACs a byte", "", ".2f", detail=True),
         Column("macs_per_cycle", "MACs a cycle", "", ".2f", detail=True),
         *(Column(f"energy_{c}", f"energy {c}", unit, ",.1f", detail=True) for c in components),
-        Column("energy", "energy", unit, ".4g", bar=True),
-        Column("energy_low", "at least", unit, ".4g"),
-        Column("energy_high", "at most", unit, ".4g"),
+        Column("energy", "energy", unit, SIGNIFICANT, bar=True),
+        Column("energy_low", "at least", unit, SIGNIFICANT),
+        Column("energy_high", "at most", unit, SIGNIFICANT),
         *own,
     )
     return tuple(c for c in columns if c.key in present)
@@ -122,7 +122,7 @@ class Cost(Result):
     def sections(self) -> Sequence[Section]:
         facts = (
             ("target", f"{self.target} ({self.kind}, {self.clock_mhz:g} MHz)"),
-            ("latency", f"{self.latency_us:,.2f} µs ({self.cycles:,} cycles)"),
+            ("latency", f"{significant(self.latency_us)} µs ({self.cycles:,} cycles)"),
             ("throughput", f"{self.inferences_per_second:,.1f} inferences a second"),
             ("multipliers busy", f"{100 * self.utilisation:.1f} % of {self.peak_macs_per_cycle:g} MACs a cycle (8x8)"),
             ("time by bound", self.by_bound()),
@@ -186,5 +186,5 @@ def quantity(figure: Range, unit: str) -> str:
     scale, shown = 1.0, unit
     if unit == "pJ":
         scale, shown = next(((s, u) for s, u in ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")) if figure.v >= s), (1.0, "pJ"))
-    middle, low, high = (f"{v / scale:,.3g}" if v < 1000 * scale else f"{v / scale:,.0f}" for v in figure)
+    middle, low, high = (significant(value / scale) for value in figure)
     return f"{middle} {shown} ({low} to {high})"
