@@ -5,16 +5,13 @@ from __future__ import annotations
 import click
 
 from hwblocks.cli.output import output_options, progress, show
+from hwblocks.cli.pair import pair_options
 from hwblocks.cli.shapes import shape_option
 from hwblocks.errors import InputError
 
 
 @click.command("compare")
-@click.argument("float_model", type=click.Path())
-@click.argument("quantized_model", type=click.Path())
-@click.option("--samples", required=True, type=click.Path(), help="Samples: .npz, .npy or idx (real values).")
-@click.option("--labels", type=click.Path(), help="Class numbers: .npz (labels), .npy or idx.")
-@click.option("--range", "part", help="Samples a:b only.")
+@pair_options
 @click.option("--fail-below", help="Exit with 1 when below, for example top1=0.97 or agreement=0.99.")
 @click.option("--report", "report_path", type=click.Path(), help="Also write an HTML page.")
 @click.option("--threads", type=click.IntRange(1), help="Workers; default all processors.")

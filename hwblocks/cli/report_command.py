@@ -8,15 +8,12 @@ from typing import Any
 import click
 
 from hwblocks.cli.output import output_options, progress
+from hwblocks.cli.pair import pair_options
 from hwblocks.cli.shapes import shape_option
 
 
 @click.command("report")
-@click.argument("float_model", type=click.Path())
-@click.argument("quantized_model", type=click.Path())
-@click.option("--samples", required=True, type=click.Path(), help="Samples: .npz, .npy or idx (real values).")
-@click.option("--labels", type=click.Path(), help="Class numbers: .npz (labels), .npy or idx.")
-@click.option("--range", "part", help="Samples a:b only.")
+@pair_options
 @click.option("--target", "targets", multiple=True, help="A target's name or a TOML file; may be given several times.")
 @click.option("--sample", "shown", multiple=True, type=int, help="Sample whose activation maps are shown; default 0.")
 @click.option("--layers", default="*", show_default=True, help="Layers to look into, by name or pattern.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwblocks.costs.pricing import price_graph
+from hwblocks.costs.pricing import count_graph, price
 from hwblocks.costs.result import Cost, quantity
 from hwblocks.costs.tradeoff import tradeoff_charts
 from hwblocks.errors import InputError
@@ -134,5 +134,6 @@ def compare_costs(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"target {twice[0]!r} is given twice; give each once, and each file its own name")
-    costs = {(label, t.name): price_graph(graph, t, energy) for t in targets for label, graph in models.items()}
+    counted = {label: count_graph(graph) for label, graph in models.items()}
+    costs = {(label, target.name): price(one, target, energy) for target in targets for label, one in counted.items()}
     return CostComparison(costs=costs, accuracy=accuracy or {})

@@ -38,19 +38,36 @@ class Priced:
     energy: dict[str, Range] | None
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What of a graph every target prices: its title, the layers that are not free, and its profile."""
+
+    title: str
+    layers: tuple[Layer, ...]
+    profile: Profile
+
+
+def count_graph(graph: Graph) -> Counted:
+    """Layers and profile of a graph, counted once for any number of targets."""
+    every = layers(graph)
+    return Counted(graph.title, tuple(layer for layer in every if not layer.free), profile_layers(graph, every))
+
+
 def price_graph(graph: Graph, target: Target, energy: str | None = None) -> Cost:
     """The cost of one sample; `energy` names another table than the target's.
 
     Errors: TargetError where a layer or the model does not fit, or the table does not price a memory.
     """
+    return price(count_graph(graph), target, energy)
+
+
+def price(counted: Counted, target: Target, energy: str | None = None) -> Cost:
+    """The cost of one sample of a graph that is counted already; see price_graph."""
     runs, table = machine(target), energy_table(target, energy)
-    every = layers(graph)
-    counted = [layer for layer in every if not layer.free]
-    profile = profile_layers(graph, every)
-    check_memories(runs, profile, counted)
-    runs.prepare(counted)
-    priced = [_priced(layer, runs, table) for layer in counted]
-    return _summed(graph, runs, table, profile, priced)
+    check_memories(runs, counted.profile, counted.layers)
+    runs.prepare(counted.layers)
+    priced = [_priced(layer, runs, table) for layer in counted.layers]
+    return _summed(counted, runs, table, priced)
 
 
 def energy_table(target: Target, name: str | None) -> EnergyTable:
@@ -107,7 +124,7 @@ def whole(cycles: float, times: int) -> int:
     return math.ceil(cycles / times) * times
 
 
-def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profile, priced: Sequence[Priced]) -> Cost:
+def _summed(counted: Counted, runs: Machine[Any], table: EnergyTable, priced: Sequence[Priced]) -> Cost:
     target, levels = runs.target, tuple(runs.target.memory)
     components = tuple(dict.fromkeys(name for p in priced for name in p.energy or {}))
     rows = tuple(_row(p, runs, components) for p in priced)
@@ -115,7 +132,7 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
     clock = target.target.clock_mhz
     busy = sum(_least(p, runs) for p in priced)
     return Cost(
-        model=graph.title,
+        model=counted.title,
         target=target.name,
         kind=target.target.kind,
         clock_mhz=clock,
@@ -133,7 +150,7 @@ def _summed(graph: Graph, runs: Machine[Any], table: EnergyTable, profile: Profi
         energy=_total_energy(priced, components),
         moved={n: sum(p.estimate.moved[n].total for p in priced if n in p.estimate.moved) for n in levels},
         resources=dict(runs.totals()),
-        profile=profile,
+        profile=counted.profile,
         layers=Table(
             f"Cost by layer on {target.name}",
             cost_columns(rows, levels, components, table.unit, runs.columns),
