@@ -25,9 +25,6 @@ class Moved:
     def __add__(self, other: Moved) -> Moved:
         return Moved(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
-    def __mul__(self, times: int) -> Moved:
-        return Moved(*(getattr(self, f.name) * times for f in fields(self)))
-
 
 @dataclass(frozen=True)
 class Estimate:
